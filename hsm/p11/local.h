@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The token through a PKCS#11 module in this process. Operations: hsm.h. */
+#ifndef HOLDFAST_HSM_P11_LOCAL_H
+#define HOLDFAST_HSM_P11_LOCAL_H
+
+#include "hsm/hsm.h"
+
+/*
+ * Written by lanes, read by the supervisor (it lies in shared memory): which operation each lane is
+ * in. An operation whose deadline is long past while its lane has not moved means that the module
+ * hangs.
+ */
+#define HSM_LANES_MAX 64
+struct hsm_lane_watch {
+	_Atomic int64_t deadline_ms[HSM_LANES_MAX]; /* clock_steady_ms(); 0: idle */
+	_Atomic uint32_t pin_refused; /* the token refused the PIN: do not try again */
+	_Atomic uint64_t operations;
+	_Atomic uint64_t failures;
+};
+
+struct hsm_local_options {
+	const char *module_path; /* absolute; the vendor's library */
+	const char *uri; /* RFC 7512: token=, serial=, manufacturer=, model=; exactly one token must
+			    match */
+	const char *module_parameters; /* for modules that take a string in C_Initialize (NSS), or
+					  NULL */
+	const struct secret *pin;      /* borrowed while open; NULL: a token without login */
+	enum hsm_suite
+		suite;  /* pinned, or HSM_SUITE_NONE: the first that the probe accepts, 1, 2, 3 */
+	uint32_t lanes; /* 0: the token's capability row */
+	uint64_t message_key_messages; /* 0: 2^28; most messages under one message key */
+	uint64_t message_key_age_ms;   /* 0: 24 h */
+	uint32_t message_key_cache;    /* 0: 1024; message keys kept for opening */
+	uint32_t queue_max;            /* 0: 4096; operations waiting for a lane; more: E_BUSY */
+	struct hsm_lane_watch *watch;  /* or NULL */
+	const struct clock *clock;
+};
+
+/*
+ * Loads the module, finds the token, logs in, probes it by doing, enumerates its keys and starts
+ * the lanes; *out is owned by the caller, hsm_close(). Blocks (seconds on a large token). Fails
+ * with E_HSM_AWAY (no such token, or more than one: see the log), E_HSM_PIN (never tried twice),
+ * E_HSM_UNSAFE (a probe failed), E_SETTINGS (module or URI).
+ */
+NODISCARD struct err hsm_local_open(const struct hsm_local_options *options, struct hsm **out);
+
+/* Makes a new token: for `holdfast-token --init-token` and tests. The slot must hold no token yet.
+ */
+NODISCARD struct err hsm_local_init_token(const char *module_path, const char *label,
+					  const struct secret *so_pin, const struct secret *pin);
+
+#endif

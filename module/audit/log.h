@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The audit log: lines appended to segment files and made durable in groups. A line's `done` runs
+ * after the fdatasync(2) that covers it; nothing that the line attests may leave before.
+ */
+#ifndef HOLDFAST_AUDIT_LOG_H
+#define HOLDFAST_AUDIT_LOG_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+struct audit_log;
+
+struct audit_log_options {
+	const char *directory;       /* made by the caller, 0750; borrowed during the call */
+	uint64_t segment_bytes;      /* 0: 256 MiB; a new segment begins at this size */
+	uint32_t queue_max;          /* 0: 8192 lines waiting; more: E_BUSY */
+	uint32_t failures_window_ms; /* 0: 10,000; aggregation of failed authentications */
+	const struct clock *clock;
+};
+
+/*
+ * Opens the newest segment, cuts a torn last line (it was never acknowledged), starts the writer
+ * thread. *out owned by the caller, audit_log_close(). One process per directory:
+ * E_ALREADY_RUNNING. E_AUDIT.
+ */
+NODISCARD struct err audit_log_open(const struct audit_log_options *options,
+				    struct audit_log **out);
+
+/* Writes what is queued, syncs, ends the thread. */
+void audit_log_close(struct audit_log **log);
+
+/* One line on its way. The caller's until `done` is called (exactly once, on the writer thread;
+ * must not block). */
+struct audit_entry {
+	struct view line; /* without newline, 1..AUDIT_RECORD_MAX, no newline inside; borrowed until
+			     done */
+	void (*done)(struct audit_entry *entry,
+		     struct err result); /* OK: durable. E_AUDIT: it is not, the call must fail */
+	void *user;
+	struct audit_entry *next; /* the log's own */
+};
+
+/* Never blocks on the disk; failures arrive through done (E_BUSY, E_AUDIT, E_CANCELLED).
+ * Thread-safe. */
+void audit_log_append(struct audit_log *log, struct audit_entry *entry);
+
+/* Appends and waits. */
+NODISCARD struct err audit_log_append_wait(struct audit_log *log, struct view line);
+
+/*
+ * A failed authentication: counted per (source, reason) and written as one record per window, so
+ * that junk can neither fill the disk nor force a sync each. Never blocks; bounded memory.
+ */
+void audit_log_count_failure(struct audit_log *log, struct view source_address,
+			     const char *error_code);
+
+/* Whether the last write failed; readiness says no until a write succeeds again (it is tried every
+ * second). */
+bool audit_log_healthy(struct audit_log *log);
+
+struct audit_log_figures {
+	uint64_t lines, syncs, bytes, failures;
+};
+void audit_log_figures(struct audit_log *log, struct audit_log_figures *out);
+
+/* Event ids among the last `count` lines of the log: for the outbox at start (what is here need not
+ * be appended again). */
+NODISCARD struct err audit_log_contains(const char *directory, const char *event_id, bool *found);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "base/writer.h"
+
+#define LINE_MAX_BYTES 4096
+#define TEXT_FIELD_MAX 512 /* longer text is cut, and marked with "..." */
+
+static struct {
+	enum log_form form;
+	enum log_level least;
+	int fd;
+} config = {LOG_FORM_TEXT, LOG_LEVEL_INFO, STDERR_FILENO};
+
+void log_configure(enum log_form form, enum log_level least, int fd)
+{
+	config.form = form;
+	config.least = least;
+	config.fd = fd;
+}
+
+static const char *level_name(enum log_level level)
+{
+	switch (level) {
+	case LOG_LEVEL_ERROR:
+		return "error";
+	case LOG_LEVEL_WARNING:
+		return "warning";
+	case LOG_LEVEL_INFO:
+		return "info";
+	case LOG_LEVEL_DEBUG:
+		return "debug";
+	}
+	return "error";
+}
+
+static void put_escaped(struct writer *w, struct view text)
+{
+	bool cut = text.len > TEXT_FIELD_MAX;
+	struct view shown = view_part(text, 0, TEXT_FIELD_MAX);
+	writer_u8(w, '"');
+	for (size_t i = 0; i < shown.len; i++) {
+		uint8_t c = shown.ptr[i];
+		if (c == '"' || c == '\\')
+			writer_format(w, "\\%c", c);
+		else if (c < 0x20 || c >= 0x7f)
+			writer_format(w, "\\u%04x", c);
+		else
+			writer_u8(w, c);
+	}
+	writer_text(w, cut ? "...\"" : "\"");
+}
+
+static void put_name(struct writer *w, const char *name)
+{
+	if (config.form == LOG_FORM_JSON)
+		writer_format(w, ",\"%s\":", name);
+	else
+		writer_format(w, " %s=", name);
+}
+
+static void put_err(struct writer *w, struct err e)
+{
+	put_escaped(w, view_of_text(err_name(e)));
+	put_name(w, "meaning");
+	put_escaped(w, view_of_text(err_meaning(e)));
+	if (e.detail != 0) {
+		put_name(w, "detail");
+		writer_format(w, config.form == LOG_FORM_JSON ? "%u" : "0x%x", e.detail);
+	}
+	char place[64] = "";
+	struct writer at;
+	writer_init(&at, place, sizeof place - 1);
+	writer_format(&at, "%s:%u", e.file ? e.file : "", e.line);
+	put_name(w, "at");
+	put_escaped(w, view_of(place, at.len));
+	put_name(w, "action");
+	put_escaped(w, view_of_text(err_action(e)));
+}
+
+static void put_field(struct writer *w, const struct log_field *field)
+{
+	put_name(w, field->name);
+	switch (field->kind) {
+	case LOG_FIELD_TEXT:
+		put_escaped(w, field->text);
+		break;
+	case LOG_FIELD_NUMBER:
+		writer_format(w, "%lld", (long long)field->number);
+		break;
+	case LOG_FIELD_HEX32:
+		writer_format(w, config.form == LOG_FORM_JSON ? "\"0x%llx\"" : "0x%llx",
+			      (unsigned long long)field->number);
+		break;
+	case LOG_FIELD_ERR:
+		put_err(w, field->err);
+		break;
+	}
+}
+
+static void put_head(struct writer *w, enum log_level level, const char *event)
+{
+	struct timespec now = {0};
+	struct tm utc = {0};
+	char stamp[32] = "";
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &utc);
+	(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+	if (config.form == LOG_FORM_JSON)
+		writer_format(w, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"event\":\"%s\"", stamp,
+			      now.tv_nsec / 1000000, level_name(level), event);
+	else if (config.form == LOG_FORM_JOURNAL)
+		writer_format(w, "<%d>%s", (int)level, event);
+	else
+		writer_format(w, "%s.%03ldZ %-7s %s", stamp, now.tv_nsec / 1000000,
+			      level_name(level), event);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+	       size_t count)
+{
+	if (level > config.least)
+		return;
+	char line[LINE_MAX_BYTES];
+	struct writer w;
+	writer_init(&w, line, sizeof line - 2);
+	put_head(&w, level, event);
+	for (size_t i = 0; i < count; i++) {
+		struct writer before = w;
+		put_field(&w, &fields[i]);
+		if (err_failed(writer_end(&w)))
+			w = before;
+	}
+	size_t len = w.len;
+	if (config.form == LOG_FORM_JSON)
+		line[len++] = '}';
+	line[len++] = '\n';
+	/* A log that cannot be written has nobody to tell. */
+	ssize_t written = write(config.fd, line, len);
+	(void)written;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Port: authenticates rows of the store with a key on the token. Implemented in service/ over
+ * hsm.h. */
+#ifndef HOLDFAST_KMS_SEALER_H
+#define HOLDFAST_KMS_SEALER_H
+
+#include "base/err.h"
+#include "base/view.h"
+
+#define KMS_SEAL_LEN 32
+
+struct kms_sealer {
+	/*
+	 * MACs of `count` messages (any number; the implementation batches), in order. Blocks until
+	 * the token has answered. E_HSM_AWAY, E_HSM_TIMEOUT, ...: nothing may be stored or believed
+	 * then.
+	 */
+	NODISCARD struct err (*seal)(void *self, const struct view *messages, size_t count,
+				     uint8_t (*seals)[KMS_SEAL_LEN]);
+	void *self;
+};
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Port: where keys and versions live. Implemented by store/sqlite (and store/postgres).
+ *
+ * All functions block, are thread-safe and are atomic and durable when they return OK. Rows are
+ * sealed by the implementation through kms/sealer.h when written and verified when read:
+ * E_STORE_SEAL, and the log names table and primary key. Other errors: E_STORE, E_STORE_BUSY,
+ * E_STORE_FULL (try again), E_NOT_FOUND, E_EXISTS, E_STORE_CONFLICT (load again and repeat), and
+ * what the sealer answers.
+ *
+ * A change takes the audit record of the call that made it: `outbox` is written in the same
+ * transaction, under its event id, and stays until outbox_done().
+ */
+#ifndef HOLDFAST_KMS_STORE_H
+#define HOLDFAST_KMS_STORE_H
+
+#include "base/buf.h"
+#include "kms/key.h"
+#include "kms/sealer.h"
+
+#define KMS_EVENT_ID_LEN 36        /* a UUID as text */
+#define KMS_RECORD_MAX (128 << 10) /* bytes of one audit record */
+#define KMS_OUTBOX_PAGE_MAX 64
+
+struct kms_outbox_record {
+	char event_id[KMS_EVENT_ID_LEN + 1];
+	struct view line; /* the finished record without its newline; borrowed when given, owned by
+			     the page when listed */
+};
+
+/*
+ * A version in the making (two-phase with the token): committed before the object is generated,
+ * gone with the commit of the version. Whoever holds the lease may act on it; after the lease
+ * anybody may.
+ */
+struct kms_intent {
+	struct hsm_key_id token_id;
+	struct kms_scope scope;
+	struct kms_key_id key_id;
+	uint32_t number;
+	enum { KMS_INTENT_MAKE = 1, KMS_INTENT_DESTROY = 2 } kind;
+	uint8_t owner[16]; /* random id of the process that made it */
+	int64_t lease_ms;  /* Unix time until which the owner may act */
+};
+
+/* A key with its versions, the current one included, in ascending order. Owned;
+ * kms_key_full_cleanup(). */
+struct kms_key_full {
+	struct kms_key key;
+	struct kms_version *versions;
+	size_t version_count;
+};
+void kms_key_full_cleanup(struct kms_key_full *full);
+
+/* One page of key ids, in ascending order of id bytes. */
+struct kms_key_page {
+	struct kms_key_id *ids; /* mem_free() */
+	size_t count;
+	bool more;
+};
+
+struct kms_store_ops {
+	/* A MAKE intent; E_EXISTS for its token id. */
+	NODISCARD struct err (*intent_add)(void *self, const struct kms_intent *intent);
+	NODISCARD struct err (*intent_remove)(void *self, const struct hsm_key_id *token_id);
+	/* All intents whose lease ended before now_ms (INT64_MAX: all); *out mem_free(). */
+	NODISCARD struct err (*intent_list)(void *self, int64_t now_ms, struct kms_intent **out,
+					    size_t *count);
+	/* Takes over an intent whose lease ended: E_STORE_CONFLICT when somebody else did. */
+	NODISCARD struct err (*intent_claim)(void *self, const struct kms_intent *seen,
+					     const uint8_t owner[16], int64_t lease_ms);
+
+	/* Key and first version, its intent removed, outbox written: one transaction. E_EXISTS. */
+	NODISCARD struct err (*key_create)(void *self, const struct kms_key *key,
+					   const struct kms_version *version,
+					   const struct kms_outbox_record *outbox);
+	/* Stores `key` where the stored revision is key->revision - 1; else E_STORE_CONFLICT. */
+	NODISCARD struct err (*key_update)(void *self, const struct kms_key *key,
+					   const struct kms_outbox_record *outbox);
+	/* Key and all its versions. E_NOT_FOUND. */
+	NODISCARD struct err (*key_load)(void *self, const struct kms_scope *scope,
+					 const struct kms_key_id *id, struct kms_key_full *out);
+	/* Ids behind `after` (NULL: from the start), at most `limit`; account and region of the
+	 * scope. */
+	NODISCARD struct err (*key_list)(void *self, const struct kms_scope *scope,
+					 const struct kms_key_id *after, size_t limit,
+					 struct kms_key_page *out);
+	/* Suite 3: raises messages_reserved from what `version` says by `more`; E_STORE_CONFLICT
+	 * when it moved. */
+	NODISCARD struct err (*version_reserve)(void *self, const struct kms_scope *scope,
+						const struct kms_version *version, uint64_t more);
+	/* Every version the store knows, by token id: for reconciliation. Calls `each` until it
+	 * fails. */
+	NODISCARD struct err (*version_each)(void *self,
+					     struct err (*each)(void *user,
+								const struct kms_scope *scope,
+								const struct kms_version *version),
+					     void *user);
+
+	/* Oldest records still in the outbox, at most KMS_OUTBOX_PAGE_MAX; lines mem_free() each,
+	 * then the array. */
+	NODISCARD struct err (*outbox_list)(void *self, struct kms_outbox_record **out,
+					    size_t *count);
+	NODISCARD struct err (*outbox_done)(void *self,
+					    const char (*event_ids)[KMS_EVENT_ID_LEN + 1],
+					    size_t count);
+
+	/* Grows whenever anybody, another process included, committed: what was loaded before may
+	 * be old. */
+	NODISCARD struct err (*change_count)(void *self, uint64_t *out);
+};
+
+struct kms_store {
+	const struct kms_store_ops *ops;
+	void *self;
+};
+
+#endif

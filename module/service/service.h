@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service: everything between a door and the ports. Made once by the daemon. */
+#ifndef HOLDFAST_SERVICE_SERVICE_H
+#define HOLDFAST_SERVICE_SERVICE_H
+
+#include "audit/log.h"
+#include "auth/identities.h"
+#include "base/clock.h"
+#include "kms/installation.h"
+#include "kms/store.h"
+#include "service/call.h"
+
+struct service;
+
+struct service_options {
+	struct hsm *hsm; /* borrowed; outlives the service */
+	struct kms_store store;
+	struct auth_identities identities;
+	struct audit_log *audit;
+	const struct clock *clock;
+	struct kms_installation installation; /* ready and verified */
+	uint32_t blocking_threads;    /* 0: 4; threads for what must wait for store or token */
+	uint32_t calls_max;           /* 0: 4096; calls under way; more: ThrottlingException */
+	uint32_t token_timeout_ms;    /* 0: 5,000; deadline of one token operation */
+	uint32_t keys_cached_max;     /* 0: 20,000; keys held in memory */
+	uint64_t direct_messages_max; /* 0: 2^31; suite 3: messages under one version, well before
+					 2^32 */
+	uint64_t direct_block;        /* 0: 2^16; suite 3: messages reserved at a time */
+};
+
+/* Starts its threads; *out owned by the caller, service_stop(). */
+NODISCARD struct err service_start(const struct service_options *options, struct service **out);
+
+/*
+ * What an interrupted run left: appends the outbox to the audit log, settles intents against the
+ * token (adopts, destroys half-made objects that an intent of ours names, reports what nobody
+ * knows), checks that every version of the store is on the token and sound. Blocks. Before the
+ * doors open.
+ */
+NODISCARD struct err service_reconcile(struct service *service);
+
+/* Takes a call; call->reply() is called once. Never blocks. Thread-safe. */
+void service_handle(struct service *service, struct call *call);
+
+/* Refuses new calls and waits until those under way have been answered, at most timeout_ms. true:
+ * all were. */
+bool service_drain(struct service *service, uint32_t timeout_ms);
+
+/* After the doors are closed. */
+void service_stop(struct service **service);
+
+/* Readiness: a real token operation (not older than a second), a store read, a writable audit log.
+ * OK, or why not. Does not block; refreshed by a thread. */
+NODISCARD struct err service_ready(struct service *service);
+
+/* The sealer over the row-seal key; `self` is owned by the caller. */
+struct service_sealer {
+	struct hsm *hsm;
+	struct hsm_key_id key;
+	uint32_t timeout_ms;
+	const struct clock *clock;
+};
+struct kms_sealer service_sealer_port(struct service_sealer *sealer);
+
+/*
+ * holdfastd --init: makes the three keys on the token, the installation row, the account's
+ * administrator and the first access key. May be repeated after an interruption;
+ * E_ALREADY_INITIALISED once it is done. secret_key: AUTH_SECRET_KEY_LEN characters, the only time
+ * it is seen; secret_free(). Blocks.
+ */
+struct service_init_options {
+	struct hsm *hsm;
+	struct kms_installation_store installation;
+	struct auth_identities identities;
+	struct service_sealer *sealer; /* its key is set here */
+	const struct clock *clock;
+	const char *partition, *region, *account;
+	const char *administrator; /* user name */
+};
+NODISCARD struct err service_init(const struct service_init_options *options,
+				  struct kms_installation *installation,
+				  char access_key_id[AUTH_ACCESS_KEY_ID_LEN + 1],
+				  struct secret **secret_key);
+
+/* At every start: loads and verifies the row, sets the sealer's key, checks the three keys on the
+ * token. */
+NODISCARD struct err service_open_installation(struct hsm *hsm,
+					       const struct kms_installation_store *store,
+					       struct service_sealer *sealer,
+					       struct kms_installation *out);
+
+#endif
