@@ -22,7 +22,8 @@ void buf_init(struct buf *b, size_t max);
 /* Wipes and frees; the buffer is empty and may be used again, with the same bound. */
 void buf_cleanup(struct buf *b);
 
-/* E_BOUNDS above the bound, E_NOMEM; on failure the buffer is as it was. */
+/* E_BOUNDS above the bound, E_NOMEM; on failure the buffer is as it was. `bytes` may not lie in b.
+ */
 NODISCARD struct err buf_append(struct buf *b, struct view bytes);
 NODISCARD struct err buf_append_text(struct buf *b, const char *text);
 NODISCARD struct err buf_reserve(struct buf *b, size_t more);

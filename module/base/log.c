@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <errno.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,15 +64,30 @@ static void put_name(struct writer *w, const char *name)
 		writer_format(w, " %s=", name);
 }
 
+/* Where the layer below is the system, its number is told as the system names it. */
+static void put_detail(struct writer *w, struct err e)
+{
+	put_name(w, "detail");
+	writer_format(w, config.form == LOG_FORM_JSON ? "%u" : "0x%x", e.detail);
+	bool from_system = e.code == E_SYSTEM || e.code == E_AUDIT;
+	const char *name = from_system ? strerrorname_np((int)e.detail) : NULL;
+	if (name == NULL)
+		return;
+	char text[128] = "";
+	struct writer both;
+	writer_init(&both, text, sizeof text - 1);
+	writer_format(&both, "%s: %s", name, strerrordesc_np((int)e.detail));
+	put_name(w, "errno");
+	put_escaped(w, view_of(text, both.len));
+}
+
 static void put_err(struct writer *w, struct err e)
 {
 	put_escaped(w, view_of_text(err_name(e)));
 	put_name(w, "meaning");
 	put_escaped(w, view_of_text(err_meaning(e)));
-	if (e.detail != 0) {
-		put_name(w, "detail");
-		writer_format(w, config.form == LOG_FORM_JSON ? "%u" : "0x%x", e.detail);
-	}
+	if (e.detail != 0)
+		put_detail(w, e);
 	char place[64] = "";
 	struct writer at;
 	writer_init(&at, place, sizeof place - 1);
@@ -138,7 +155,10 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	if (config.form == LOG_FORM_JSON)
 		line[len++] = '}';
 	line[len++] = '\n';
-	/* A log that cannot be written has nobody to tell. */
+	/* A log that cannot be written has nobody to tell, nor may it change what its caller is
+	 * about to look at. */
+	int saved = errno;
 	ssize_t written = write(config.fd, line, len);
 	(void)written;
+	errno = saved;
 }

@@ -20,6 +20,8 @@ struct view reader_bytes(struct reader *r, size_t n)
 		reader_fail(r);
 		return VIEW_NONE;
 	}
+	if (n == 0)
+		return view_of(r->rest.ptr, 0); /* NULL + 0 is not defined */
 	struct view taken = view_of(r->rest.ptr, n);
 	r->rest = view_of(r->rest.ptr + n, r->rest.len - n);
 	return taken;

@@ -30,6 +30,7 @@ NODISCARD struct err text_new(struct view src, char **out)
 
 NODISCARD struct err text_format(char *dst, size_t cap, const char *format, ...)
 {
+	ENSURE(cap > 0);
 	va_list args;
 	va_start(args, format);
 	int n = vsnprintf(dst, cap, format, args);

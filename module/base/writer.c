@@ -29,15 +29,23 @@ void writer_fail(struct writer *w, struct err failure)
 		w->failure = failure;
 }
 
+/* ptr + len, where both may be nothing: adding to a null pointer is not defined. */
+static uint8_t *end_of(uint8_t *ptr, size_t len)
+{
+	return len > 0 ? ptr + len : ptr;
+}
+
 static uint8_t *room_growing(struct writer *w, size_t n)
 {
-	struct err e = buf_reserve(w->growing, n);
+	struct buf *b = w->growing;
+	/* Nearly every write finds room; replies and records are made of many small ones. */
+	struct err e = n <= b->cap - b->len ? OK : buf_reserve(b, n);
 	if (err_failed(e)) {
 		writer_fail(w, e);
 		return NULL;
 	}
-	uint8_t *at = w->growing->ptr + w->growing->len;
-	w->growing->len += n;
+	uint8_t *at = end_of(b->ptr, b->len);
+	b->len += n;
 	w->len += n;
 	return at;
 }
@@ -52,7 +60,7 @@ uint8_t *writer_room(struct writer *w, size_t n)
 		writer_fail(w, ERR(E_BOUNDS));
 		return NULL;
 	}
-	uint8_t *at = w->ptr + w->len;
+	uint8_t *at = end_of(w->ptr, w->len);
 	w->len += n;
 	return at;
 }
@@ -79,7 +87,9 @@ static void integer(struct writer *w, uint64_t value, size_t n)
 
 void writer_u8(struct writer *w, uint8_t value)
 {
-	integer(w, value, 1);
+	uint8_t *at = writer_room(w, 1);
+	if (at != NULL)
+		*at = value;
 }
 
 void writer_u16(struct writer *w, uint16_t value)

@@ -35,7 +35,7 @@ void writer_block32(struct writer *w, struct view bytes);
 void writer_text(struct writer *w, const char *text); /* without its NUL */
 void writer_format(struct writer *w, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* n bytes of room to be filled by the caller, or NULL (and the writer marked). */
+/* n bytes of room to be filled by the caller, or NULL (and the writer marked, unless n is 0). */
 uint8_t *writer_room(struct writer *w, size_t n);
 
 void writer_fail(struct writer *w, struct err failure);
