@@ -13,8 +13,8 @@
 /* Table-free and branch-free on the data, so that secrets can pass through. */
 void base64_encode(struct writer *w, struct view bytes);
 
-/* E_FORMAT; what was written before the fault stays in the writer's room. Constant time on valid
- * input. */
+/* E_FORMAT, or what the writer fails with; what was written before the fault stays in the writer's
+ * room. Constant time on valid input. */
 NODISCARD struct err base64_decode(struct writer *w, struct view text);
 
 #endif

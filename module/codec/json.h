@@ -11,6 +11,7 @@
 
 #define JSON_DEPTH_MAX 16
 #define JSON_TOKENS_MAX 65536 /* values, names included, in one document */
+#define JSON_NUMBER_MAX 64    /* characters of a number */
 
 /* A parsed document or a part of one. Parts are borrowed from the document. */
 struct json;
@@ -21,8 +22,8 @@ NODISCARD struct err json_start(void);
 /*
  * One JSON text of RFC 8259, UTF-8 without BOM. Depth and size are checked before anything is
  * built. Numbers: integers in 64 bits, reals in double. *out owned by the caller, json_free().
- * E_FORMAT (with the byte offset in detail), E_UTF8, E_DUPLICATE (a member twice), E_BOUNDS (deep
- * or many), E_NOMEM. A NUL character in a string (\u0000) is E_FORMAT.
+ * E_FORMAT (with the byte offset in detail), E_UTF8, E_DUPLICATE (a member twice), E_BOUNDS (deep,
+ * many, or a long number), E_NOMEM. A NUL character in a string (\u0000) is E_FORMAT.
  */
 NODISCARD struct err json_parse(struct view text, struct json **out);
 void json_free(struct json **document);
@@ -48,10 +49,10 @@ bool json_next_member(const struct json *object, size_t *at, struct view *name,
 		      const struct json **value);
 
 /* Values of the asked type; zero values for any other type, so check json_type_of() first. */
-struct view json_string(const struct json *value); /* borrowed */
-int64_t json_integer(const struct json *value);
-double json_number(const struct json *value); /* integer or real */
-bool json_bool(const struct json *value);
+struct view json_string_of(const struct json *value); /* borrowed */
+int64_t json_integer_of(const struct json *value);
+double json_number_of(const struct json *value); /* integer or real */
+bool json_bool_of(const struct json *value);
 
 /*
  * JSON out. Commas and colons are put by themselves; what cannot be (unbalanced, too deep, a name
@@ -62,6 +63,7 @@ struct json_out {
 	struct writer *w; /* borrowed */
 	uint32_t depth;
 	uint32_t started; /* bit per depth: something stands there already */
+	uint32_t objects; /* bit per depth: an object, where values have names */
 };
 
 void json_out_init(struct json_out *out, struct writer *w);

@@ -10,7 +10,8 @@
  */
 void uri_encode(struct writer *w, struct view text, bool keep_slash);
 
-/* Undoes percent-encoding; '+' stays '+'. E_FORMAT for a broken escape. */
+/* Undoes percent-encoding; '+' stays '+'. E_FORMAT for a broken escape, or what the writer fails
+ * with. */
 NODISCARD struct err uri_decode(struct writer *w, struct view text);
 
 #endif
