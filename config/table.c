@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row per setting. config/holdfast.conf explains each to the operator; a unit test compares. */
+#include "config/table.h"
+
+#include <stddef.h>
+
+#define TEXT_MAX (SETTINGS_TEXT_MAX - 1)
+#define SOCKET_MAX 107 /* sun_path of unix(7), without its NUL */
+
+#define AT(section_, name_) #section_, #name_
+#define IN(section_, name_) offsetof(struct settings, section_.name_)
+
+#define INTEGER(section_, name_, min_, max_, initial_, meaning_)                                  \
+	{                                                                                         \
+		AT(section_, name_), SETTING_INTEGER, IN(section_, name_), min_, max_, #initial_, \
+			NULL, meaning_                                                            \
+	}
+#define TEXT(section_, name_, type_, min_, max_, initial_, meaning_)                         \
+	{                                                                                    \
+		AT(section_, name_), type_, IN(section_, name_), min_, max_, initial_, NULL, \
+			meaning_                                                             \
+	}
+#define CHOICE(section_, name_, choices_, initial_, meaning_)                                    \
+	{                                                                                        \
+		AT(section_, name_), SETTING_CHOICE, IN(section_, name_), 1, TEXT_MAX, initial_, \
+			choices_, meaning_                                                       \
+	}
+
+/* clang-format off */
+const struct setting settings_table[] = {
+	TEXT(server, listen, SETTING_LISTEN, 1, TEXT_MAX, "127.0.0.1:4599",
+	     "address and port of the AWS KMS endpoint"),
+	INTEGER(server, connections_max, 1, 65536, 1024, "client connections at once"),
+	INTEGER(server, connections_per_address_max, 0, 65536, 0,
+		"client connections at once from one address; 0: as many as connections_max"),
+	INTEGER(server, idle_timeout_s, 1, 3600, 60,
+		"seconds a connection may stay without a request"),
+	INTEGER(server, request_timeout_s, 1, 600, 20,
+		"seconds from a request's first byte to its last"),
+	INTEGER(server, threads, 1, 64, 1, "threads that serve connections"),
+
+	TEXT(health, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
+	     "address and port of /healthz, /readyz and /metrics"),
+
+	TEXT(admin, socket, SETTING_PATH, 1, SOCKET_MAX, "/run/holdfast/admin.sock",
+	     "socket of the holdfast command"),
+	TEXT(admin, allowed_users, SETTING_USERS, 0, TEXT_MAX, "",
+	     "who may use the admin socket besides root and the service's own user"),
+
+	TEXT(store, path, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/holdfast.db",
+	     "the metadata database"),
+
+	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",
+	     "folder of the audit log's segments"),
+	INTEGER(audit, segment_mib, 1, 4096, 256, "MiB at which a new segment begins"),
+
+	INTEGER(service, blocking_threads, 1, 64, 4, "threads for work that waits for the store"),
+	INTEGER(service, calls_max, 16, 65536, 4096, "calls under way at once"),
+	INTEGER(service, keys_cached_max, 16, 1000000, 20000, "keys held in memory"),
+	INTEGER(service, drain_timeout_s, 0, 600, 20,
+		"seconds that a stop waits for calls under way"),
+
+	TEXT(token, socket, SETTING_PATH, 1, SOCKET_MAX, "/run/holdfast/token.sock",
+	     "socket between holdfastd and holdfast-token"),
+	TEXT(token, user, SETTING_USERS, 0, 64, "", "user that holdfast-token runs as"),
+	INTEGER(token, timeout_ms, 10, 600000, 5000, "milliseconds for one operation on the token"),
+	INTEGER(token, direct_messages_max, 65536, 4000000000, 2147483648,
+		"messages under one key version of suite 3"),
+	INTEGER(token, direct_block, 16, 16777216, 65536,
+		"messages of suite 3 that are accounted for at once"),
+	TEXT(token, module, SETTING_PATH, 0, TEXT_MAX, "", "the PKCS#11 module"),
+	TEXT(token, uri, SETTING_URI, 7, TEXT_MAX, "pkcs11:token=holdfast", "the token"),
+	TEXT(token, module_parameters, SETTING_TEXT, 0, TEXT_MAX, "",
+	     "parameters for the module's C_Initialize"),
+	TEXT(token, pin_source, SETTING_PIN_SOURCE, 0, TEXT_MAX, "", "where the PIN is read"),
+	TEXT(token, daemon_users, SETTING_USERS, 0, TEXT_MAX, "",
+	     "users that may connect to holdfast-token"),
+	TEXT(token, state_directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast-token",
+	     "folder of holdfast-token's own files"),
+	CHOICE(token, suite, "auto 1 2 3", "auto", "how new key versions seal"),
+	INTEGER(token, lanes, 0, 64, 0, "sessions that work at once; 0: what suits the token"),
+	INTEGER(token, message_key_messages, 1, 268435456, 268435456,
+		"messages under one message key"),
+	INTEGER(token, message_key_age_s, 1, 86400, 86400, "seconds that a message key seals"),
+	INTEGER(token, message_key_cache, 1, 65536, 1024, "message keys kept for opening"),
+	INTEGER(token, connections_max, 1, 1024, 64, "daemon connections at once"),
+	INTEGER(token, queue_max, 16, 65536, 4096, "operations waiting at once"),
+	INTEGER(token, hang_ms, 100, 60000, 2000,
+		"milliseconds past its deadline until a stuck operation has the worker replaced"),
+
+	CHOICE(log, form, "text journal json auto", "auto", "form of the log's lines"),
+	CHOICE(log, level, "error warning info debug", "info", "least level that is logged"),
+};
+/* clang-format on */
+
+const size_t settings_table_count = ARRAY_LEN(settings_table);
+
+const int64_t *setting_integer(const struct setting *row, const struct settings *settings)
+{
+	return (const int64_t *)(const void *)((const char *)settings + row->offset);
+}
+
+const char *setting_text(const struct setting *row, const struct settings *settings)
+{
+	return (const char *)settings + row->offset;
+}
