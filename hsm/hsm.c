@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both implementations of hsm.h share: the life of an operation's outputs, and waiting. */
+/* What both implementations of hsm.h share: waiting for an operation. */
 #include "hsm/hsm.h"
 
 #include <pthread.h>
 
 #include "base/lock.h"
-#include "base/mem.h"
-
-void hsm_op_cleanup(struct hsm_op *op)
-{
-	buf_cleanup(&op->sealed);
-	secret_free(&op->plaintext_out);
-	mem_free(TAKE(op->macs));
-	mem_free(TAKE(op->objects));
-	op->object_count = 0;
-}
 
 struct waiter {
 	pthread_mutex_t lock;

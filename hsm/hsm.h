@@ -30,7 +30,7 @@ struct hsm;
 #define HSM_RANDOM_MAX 1024        /* bytes drawn by one operation */
 #define HSM_MAC_LEN 32             /* HMAC-SHA-256 */
 #define HSM_MAC_BATCH_MAX 256      /* messages of one HSM_MAC operation */
-#define HSM_MAC_MESSAGE_MAX (96 << 10)
+#define HSM_MAC_MESSAGE_MAX (160 << 10)
 #define HSM_MAC_BYTES_MAX (256 << 10) /* of all messages of one operation */
 #define HSM_ENUMERATE_MAX 256         /* objects of one page */
 
@@ -55,7 +55,7 @@ enum hsm_role {
 };
 
 /*
- * How a version or wrap key encrypts (DESIGN: message keys). Fixed at creation by what the token
+ * How a version or wrap key encrypts (message keys: README). Fixed at creation by what the token
  * can do; the number stands in every ciphertext.
  */
 enum hsm_suite {
@@ -102,7 +102,7 @@ enum hsm_verb {
 	HSM_MAC,    /* in: from.key (ROW_SEAL), messages  out: macs */
 	HSM_KEY_GENERATE, /* in: object.id, .role, .suite, .label  out: object */
 	HSM_KEY_FIND,     /* in: object.id                out: object; E_HSM_KEY_UNKNOWN */
-	HSM_KEY_DESTROY,  /* in: object.id, .label (must match)  out: nothing */
+	HSM_KEY_DESTROY,  /* in: object.id, .label (must match; a version's)  out: nothing */
 	HSM_ENUMERATE,    /* in: cursor                   out: objects, count, cursor; a page */
 	HSM_PROBE, /* a real seal and open on the token, under a key made for it; out: nothing */
 	HSM_VERB_COUNT
@@ -121,7 +121,9 @@ enum hsm_verb {
  * E_BOUNDS and E_FORMAT (inputs), E_HSM_KEY_UNKNOWN, E_HSM_KEY_ROLE, E_HSM_ATTRIBUTES,
  * E_HSM_REFUSED. OPEN and RESEAL: E_HSM_CIPHERTEXT, never a hint which part was wrong.
  * KEY_GENERATE: E_HSM_KEY_EXISTS when an object with this id is there. When the answer is lost
- * (E_HSM_AWAY, E_HSM_TIMEOUT) the object may exist: ask with KEY_FIND.
+ * (E_HSM_AWAY, E_HSM_TIMEOUT) the object may exist: ask with KEY_FIND. The id is also taken when
+ * the token made the key and lost the session before it could say so. KEY_DESTROY: E_HSM_KEY_ROLE
+ * for anything but a version's key.
  */
 struct hsm_op {
 	enum hsm_verb verb;

@@ -44,7 +44,8 @@ struct hsm_local_options {
  */
 NODISCARD struct err hsm_local_open(const struct hsm_local_options *options, struct hsm **out);
 
-/* Makes a new token: for `holdfast-token --init-token` and tests. The slot must hold no token yet.
+/* Makes a new token in a slot that holds none, or finishes one that was begun: for
+ * `holdfast-token --init-token` and tests.
  */
 NODISCARD struct err hsm_local_init_token(const char *module_path, const char *label,
 					  const struct secret *so_pin, const struct secret *pin);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keys of ours on the token: CKA_ID → handle, role and suite, each tagged with the generation
+ * in which the handle was found. Filled once per generation; the hot path never searches the token.
+ * What makes a key sound: template.h.
+ */
+#ifndef HOLDFAST_HSM_P11_OBJECT_H
+#define HOLDFAST_HSM_P11_OBJECT_H
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "hsm/hsm.h"
+#include "hsm/p11/funnel.h"
+
+/* Keys of ours on one token: what a start can still enumerate in seconds. */
+#define P11_OBJECTS_MAX (1U << 20)
+
+struct p11_object {
+	struct hsm_object shown;
+	CK_OBJECT_HANDLE handle;
+	uint64_t generation; /* in which the handle was found */
+	unsigned suites;     /* P11_SUITE_BIT: what its usage allows */
+};
+
+/* Thread-safe, except that the caller serialises everything that takes a session. */
+struct p11_objects {
+	pthread_mutex_t lock;
+	struct map by_id;
+	uint64_t generation;
+	CK_ATTRIBUTE_TYPE unreported; /* template.h; set before enumerating */
+	enum hsm_suite preferred;     /* shown for keys whose usage allows several suites */
+	size_t foreign;               /* keys on the token that are not ours */
+};
+
+NODISCARD struct err p11_objects_init(struct p11_objects *objects);
+void p11_objects_cleanup(struct p11_objects *objects);
+
+/* Empties the cache and fills it from the token; handles carry `generation` from here on. */
+NODISCARD struct err p11_objects_enumerate(struct p11_objects *objects, struct p11_funnel *funnel,
+					   CK_SESSION_HANDLE session, uint64_t generation);
+
+/* A copy of what is known of a key; E_HSM_KEY_UNKNOWN. */
+NODISCARD struct err p11_objects_get(struct p11_objects *objects, const struct hsm_key_id *id,
+				     struct p11_object *out);
+
+/*
+ * Looks one key up on the token and brings the cache into line, whether it is there or not; then
+ * as p11_objects_get(). Slow on a full token.
+ */
+NODISCARD struct err p11_objects_refind(struct p11_objects *objects, struct p11_funnel *funnel,
+					CK_SESSION_HANDLE session, const struct hsm_key_id *id,
+					struct p11_object *out);
+
+/* Whether any key on the token has this CKA_ID, ours or not. */
+NODISCARD struct err p11_objects_occupied(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					  const struct hsm_key_id *id, bool *out);
+
+/* Destroys every object on the token with exactly this CKA_ID and CKA_LABEL; *out: how many. */
+NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					 const struct hsm_object *object, size_t *out);
+
+/* Reads a key just made back and adds it to the cache; *out as it is. */
+NODISCARD struct err p11_objects_adopt(struct p11_objects *objects, struct p11_funnel *funnel,
+				       CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle,
+				       struct p11_object *out);
+
+void p11_objects_remove(struct p11_objects *objects, const struct hsm_key_id *id);
+
+/*
+ * The first HSM_ENUMERATE_MAX keys behind `cursor`, sorted by id; *out owned by the caller,
+ * mem_free(); NULL and 0 behind the last.
+ */
+NODISCARD struct err p11_objects_page(struct p11_objects *objects, const struct hsm_key_id *cursor,
+				      struct hsm_object **out, size_t *count);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SoftHSM protected from itself. C_Login truncates token.object and writes it anew, so that a kill
+ * in between leaves a token that nobody can log in to; and nothing it writes is ever synced. Here:
+ * synced copies of token.object, their restoration before C_Initialize, and the syncing of what a
+ * creation wrote. Does nothing for any other module.
+ */
+#ifndef HOLDFAST_HSM_P11_SOFTHSM_H
+#define HOLDFAST_HSM_P11_SOFTHSM_H
+
+#include <limits.h>
+#include <time.h>
+
+#include "base/err.h"
+
+/*
+ * The copy lies in the token's own directory: SoftHSM looks there only at names that end in
+ * ".object", and takes every directory beside it for a token.
+ */
+#define P11_SOFTHSM_COPY "token.object.holdfast"
+
+struct p11_softhsm {
+	bool active;
+	char token_dir[PATH_MAX]; /* directories.tokendir */
+};
+
+/* Active when the module's file name begins with "libsofthsm2". E_SETTINGS when its configuration
+ * names no token directory. */
+NODISCARD struct err p11_softhsm_init(struct p11_softhsm *softhsm, const char *module_path);
+
+/* Before C_Initialize: puts the copy back where token.object is missing, empty or broken. */
+NODISCARD struct err p11_softhsm_restore(const struct p11_softhsm *softhsm);
+
+/* Before C_Login: a synced copy of every token.object that is whole and differs from its copy. */
+NODISCARD struct err p11_softhsm_keep(const struct p11_softhsm *softhsm);
+
+/* When something began, in the kernel's file time. */
+struct p11_softhsm_mark {
+	struct timespec since;
+	int64_t offset_ns; /* of real time to monotonic time: changes when the clock is set */
+};
+
+/* Notes the time, for p11_softhsm_sync(). */
+struct p11_softhsm_mark p11_softhsm_mark(const struct p11_softhsm *softhsm);
+
+/* After a creation, login or destruction: syncs every file written since `mark`, or every file when
+ * the clock was set meanwhile, and the token's directory. */
+NODISCARD struct err p11_softhsm_sync(const struct p11_softhsm *softhsm,
+				      struct p11_softhsm_mark mark);
+
+/* After C_InitToken: everything, and the directory of the tokens. */
+NODISCARD struct err p11_softhsm_sync_new_token(const struct p11_softhsm *softhsm);
+
+#endif
