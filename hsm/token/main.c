@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* holdfast-token: the command line. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "hsm/token/init.h"
+#include "hsm/token/orders.h"
+#include "hsm/token/pin.h"
+#include "hsm/token/supervisor.h"
+#include "hsm/token/worker.h"
+
+#define EXIT_USAGE 2
+
+enum command { COMMAND_RUN, COMMAND_CHECK, COMMAND_INIT, COMMAND_VERSION, COMMAND_HELP };
+
+struct command_line {
+	enum command command;
+	const char *config;
+	struct init_options init;
+};
+
+static const char usage[] =
+	"Usage: holdfast-token [--config PATH] [--check]\n"
+	"       holdfast-token [--config PATH] --init-token --label L [--pin-file P] "
+	"[--so-pin-file S]\n"
+	"\n"
+	"Serves the keys of one PKCS#11 token to holdfastd over a Unix socket.\n"
+	"\n"
+	"  --config PATH      settings file (" SETTINGS_PATH_DEFAULT ")\n"
+	"  --check            check the settings, open nothing, exit\n"
+	"  --init-token       make a token in a free slot of the module; does nothing when a "
+	"token\n"
+	"                     of that label is there already\n"
+	"  --label L          its label, 1 to 32 bytes\n"
+	"  --pin-file P       file of the user PIN; made with a random PIN when it is missing\n"
+	"                     (default: the file that pin_source names)\n"
+	"  --so-pin-file S    the same for the security officer's PIN (default: P with -so added)\n"
+	"  --version          print the version, exit\n"
+	"  --help             print this, exit\n"
+	"\n"
+	"SoftHSM finds its own settings through the environment variable SOFTHSM2_CONF.\n"
+	"Runs in the foreground and logs to standard error.\n"
+	"\n"
+	"Signals: SIGTERM finishes what is under way and ends; SIGHUP reads the PIN again.\n"
+	"Exit status: 0 success, 1 failure, 2 wrong settings or command line.\n";
+
+enum { OPTION_CONFIG = 1, OPTION_LABEL, OPTION_PIN, OPTION_SO_PIN, OPTION_COMMAND };
+
+static const struct option options[] = {
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"label", required_argument, NULL, OPTION_LABEL},
+	{"pin-file", required_argument, NULL, OPTION_PIN},
+	{"so-pin-file", required_argument, NULL, OPTION_SO_PIN},
+	{"check", no_argument, NULL, OPTION_COMMAND + COMMAND_CHECK},
+	{"init-token", no_argument, NULL, OPTION_COMMAND + COMMAND_INIT},
+	{"version", no_argument, NULL, OPTION_COMMAND + COMMAND_VERSION},
+	{"help", no_argument, NULL, OPTION_COMMAND + COMMAND_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static bool option_take(struct command_line *line, int option)
+{
+	switch (option) {
+	case OPTION_CONFIG:
+		line->config = optarg;
+		return true;
+	case OPTION_LABEL:
+		line->init.label = optarg;
+		return true;
+	case OPTION_PIN:
+		line->init.pin_path = optarg;
+		return true;
+	case OPTION_SO_PIN:
+		line->init.so_pin_path = optarg;
+		return true;
+	case OPTION_COMMAND + COMMAND_CHECK:
+	case OPTION_COMMAND + COMMAND_INIT:
+	case OPTION_COMMAND + COMMAND_VERSION:
+	case OPTION_COMMAND + COMMAND_HELP:
+		line->command = (enum command)(option - OPTION_COMMAND);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool parse(int argc, char **argv, struct command_line *line)
+{
+	*line = (struct command_line){.command = COMMAND_RUN, .config = SETTINGS_PATH_DEFAULT};
+	int option = getopt_long(argc, argv, "", options, NULL);
+	while (option != -1 && option_take(line, option))
+		option = getopt_long(argc, argv, "", options, NULL);
+	return option == -1 && optind == argc;
+}
+
+static int complain(const char *message)
+{
+	(void)fprintf(stderr, "holdfast-token: %s\n", message);
+	return EXIT_USAGE;
+}
+
+static int check(const struct command_line *line, const struct settings *settings)
+{
+	static struct orders orders;
+	char message[SETTINGS_MESSAGE_MAX] = "";
+	if (err_failed(orders_from_settings(settings, &orders, message)) ||
+	    err_failed(pin_source_check(settings->token.pin_source, message)))
+		return complain(message);
+	(void)printf("%s: the settings are right\n", line->config);
+	return 0;
+}
+
+static int obey(const struct command_line *line)
+{
+	static struct settings settings;
+	char message[SETTINGS_MESSAGE_MAX] = "";
+	if (err_failed(settings_read(line->config, &settings, message)))
+		return complain(message);
+	if (line->command == COMMAND_CHECK)
+		return check(line, &settings);
+	if (line->command == COMMAND_INIT)
+		return init_token(&settings, &line->init);
+	return supervisor_main(&settings);
+}
+
+int main(int argc, char **argv)
+{
+	/* The supervisor's own way of starting its worker. */
+	if (argc == 2 && text_equal(argv[1], "--worker"))
+		return worker_main();
+	struct command_line line;
+	if (!parse(argc, argv, &line)) {
+		(void)fputs("holdfast-token: wrong command line; see --help\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (line.command == COMMAND_HELP)
+		return fputs(usage, stdout) < 0;
+	if (line.command == COMMAND_VERSION)
+		return printf("holdfast-token %s\n", HOLDFAST_VERSION) < 0;
+	return obey(&line);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hsm/token/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct err check(int result)
+{
+	return result == 0 ? OK : ERR_DETAIL(E_SYSTEM, errno);
+}
+
+/* Whoever starts us with these closed would have the log written into the lock or the page. */
+static struct err standard_descriptors_fill(void)
+{
+	int fd = STDIN_FILENO;
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR);
+	return fd >= 0 ? check(close(fd)) : ERR_DETAIL(E_SYSTEM, errno);
+}
+
+NODISCARD struct err process_harden(void)
+{
+	struct rlimit none = {0, 0};
+	TRY(standard_descriptors_fill());
+	TRY(check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)));
+	TRY(check(setrlimit(RLIMIT_CORE, &none)));
+	TRY(check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)));
+	struct rlimit locked;
+	TRY(check(getrlimit(RLIMIT_MEMLOCK, &locked)));
+	locked.rlim_cur = locked.rlim_max;
+	TRY(check(setrlimit(RLIMIT_MEMLOCK, &locked)));
+	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? ERR_DETAIL(E_SYSTEM, errno) : OK;
+}
+
+NODISCARD struct err process_follow(pid_t parent)
+{
+	TRY(check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)));
+	/* The signal is sent at the parent's death alone: it may have died just before. */
+	return getppid() == parent ? OK : ERR(E_CANCELLED);
+}

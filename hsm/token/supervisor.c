@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hsm/token/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "hsm/token/pin.h"
+#include "hsm/token/place.h"
+#include "hsm/token/process.h"
+#include "hsm/token/spawn.h"
+#include "hsm/token/worker.h"
+
+#define TICK_MS 100
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 2000
+#define HEALTHY_MS 10000            /* a worker that lived so long is followed by one at once */
+#define STOP_MARGIN_MS 3000         /* beyond the worker's own bound */
+#define OPENING_MAX_MS (180 * 1000) /* the module may take so long to find and open the token */
+#define BEAT_MAX_MS (10 * 1000)     /* without a sign of life of the worker's thread */
+
+struct supervisor {
+	const struct settings *settings;
+	struct orders orders;
+	struct secret *pin;
+	int lock_fd;
+	int listen_fd;
+	bool bound;
+	int page_fd;
+	struct orders_page *page;
+	int signal_fd;
+	pid_t worker; /* 0: none */
+	int64_t spawned_ms;
+	int64_t spawn_at_ms;
+	int64_t backoff_ms;
+	bool replacing; /* the worker was told to end, to be followed at once */
+	bool pin_newer; /* the PIN was read again since the worker got its copy */
+	bool stopping;
+	int64_t stop_by_ms;
+	uint32_t told_condition;
+};
+
+static int64_t now_ms(void)
+{
+	return clock_steady_ms(&clock_system);
+}
+
+/* The worker. */
+
+static void page_reset(struct supervisor *s)
+{
+	struct orders_page *page = s->page;
+	for (size_t i = 0; i < HSM_LANES_MAX; i++)
+		page->watch.deadline_ms[i] = 0;
+	page->watch.pin_refused = 0;
+	page->condition = 0;
+	page->opening_since_ms = 0;
+	page->beat_ms = now_ms();
+}
+
+static void spawn(struct supervisor *s)
+{
+	page_reset(s);
+	s->replacing = false;
+	s->pin_newer = false;
+	s->orders.has_pin = s->pin != NULL;
+	struct spawn_options options = {&s->orders, s->pin, s->listen_fd, s->page_fd, s->lock_fd};
+	s->spawned_ms = now_ms();
+	struct err e = spawn_worker(&options, &s->worker);
+	if (err_failed(e)) {
+		log_event(LOG_ERROR, "worker.not_spawned", LOG_ERR(e));
+		s->worker = 0;
+		s->spawn_at_ms = now_ms() + BACKOFF_MAX_MS;
+		return;
+	}
+	log_event(LOG_INFO, "worker.spawned", LOG_NUMBER("pid", s->worker));
+}
+
+/* Tells the worker to end, and the next one to try the PIN, whatever this one says of its own. */
+static void worker_replace(struct supervisor *s)
+{
+	s->orders.latched = HSM_UP;
+	s->orders.latched_error = OK;
+	if (s->worker == 0)
+		return;
+	s->replacing = true;
+	(void)kill(s->worker, SIGTERM);
+}
+
+/*
+ * The PIN was refused: it is never tried again by itself, as that could lock the token. Unless it
+ * was the copy of a worker that is being replaced, or could be, by one with the PIN read since.
+ */
+static void latch_look(struct supervisor *s)
+{
+	bool refused = s->page->watch.pin_refused != 0 || s->page->condition == HSM_PIN_REFUSED;
+	if (!refused || s->orders.latched == HSM_PIN_REFUSED || s->replacing)
+		return;
+	if (s->pin_newer) {
+		log_event(LOG_WARNING, "token.old_pin_refused",
+			  LOG_TEXT("action", "the worker is replaced and tries the PIN that was "
+					     "read since it started"));
+		worker_replace(s);
+		return;
+	}
+	s->orders.latched = HSM_PIN_REFUSED;
+	s->orders.latched_error = ERR_DETAIL(E_HSM_PIN, s->page->error_detail);
+	log_event(LOG_ERROR, "token.pin_refused",
+		  LOG_TEXT("pin_source", s->settings->token.pin_source), LOG_ERR(ERR(E_HSM_PIN)));
+}
+
+static void ended_log(pid_t pid, int status)
+{
+	if (WIFSIGNALED(status))
+		log_event(LOG_WARNING, "worker.ended", LOG_NUMBER("pid", pid),
+			  LOG_TEXT("why", "killed by a signal"),
+			  LOG_TEXT("signal", strsignal(WTERMSIG(status))),
+			  LOG_TEXT("action", "it is replaced; if this repeats, see the module's "
+					     "own log"));
+	else
+		log_event(WEXITSTATUS(status) == 0 ? LOG_INFO : LOG_ERROR, "worker.ended",
+			  LOG_NUMBER("pid", pid), LOG_NUMBER("exit_status", WEXITSTATUS(status)));
+}
+
+static void worker_reap(struct supervisor *s)
+{
+	int status = 0;
+	if (s->worker == 0 || waitpid(s->worker, &status, WNOHANG) != s->worker)
+		return;
+	ended_log(s->worker, status);
+	latch_look(s);
+	int64_t now = now_ms();
+	bool at_once = s->replacing || now - s->spawned_ms >= HEALTHY_MS;
+	s->backoff_ms = at_once ? 0 : s->backoff_ms;
+	s->spawn_at_ms = now + s->backoff_ms;
+	s->backoff_ms =
+		MIN_OF(MAX_OF(s->backoff_ms * 2, (int64_t)BACKOFF_MIN_MS), (int64_t)BACKOFF_MAX_MS);
+	s->replacing = false;
+	s->worker = 0;
+}
+
+static void worker_kill(struct supervisor *s, const char *why, int64_t lane, int64_t overdue_ms)
+{
+	log_event(LOG_ERROR, "worker.killed", LOG_NUMBER("pid", s->worker), LOG_TEXT("why", why),
+		  LOG_NUMBER("lane", lane), LOG_NUMBER("overdue_ms", overdue_ms),
+		  LOG_TEXT("action", "check the token; raise hang_ms if it is only slow"));
+	(void)kill(s->worker, SIGKILL);
+}
+
+static void worker_watch(struct supervisor *s)
+{
+	if (s->worker == 0)
+		return;
+	int64_t now = now_ms();
+	for (int64_t i = 0; i < HSM_LANES_MAX; i++) {
+		int64_t deadline = s->page->watch.deadline_ms[i];
+		if (deadline != 0 && now > deadline + s->settings->token.hang_ms) {
+			worker_kill(s, "the module does not return", i, now - deadline);
+			return;
+		}
+	}
+	int64_t opening = s->page->opening_since_ms;
+	int64_t beat = s->page->beat_ms;
+	if (opening != 0 && now - opening > OPENING_MAX_MS)
+		worker_kill(s, "the token takes too long to open", -1, now - opening);
+	else if (now - beat > BEAT_MAX_MS)
+		worker_kill(s, "the worker does not react", -1, now - beat);
+}
+
+/* Signals. */
+
+static void stop_begin(struct supervisor *s, uint32_t number)
+{
+	if (s->stopping)
+		return;
+	log_event(LOG_INFO, "supervisor.stopping",
+		  LOG_TEXT("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
+	(void)sd_notify(0, "STOPPING=1\nSTATUS=finishing what is under way");
+	s->stopping = true;
+	s->stop_by_ms = now_ms() + WORKER_DRAIN_MAX_MS + STOP_MARGIN_MS;
+	if (s->worker != 0)
+		(void)kill(s->worker, SIGTERM);
+}
+
+static struct err pin_again(struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
+{
+	const char *source = s->settings->token.pin_source;
+	if (view_starts_with(view_of_text(source), VIEW_LITERAL("fd:"))) {
+		log_event(LOG_WARNING, "pin.kept", LOG_TEXT("pin_source", source),
+			  LOG_TEXT("why", "a descriptor can be read only once"),
+			  LOG_TEXT("action", "restart holdfast-token for another PIN"));
+		return OK;
+	}
+	struct secret *fresh = NULL;
+	TRY(pin_read(source, &fresh, message));
+	secret_free(&s->pin);
+	s->pin = fresh;
+	return OK;
+}
+
+/* Reads the PIN again; a worker that has no use of the token is replaced by one that tries it. */
+static void reload(struct supervisor *s)
+{
+	char message[SETTINGS_MESSAGE_MAX] = "";
+	struct err e = pin_again(s, message);
+	if (err_failed(e)) {
+		log_event(LOG_ERROR, "pin.not_read", LOG_TEXT("what", message), LOG_ERR(e));
+		return;
+	}
+	log_event(LOG_INFO, "pin.read_again",
+		  LOG_TEXT("pin_source", s->settings->token.pin_source));
+	if (s->worker != 0 && s->page->condition == HSM_UP) {
+		s->pin_newer = true;
+		return;
+	}
+	s->page->watch.pin_refused = 0;
+	s->page->condition = 0;
+	worker_replace(s);
+}
+
+static void signals_take(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+	while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+			stop_begin(s, info.ssi_signo);
+		else if (info.ssi_signo == SIGHUP && !s->stopping)
+			reload(s);
+	}
+}
+
+/* Telling. */
+
+static const char *const conditions[] = {
+	[0] = "starting the worker",
+	[HSM_UP] = "the token is ready",
+	[HSM_CONNECTING] = "opening the token",
+	[HSM_AWAY] = "the token cannot be reached; trying again",
+	[HSM_PIN_REFUSED] = "the token refused the PIN; correct pin_source, then send SIGHUP",
+	[HSM_REFUSED_UNSAFE] = "the token failed a safety probe and is not used",
+};
+
+static void tell(struct supervisor *s)
+{
+	uint32_t condition = s->page->condition;
+	if (condition == s->told_condition || condition >= ARRAY_LEN(conditions))
+		return;
+	s->told_condition = condition;
+	(void)sd_notifyf(0, "STATUS=%s", conditions[condition]);
+	if (condition == 0 || s->stopping)
+		return;
+	log_event(condition == HSM_UP || condition == HSM_CONNECTING ? LOG_INFO : LOG_ERROR,
+		  "token.condition", LOG_TEXT("what", conditions[condition]));
+}
+
+/* Running. */
+
+static bool is_over(struct supervisor *s)
+{
+	if (!s->stopping)
+		return false;
+	if (s->worker != 0 && now_ms() > s->stop_by_ms) {
+		worker_kill(s, "it does not stop", -1, now_ms() - s->stop_by_ms);
+		s->stop_by_ms = now_ms() + STOP_MARGIN_MS;
+	}
+	return s->worker == 0;
+}
+
+static void round_once(struct supervisor *s)
+{
+	struct pollfd fd = {s->signal_fd, POLLIN, 0};
+	int64_t wait = TICK_MS;
+	if (s->worker == 0)
+		wait = MIN_OF(wait, MAX_OF(s->spawn_at_ms - now_ms(), (int64_t)0));
+	(void)poll(&fd, 1, (int)wait);
+	signals_take(s);
+	worker_reap(s);
+	worker_watch(s);
+	latch_look(s);
+	if (s->worker == 0 && !s->stopping && now_ms() >= s->spawn_at_ms)
+		spawn(s);
+	tell(s);
+}
+
+static struct err signals_block(struct supervisor *s)
+{
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return ERR_DETAIL(E_SYSTEM, errno);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signal_fd >= 0 ? OK : ERR_DETAIL(E_SYSTEM, errno);
+}
+
+static struct err prepare(struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
+{
+	const struct settings *settings = s->settings;
+	TRY(process_harden());
+	TRY(signals_block(s));
+	TRY(orders_from_settings(settings, &s->orders, message));
+	log_configure(s->orders.log_form, s->orders.log_level, STDERR_FILENO);
+	TRY(place_lock(settings->token.state_directory, &s->lock_fd, message));
+	TRY(place_listen(settings->token.socket, &s->listen_fd, &s->bound, message));
+	TRY(pin_read(settings->token.pin_source, &s->pin, message));
+	return orders_page_new(&s->page_fd, &s->page);
+}
+
+static void finish(struct supervisor *s)
+{
+	secret_free(&s->pin);
+	/* Before the lock goes, so that it cannot be the socket of an instance that follows. */
+	if (s->bound)
+		(void)unlink(s->settings->token.socket);
+	if (s->listen_fd >= 0)
+		(void)close(s->listen_fd);
+	if (s->lock_fd >= 0)
+		(void)close(s->lock_fd);
+}
+
+static int not_started(struct err e, const char *message)
+{
+	(void)fprintf(stderr, "holdfast-token: %s\n", message[0] ? message : err_meaning(e));
+	log_event(LOG_ERROR, "supervisor.not_started", LOG_ERR(e));
+	return err_is(e, E_SETTINGS) ? 2 : 1;
+}
+
+int supervisor_main(const struct settings *settings)
+{
+	static struct supervisor supervisor; /* large, and one per process */
+	struct supervisor *s = &supervisor;
+	*s = (struct supervisor){.settings = settings,
+				 .lock_fd = -1,
+				 .listen_fd = -1,
+				 .page_fd = -1,
+				 .signal_fd = -1};
+	char message[SETTINGS_MESSAGE_MAX] = "";
+	struct err e = prepare(s, message);
+	if (err_failed(e)) {
+		finish(s);
+		return not_started(e, message);
+	}
+	log_event(LOG_INFO, "supervisor.started", LOG_NUMBER("pid", getpid()),
+		  LOG_TEXT("socket", settings->token.socket),
+		  LOG_TEXT("module", settings->token.module), LOG_TEXT("uri", settings->token.uri));
+	spawn(s);
+	(void)sd_notify(0, "READY=1");
+	while (!is_over(s))
+		round_once(s);
+	finish(s);
+	log_event(LOG_INFO, "supervisor.stopped", LOG_NUMBER("pid", getpid()));
+	return 0;
+}
