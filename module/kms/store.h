@@ -60,17 +60,24 @@ struct kms_key_page {
 };
 
 struct kms_store_ops {
-	/* A MAKE intent; E_EXISTS for its token id. */
+	/* A MAKE intent; E_EXISTS for its token id. All intents of a process name one owner. */
 	NODISCARD struct err (*intent_add)(void *self, const struct kms_intent *intent);
+	/* E_NOT_FOUND when it is gone already. */
 	NODISCARD struct err (*intent_remove)(void *self, const struct hsm_key_id *token_id);
 	/* All intents whose lease ended before now_ms (INT64_MAX: all); *out mem_free(). */
 	NODISCARD struct err (*intent_list)(void *self, int64_t now_ms, struct kms_intent **out,
 					    size_t *count);
-	/* Takes over an intent whose lease ended: E_STORE_CONFLICT when somebody else did. */
+	/* Takes over an intent whose lease ended, to settle it: key_create() refuses it from then
+	 * on. The owner may also renew a lease that has not ended. E_STORE_CONFLICT when somebody
+	 * else was faster, or when another's lease has not ended. */
 	NODISCARD struct err (*intent_claim)(void *self, const struct kms_intent *seen,
 					     const uint8_t owner[16], int64_t lease_ms);
 
-	/* Key and first version, its intent removed, outbox written: one transaction. E_EXISTS. */
+	/*
+	 * Key and first version, its intent removed, outbox written: one transaction. E_EXISTS.
+	 * E_STORE_CONFLICT when the intent is not as this process added it: somebody, this process
+	 * included, claimed it after its lease and may be destroying the object. Leave it to them.
+	 */
 	NODISCARD struct err (*key_create)(void *self, const struct kms_key *key,
 					   const struct kms_version *version,
 					   const struct kms_outbox_record *outbox);
@@ -105,8 +112,8 @@ struct kms_store_ops {
 					    const char (*event_ids)[KMS_EVENT_ID_LEN + 1],
 					    size_t count);
 
-	/* Grows whenever anybody, another process included, committed: what was loaded before may
-	 * be old. */
+	/* Grows whenever another process committed: what was loaded before may be old. What this
+	 * process commits, it knows. */
 	NODISCARD struct err (*change_count)(void *self, uint64_t *out);
 };
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A key as a value: copying, its states, and what must hold of it as a whole. */
+#include "kms/key.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "kms/store.h"
+
+/* KMS API: KeyState, "Key states of AWS KMS keys". UNAVAILABLE is shown and never stored. */
+static const struct state_row states[KMS_STATE_COUNT] = {
+	[KMS_STATE_CREATING] = {"Creating",
+				STATE_BIT(KMS_STATE_ENABLED) | STATE_BIT(KMS_STATE_PENDING_IMPORT)},
+	[KMS_STATE_ENABLED] = {"Enabled", STATE_BIT(KMS_STATE_DISABLED) |
+						  STATE_BIT(KMS_STATE_PENDING_DELETION)},
+	[KMS_STATE_DISABLED] = {"Disabled", STATE_BIT(KMS_STATE_ENABLED) |
+						    STATE_BIT(KMS_STATE_PENDING_DELETION)},
+	[KMS_STATE_PENDING_DELETION] = {"PendingDeletion", STATE_BIT(KMS_STATE_DISABLED)},
+	[KMS_STATE_PENDING_IMPORT] = {"PendingImport", STATE_BIT(KMS_STATE_PENDING_DELETION)},
+	[KMS_STATE_UNAVAILABLE] = {"Unavailable", 0},
+};
+
+#define USAGES_RSA (KMS_USAGE_ENCRYPT_DECRYPT | KMS_USAGE_SIGN_VERIFY)
+#define USAGES_CURVE (KMS_USAGE_SIGN_VERIFY | KMS_USAGE_KEY_AGREEMENT)
+
+/* KMS API: CreateKey, the usages that go with a spec. */
+static const unsigned spec_usages[KMS_SPEC_COUNT] = {
+	[KMS_SPEC_SYMMETRIC_DEFAULT] = KMS_USAGE_ENCRYPT_DECRYPT,
+	[KMS_SPEC_RSA_2048] = USAGES_RSA,
+	[KMS_SPEC_RSA_3072] = USAGES_RSA,
+	[KMS_SPEC_RSA_4096] = USAGES_RSA,
+	[KMS_SPEC_ECC_NIST_P256] = USAGES_CURVE,
+	[KMS_SPEC_ECC_NIST_P384] = USAGES_CURVE,
+	[KMS_SPEC_ECC_NIST_P521] = USAGES_CURVE,
+	[KMS_SPEC_ECC_SECG_P256K1] = KMS_USAGE_SIGN_VERIFY,
+	[KMS_SPEC_ECC_NIST_EDWARDS25519] = KMS_USAGE_SIGN_VERIFY,
+	[KMS_SPEC_HMAC_224] = KMS_USAGE_GENERATE_VERIFY_MAC,
+	[KMS_SPEC_HMAC_256] = KMS_USAGE_GENERATE_VERIFY_MAC,
+	[KMS_SPEC_HMAC_384] = KMS_USAGE_GENERATE_VERIFY_MAC,
+	[KMS_SPEC_HMAC_512] = KMS_USAGE_GENERATE_VERIFY_MAC,
+	[KMS_SPEC_ML_DSA_44] = KMS_USAGE_SIGN_VERIFY,
+	[KMS_SPEC_ML_DSA_65] = KMS_USAGE_SIGN_VERIFY,
+	[KMS_SPEC_ML_DSA_87] = KMS_USAGE_SIGN_VERIFY,
+	[KMS_SPEC_SM2] = USAGES_RSA | KMS_USAGE_KEY_AGREEMENT,
+};
+
+void kms_key_cleanup(struct kms_key *key)
+{
+	mem_free(key->description);
+	mem_free(key->policy);
+	key->description = NULL;
+	key->policy = NULL;
+}
+
+void kms_key_full_cleanup(struct kms_key_full *full)
+{
+	kms_key_cleanup(&full->key);
+	mem_free(TAKE(full->versions));
+	full->version_count = 0;
+}
+
+NODISCARD struct err kms_key_copy(const struct kms_key *from, struct kms_key *to)
+{
+	CLEANUP(kms_key_cleanup) struct kms_key copy = *from;
+	copy.description = NULL;
+	copy.policy = NULL;
+	TRY(text_new(view_of_text(from->description), &copy.description));
+	TRY(text_new(view_of_text(from->policy), &copy.policy));
+	*to = copy;
+	copy.description = NULL;
+	copy.policy = NULL;
+	return OK;
+}
+
+NODISCARD struct err kms_key_move(struct kms_key *key, enum kms_key_state to)
+{
+	REQUIRE(state_may_move(states, ARRAY_LEN(states), key->state, to), E_KMS_INVALID_STATE);
+	if (key->state == KMS_STATE_PENDING_DELETION)
+		key->deletion_ms = 0;
+	key->state = to;
+	return OK;
+}
+
+static bool is_text(const char *text, size_t bytes_max, size_t characters_max)
+{
+	struct view bytes = view_of_text(text);
+	return text != NULL && bytes.len <= bytes_max && text_is_utf8(bytes) &&
+	       text_length(bytes) <= characters_max;
+}
+
+static bool has_material(const struct kms_key *key)
+{
+	return key->state != KMS_STATE_CREATING && key->state != KMS_STATE_PENDING_IMPORT;
+}
+
+NODISCARD struct err kms_key_check(const struct kms_key *key)
+{
+	ENSURE(key->state >= KMS_STATE_CREATING && key->state < KMS_STATE_COUNT);
+	ENSURE(key->spec >= KMS_SPEC_SYMMETRIC_DEFAULT && key->spec < KMS_SPEC_COUNT);
+	ENSURE(*kms_usage_name(key->usage) && (spec_usages[key->spec] & key->usage) != 0);
+	ENSURE(*kms_origin_name(key->origin) && *kms_manager_name(key->manager));
+	ENSURE(key->id.multi_region == key->multi_region);
+	ENSURE(*key->scope.partition && *key->scope.region);
+	ENSURE(view_of_text(key->scope.account).len == KMS_ACCOUNT_LEN);
+	ENSURE((key->state == KMS_STATE_PENDING_DELETION) == (key->deletion_ms != 0));
+	/* One whose material was never imported may wait for its deletion. */
+	ENSURE(key->current_version != 0 || !has_material(key) ||
+	       (key->state == KMS_STATE_PENDING_DELETION && key->origin == KMS_ORIGIN_EXTERNAL));
+	ENSURE(key->current_version == 0 || key->state != KMS_STATE_CREATING);
+	ENSURE(is_text(key->description, (size_t)4 * KMS_DESCRIPTION_MAX, KMS_DESCRIPTION_MAX));
+	ENSURE(is_text(key->policy, KMS_POLICY_MAX, KMS_POLICY_MAX));
+	return OK;
+}
