@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One connection to the file, its hardening, its prepared statements, and what SQLite's result
+ * codes mean. A connection serves one thread at a time; the pool and the writer's lock see to it.
+ */
+#ifndef HOLDFAST_STORE_SQLITE_CONNECTION_H
+#define HOLDFAST_STORE_SQLITE_CONNECTION_H
+
+#include <sqlite3.h>
+
+#include "base/err.h"
+
+#define SQLITE_STATEMENTS_MAX 40
+#define SQLITE_APPLICATION_ID 0x486c6446 /* "HldF", in the file's header */
+
+enum sqlite_role { SQLITE_ROLE_WRITER = 1, SQLITE_ROLE_READER };
+
+struct sqlite_connection {
+	sqlite3 *db;
+	sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX]; /* by enum sqlite_statement_id */
+};
+
+/*
+ * Opens an existing file (or ":memory:") without changing it. *out owned by the caller,
+ * sqlite_connection_close(). E_STORE, E_NOMEM.
+ */
+NODISCARD struct err sqlite_connection_open(const char *path, uint32_t busy_timeout_ms,
+					    struct sqlite_connection **out);
+
+/* The settings that change the file (WAL) or depend on the role. */
+NODISCARD struct err sqlite_connection_prepare(struct sqlite_connection *connection,
+					       enum sqlite_role role);
+
+/* Finalises every statement. *connection may be NULL; for CLEANUP as well. */
+void sqlite_connection_close(struct sqlite_connection **connection);
+
+/* Runs SQL text without results. `what` names it in the log. */
+NODISCARD struct err sqlite_connection_run(struct sqlite_connection *connection, const char *sql);
+
+/* The one integer that a query answers (PRAGMA user_version, ...). */
+NODISCARD struct err sqlite_connection_ask(struct sqlite_connection *connection, const char *sql,
+					   int64_t *out);
+
+/* OK when a query answers exactly one row with this one text; else E_STORE. */
+NODISCARD struct err sqlite_connection_expect(struct sqlite_connection *connection, const char *sql,
+					      const char *text);
+
+/*
+ * The error of a result code, logged with what to do about it. SQLITE_OK, ROW and DONE are OK.
+ * Constraints on uniqueness are E_EXISTS, others E_BUG.
+ */
+NODISCARD struct err sqlite_connection_result(struct sqlite_connection *connection, int code,
+					      const char *what);
+
+/*
+ * OK while the file that is open is the one under its name. One that was moved or removed would
+ * take writes that the next start does not find: E_STORE, not logged.
+ */
+NODISCARD struct err sqlite_connection_check_place(struct sqlite_connection *connection);
+
+/* BEGIN IMMEDIATE; ended by sqlite_transaction_commit(), or rolled back by CLEANUP. */
+struct sqlite_transaction {
+	struct sqlite_connection *connection; /* NULL: none is open */
+};
+NODISCARD struct err sqlite_transaction_write(struct sqlite_connection *connection,
+					      struct sqlite_transaction *out);
+/* BEGIN: every statement in it sees one state of the file. End it with CLEANUP. */
+NODISCARD struct err sqlite_transaction_read(struct sqlite_connection *connection,
+					     struct sqlite_transaction *out);
+NODISCARD struct err sqlite_transaction_commit(struct sqlite_transaction *transaction);
+void sqlite_transaction_end(struct sqlite_transaction *transaction);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys: made with their first version, changed under their revision, loaded whole. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "store/sqlite/ports.h"
+
+#define PAGE_LIMIT_MAX 1000 /* KMS API: LimitType */
+
+static void bind_scope(struct sqlite_statement *statement, const struct kms_scope *scope)
+{
+	sqlite_bind_text(statement, ":account", view_of_text(scope->account));
+	sqlite_bind_text(statement, ":region", view_of_text(scope->region));
+}
+
+NODISCARD struct err sqlite_key_create(void *self, const struct kms_key *key,
+				       const struct kms_version *version,
+				       const struct kms_outbox_record *outbox)
+{
+	struct store_sqlite *store = self;
+	const struct store_version row = {key->scope, *version};
+	TRY(kms_key_check(key));
+	ENSURE(kms_key_id_equal(&key->id, &version->key_id));
+	ENSURE(key->current_version == version->number);
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	store_batch_init(&batch);
+	TRY(store_batch_add(&batch, &store_table_keys, key));
+	TRY(store_batch_add(&batch, &store_table_versions, &row));
+	TRY(store_batch_add(&batch, &store_table_outbox, outbox));
+	TRY(store_batch_seal(&batch, &store->sealer));
+
+	LOCK_SCOPE(&store->write_lock);
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
+	TRY(sqlite_transaction_write(store->writer, &transaction));
+	TRY(sqlite_row_insert(store->writer, SQL_KEY_INSERT, &batch, 0));
+	TRY(sqlite_row_insert(store->writer, SQL_VERSION_INSERT, &batch, 1));
+	TRY(sqlite_intent_take(store, version));
+	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, &batch, 2));
+	return sqlite_transaction_commit(&transaction);
+}
+
+/* The row, where the stored revision is the one before. */
+static struct err key_replace(struct sqlite_connection *writer, const struct store_batch *batch,
+			      uint64_t revision)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int changed = 0;
+	TRY(sqlite_statement_take(writer, SQL_KEY_UPDATE, &statement));
+	sqlite_bind_row(&statement, batch, 0);
+	sqlite_bind_integer(&statement, ":was", (int64_t)(revision - 1));
+	TRY(sqlite_statement_run(&statement, &changed));
+	REQUIRE(changed == 1, E_STORE_CONFLICT);
+	return OK;
+}
+
+NODISCARD struct err sqlite_key_update(void *self, const struct kms_key *key,
+				       const struct kms_outbox_record *outbox)
+{
+	struct store_sqlite *store = self;
+	TRY(kms_key_check(key));
+	ENSURE(key->revision > 0);
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	store_batch_init(&batch);
+	TRY(store_batch_add(&batch, &store_table_keys, key));
+	TRY(store_batch_add(&batch, &store_table_outbox, outbox));
+	TRY(store_batch_seal(&batch, &store->sealer));
+
+	LOCK_SCOPE(&store->write_lock);
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
+	TRY(sqlite_transaction_write(store->writer, &transaction));
+	TRY(key_replace(store->writer, &batch, key->revision));
+	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, &batch, 1));
+	return sqlite_transaction_commit(&transaction);
+}
+
+static struct err rows_of_key(struct sqlite_connection *reader, enum sqlite_statement_id id,
+			      const struct kms_scope *scope, const struct kms_key_id *key_id,
+			      struct store_batch *batch)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	bool versions = id == SQL_VERSION_OF_KEY;
+	bool more = false;
+	TRY(sqlite_statement_take(reader, id, &statement));
+	bind_scope(&statement, scope);
+	sqlite_bind_bytes(&statement, ":key_id", VIEW_ARRAY(key_id->bytes));
+	if (versions)
+		sqlite_bind_integer(&statement, ":limit", KMS_VERSIONS_MAX + 1);
+	return sqlite_rows_fetch(&statement, versions ? &store_table_versions : &store_table_keys,
+				 SIZE_MAX, batch, &more);
+}
+
+/* Row 0 is the key, the others its versions; of one moment, and not yet verified. */
+static struct err key_fetch(struct store_sqlite *store, const struct kms_scope *scope,
+			    const struct kms_key_id *id, struct store_batch *batch)
+{
+	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
+	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_transaction_read(reader.connection, &transaction));
+	TRY(rows_of_key(reader.connection, SQL_KEY_SELECT, scope, id, batch));
+	REQUIRE(batch->count == 1, E_NOT_FOUND);
+	TRY(rows_of_key(reader.connection, SQL_VERSION_OF_KEY, scope, id, batch));
+	REQUIRE(batch->count <= 1 + KMS_VERSIONS_MAX, E_BOUNDS);
+	return OK;
+}
+
+static struct err versions_decode(const struct store_batch *batch, struct kms_key_full *full)
+{
+	TRY(MEM_NEW_ARRAY(batch->count - 1, &full->versions));
+	for (size_t i = 1; i < batch->count; i++) {
+		struct store_version row = {0};
+		TRY(store_batch_decode(batch, i, &row));
+		full->versions[full->version_count++] = row.version;
+	}
+	return OK;
+}
+
+static bool has_version(const struct kms_key_full *full, uint32_t number)
+{
+	for (size_t i = 0; i < full->version_count; i++)
+		if (full->versions[i].number == number)
+			return true;
+	return number == 0;
+}
+
+/* Every row carries its seal by now: what is wrong still was left out, or is a defect. */
+static struct err key_whole(const struct store_batch *batch, const struct kms_key_full *full)
+{
+	struct store_value values[STORE_COLUMNS_MAX];
+	TRY(store_row_values(&store_table_keys, store_batch_row(batch, 0), values));
+	if (!has_version(full, full->key.current_version))
+		return store_row_refuse(&store_table_keys, values,
+					"its current version is missing");
+	if (err_failed(kms_key_check(&full->key)))
+		return store_row_refuse(&store_table_keys, values, "its values contradict another");
+	return OK;
+}
+
+NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
+				     const struct kms_key_id *id, struct kms_key_full *out)
+{
+	struct store_sqlite *store = self;
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	store_batch_init(&batch);
+	TRY(key_fetch(store, scope, id, &batch));
+	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(store_batch_decode(&batch, 0, &full.key));
+	full.key.multi_region = full.key.id.multi_region;
+	REQUIRE(kms_key_id_equal(&full.key.id, id), E_NOT_FOUND);
+	REQUIRE(text_equal(full.key.scope.partition, scope->partition), E_NOT_FOUND);
+	TRY(versions_decode(&batch, &full));
+	TRY(key_whole(&batch, &full));
+	*out = full;
+	full = (struct kms_key_full){0};
+	return OK;
+}
+
+/* Up to `limit` keys of the scope behind an id (none: from the start). */
+struct page_query {
+	const struct kms_scope *scope;
+	struct view after;
+	size_t limit;
+};
+
+/* *more: the rows were large, and there are others of this query. */
+static struct err page_fetch(struct store_sqlite *store, const struct page_query *query,
+			     struct store_batch *batch, bool *more)
+{
+	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_statement_take(reader.connection, SQL_KEY_PAGE, &statement));
+	bind_scope(&statement, query->scope);
+	sqlite_bind_bytes(&statement, ":after", query->after);
+	sqlite_bind_integer(&statement, ":limit", (int64_t)query->limit);
+	return sqlite_rows_fetch(&statement, &store_table_keys, STORE_BATCH_BYTES_ENOUGH, batch,
+				 more);
+}
+
+static struct err id_decode(const struct store_batch *batch, size_t at, struct kms_key_id *out)
+{
+	CLEANUP(kms_key_cleanup) struct kms_key key = {0};
+	TRY(store_batch_decode(batch, at, &key));
+	*out = key.id;
+	return OK;
+}
+
+/* Appends the ids of one verified batch to the page, and moves the query behind them. */
+static struct err page_extend(struct store_sqlite *store, struct page_query *query,
+			      struct kms_key_page *page, bool *more)
+{
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	store_batch_init(&batch);
+	TRY(page_fetch(store, query, &batch, more));
+	TRY(store_batch_verify(&batch, &store->sealer));
+	for (size_t i = 0; i < batch.count; i++)
+		TRY(id_decode(&batch, i, &page->ids[page->count++]));
+	query->limit -= batch.count;
+	if (page->count > 0)
+		query->after = VIEW_ARRAY(page->ids[page->count - 1].bytes);
+	return OK;
+}
+
+NODISCARD struct err sqlite_key_list(void *self, const struct kms_scope *scope,
+				     const struct kms_key_id *after, size_t limit,
+				     struct kms_key_page *out)
+{
+	REQUIRE(limit > 0 && limit <= PAGE_LIMIT_MAX, E_BOUNDS);
+	CLEANUP(mem_free_at) struct kms_key_id *ids = NULL;
+	TRY(MEM_NEW_ARRAY(limit + 1, &ids)); /* one more, to know whether there is one */
+	struct kms_key_page page = {.ids = ids};
+	struct page_query query = {scope, after ? VIEW_ARRAY(after->bytes) : VIEW_NONE, limit + 1};
+	for (bool more = true; more && query.limit > 0;)
+		TRY(page_extend(self, &query, &page, &more));
+	page.more = page.count > limit;
+	page.count = MIN_OF(page.count, limit);
+	page.ids = TAKE(ids);
+	*out = page;
+	return OK;
+}

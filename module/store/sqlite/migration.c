@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sqlite/migration.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "store/sqlite/file.h"
+
+#define SEAL_COLUMN "seal BLOB NOT NULL CHECK(length(seal)=32)"
+
+/* Schema 1. Rows are looked up by account and region; the order of keys is that of their bytes. */
+static const char schema_1[] =
+	"CREATE TABLE schema_info("
+	" version INTEGER NOT NULL PRIMARY KEY, applied_ms INTEGER NOT NULL,"
+	" program TEXT NOT NULL) STRICT;"
+
+	/* One row. Its seal is missing until --init has finished. */
+	"CREATE TABLE installation("
+	" id TEXT NOT NULL PRIMARY KEY, ready INTEGER NOT NULL,"
+	" \"partition\" TEXT NOT NULL, region TEXT NOT NULL, account TEXT NOT NULL,"
+	" token_serial TEXT NOT NULL, row_seal BLOB NOT NULL, audit_sign BLOB NOT NULL,"
+	" secret_wrap BLOB NOT NULL, secret_wrap_suite INTEGER NOT NULL,"
+	" created_ms INTEGER NOT NULL,"
+	" only INTEGER NOT NULL DEFAULT 1 UNIQUE CHECK(only=1),"
+	" seal BLOB CHECK(length(seal)=32)) STRICT;"
+
+	"CREATE TABLE keys("
+	" account TEXT NOT NULL, region TEXT NOT NULL, key_id BLOB NOT NULL,"
+	" \"partition\" TEXT NOT NULL, multi_region INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" usage INTEGER NOT NULL, spec INTEGER NOT NULL, origin INTEGER NOT NULL,"
+	" manager INTEGER NOT NULL, created_ms INTEGER NOT NULL, deletion_ms INTEGER NOT NULL,"
+	" current_version INTEGER NOT NULL, revision INTEGER NOT NULL,"
+	" description TEXT NOT NULL, policy TEXT NOT NULL, " SEAL_COLUMN ","
+	" PRIMARY KEY(account, region, key_id)) STRICT;"
+
+	"CREATE TABLE versions("
+	" account TEXT NOT NULL, region TEXT NOT NULL, key_id BLOB NOT NULL,"
+	" number INTEGER NOT NULL, \"partition\" TEXT NOT NULL, multi_region INTEGER NOT NULL,"
+	" token_id BLOB NOT NULL UNIQUE, suite INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+	" material_id BLOB NOT NULL, messages_reserved INTEGER NOT NULL, " SEAL_COLUMN ","
+	" PRIMARY KEY(account, region, key_id, number),"
+	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)) STRICT;"
+
+	"CREATE TABLE intents("
+	" token_id BLOB NOT NULL PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL,"
+	" key_id BLOB NOT NULL, \"partition\" TEXT NOT NULL, multi_region INTEGER NOT NULL,"
+	" number INTEGER NOT NULL, kind INTEGER NOT NULL, owner BLOB NOT NULL,"
+	" lease_ms INTEGER NOT NULL, " SEAL_COLUMN ") STRICT;"
+
+	/* The sequence is only an order of work: no decision rests on it. */
+	"CREATE TABLE outbox("
+	" sequence INTEGER NOT NULL PRIMARY KEY, event_id TEXT NOT NULL UNIQUE,"
+	" line BLOB NOT NULL, " SEAL_COLUMN ") STRICT;"
+
+	"CREATE TABLE principals("
+	" account TEXT NOT NULL, id TEXT NOT NULL, type INTEGER NOT NULL,"
+	" arn TEXT NOT NULL UNIQUE, name TEXT NOT NULL, administrator INTEGER NOT "
+	"NULL, " SEAL_COLUMN ","
+	" PRIMARY KEY(account, id)) STRICT;"
+
+	"CREATE TABLE access_keys("
+	" access_key_id TEXT NOT NULL PRIMARY KEY, account TEXT NOT NULL,"
+	" principal_id TEXT NOT NULL, status INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+	" wrapped BLOB NOT NULL, " SEAL_COLUMN ","
+	" FOREIGN KEY(account, principal_id) REFERENCES principals(account, id)) STRICT;";
+
+static const char *const steps[] = {schema_1};
+
+const struct sqlite_migrations sqlite_migrations = {steps, ARRAY_LEN(steps)};
+
+static struct err refuse(struct err e, const char *why, int64_t number)
+{
+	log_event(LOG_ERROR, "store.schema_refused", LOG_TEXT("why", why),
+		  LOG_NUMBER("number", number), LOG_ERR(e));
+	return e;
+}
+
+NODISCARD struct err sqlite_schema_inspect(struct sqlite_connection *connection,
+					   const struct sqlite_migrations *migrations,
+					   struct sqlite_schema *out)
+{
+	int64_t application = 0;
+	int64_t version = 0;
+	int64_t objects = 0;
+	TRY(sqlite_connection_ask(connection, "PRAGMA application_id", &application));
+	TRY(sqlite_connection_ask(connection, "PRAGMA user_version", &version));
+	TRY(sqlite_connection_ask(connection, "SELECT count(*) FROM sqlite_schema", &objects));
+	bool empty = application == 0 && version == 0 && objects == 0;
+	if (!empty && application != SQLITE_APPLICATION_ID)
+		return refuse(ERR(E_STORE), "the file belongs to another application", application);
+	if (version < 0 || (!empty && version == 0))
+		return refuse(ERR(E_STORE), "the file has no schema", version);
+	if (version > (int64_t)migrations->count)
+		return refuse(ERR(E_STORE_NEWER), "the schema is newer than this program", version);
+	*out = (struct sqlite_schema){empty, version};
+	return OK;
+}
+
+static void discard(const char (*path)[SQLITE_PATH_MAX])
+{
+	if (**path != '\0')
+		(void)unlink(*path);
+}
+
+/* SQLite writes into an empty file of ours, so that its mode is right from the start. */
+static struct err copy_write(const char *path, const char *copy)
+{
+	CLEANUP(sqlite_connection_close) struct sqlite_connection *source = NULL;
+	char sql[SQLITE_PATH_MAX + 32];
+	REQUIRE(view_find(view_of_text(copy), '\'') == view_of_text(copy).len, E_SETTINGS);
+	TRY(text_format(sql, sizeof sql, "VACUUM INTO '%s'", copy));
+	TRY(sqlite_file_create(copy));
+	TRY(sqlite_connection_open(path, 0, &source));
+	TRY(sqlite_connection_run(source, sql));
+	return sqlite_file_sync(copy);
+}
+
+/* Whole or not at all: written beside its name, synced, then renamed. */
+static struct err copy_keep(const char *path, size_t version)
+{
+	CLEANUP(discard) char unfinished[SQLITE_PATH_MAX] = "";
+	char kept[SQLITE_PATH_MAX];
+	TRY(text_format(kept, sizeof kept, "%s.before-schema-%zu", path, version));
+	TRY(text_format(unfinished, sizeof unfinished, "%s.unfinished", kept));
+	(void)unlink(unfinished);
+	TRY(copy_write(path, unfinished));
+	if (rename(unfinished, kept) != 0)
+		return ERR_DETAIL(E_STORE, errno);
+	unfinished[0] = '\0';
+	log_event(LOG_INFO, "store.copied", LOG_TEXT("copy", kept));
+	return sqlite_file_sync_folder(path);
+}
+
+static struct err step_take(struct sqlite_connection *connection, const char *step, size_t version,
+			    int64_t now_ms)
+{
+	char sql[256];
+	TRY(sqlite_connection_run(connection, step));
+	TRY(text_format(sql, sizeof sql,
+			"INSERT INTO schema_info(version,applied_ms,program)"
+			" VALUES(%zu,%lld,'" HOLDFAST_VERSION "');"
+			"PRAGMA user_version=%zu;PRAGMA application_id=%d",
+			version, (long long)now_ms, version, SQLITE_APPLICATION_ID));
+	return sqlite_connection_run(connection, sql);
+}
+
+NODISCARD struct err sqlite_schema_migrate(struct sqlite_connection *connection, const char *path,
+					   const struct sqlite_migrations *migrations,
+					   const struct clock *clock)
+{
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
+	struct sqlite_schema schema;
+	/* Asked again under the lock: two processes may start at once. */
+	TRY(sqlite_transaction_write(connection, &transaction));
+	TRY(sqlite_schema_inspect(connection, migrations, &schema));
+	size_t version = (size_t)schema.version;
+	if (version == migrations->count)
+		return OK;
+	if (!schema.empty)
+		TRY(copy_keep(path, migrations->count));
+	for (; version < migrations->count; version++)
+		TRY(step_take(connection, migrations->steps[version], version + 1,
+			      clock_real_ms(clock)));
+	TRY(sqlite_transaction_commit(&transaction));
+	log_event(LOG_INFO, "store.migrated", LOG_NUMBER("from", schema.version),
+		  LOG_NUMBER("to", migrations->count));
+	return OK;
+}
+
+/* What a schema is, but for the statistics that ANALYZE leaves. */
+static const char schema_objects[] =
+	"SELECT type,name,tbl_name,coalesce(sql,'') FROM sqlite_schema"
+	" WHERE NOT(type='table' AND name GLOB 'sqlite_stat[0-9]') ORDER BY type,name";
+
+#define OBJECT_COLUMNS 4
+
+static void finalize(sqlite3_stmt **statement)
+{
+	(void)sqlite3_finalize(TAKE(*statement));
+}
+
+static struct err objects_prepare(struct sqlite_connection *connection, sqlite3_stmt **out)
+{
+	int code = sqlite3_prepare_v2(connection->db, schema_objects, -1, out, NULL);
+	return sqlite_connection_result(connection, code, "schema objects");
+}
+
+static bool objects_equal(sqlite3_stmt *a, sqlite3_stmt *b)
+{
+	for (int i = 0; i < OBJECT_COLUMNS; i++) {
+		const char *left = (const char *)sqlite3_column_text(a, i);
+		const char *right = (const char *)sqlite3_column_text(b, i);
+		if (left == NULL || right == NULL || !text_equal(left, right))
+			return false;
+	}
+	return true;
+}
+
+static struct err object_refuse(sqlite3_stmt *found)
+{
+	struct err e = ERR(E_STORE);
+	const char *name = (const char *)sqlite3_column_text(found, 1);
+	log_event(LOG_ERROR, "store.schema_refused", LOG_TEXT("why", "it was changed"),
+		  LOG_TEXT("near", name ? name : ""), LOG_ERR(e));
+	return e;
+}
+
+static struct err objects_compare(sqlite3_stmt *found, sqlite3_stmt *wanted)
+{
+	for (;;) {
+		int found_code = sqlite3_step(found);
+		int wanted_code = sqlite3_step(wanted);
+		if (found_code == SQLITE_DONE && wanted_code == SQLITE_DONE)
+			return OK;
+		if (found_code != SQLITE_ROW || wanted_code != SQLITE_ROW)
+			return object_refuse(wanted_code == SQLITE_ROW ? wanted : found);
+		if (!objects_equal(found, wanted))
+			return object_refuse(found);
+	}
+}
+
+NODISCARD struct err sqlite_schema_check(struct sqlite_connection *connection,
+					 const struct sqlite_migrations *migrations)
+{
+	CLEANUP(sqlite_connection_close) struct sqlite_connection *model = NULL;
+	CLEANUP(finalize) sqlite3_stmt *found = NULL;
+	CLEANUP(finalize) sqlite3_stmt *wanted = NULL;
+	TRY(sqlite_connection_open(":memory:", 0, &model));
+	for (size_t i = 0; i < migrations->count; i++)
+		TRY(sqlite_connection_run(model, migrations->steps[i]));
+	TRY(objects_prepare(connection, &found));
+	TRY(objects_prepare(model, &wanted));
+	return objects_compare(found, wanted);
+}

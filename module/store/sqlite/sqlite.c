@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, closing, and the ports as tables of functions. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "store/sqlite/file.h"
+#include "store/sqlite/migration.h"
+#include "store/sqlite/ports.h"
+
+#define BUSY_TIMEOUT_MS 5000
+/* Room for the names that SQLite and a migration make of the path. */
+#define PATH_ROOM 64
+
+/* What a crash may have left open to others is closed as well. */
+static struct err files_check(const char *path, bool *exists)
+{
+	static const char *const suffixes[] = {"-wal", "-shm"};
+	char beside[SQLITE_PATH_MAX];
+	bool ignored = false;
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		TRY(text_format(beside, sizeof beside, "%s%s", path, suffixes[i]));
+		TRY(sqlite_file_check(beside, &ignored));
+	}
+	return sqlite_file_check(path, exists);
+}
+
+static struct err file_prepare(const struct store_sqlite_options *options)
+{
+	bool exists = false;
+	REQUIRE(view_of_text(options->path).len + PATH_ROOM < SQLITE_PATH_MAX, E_SETTINGS);
+	TRY(files_check(options->path, &exists));
+	if (exists)
+		return OK;
+	REQUIRE(options->create, E_NOT_INITIALISED);
+	struct err e = sqlite_file_create(options->path);
+	return err_is(e, E_EXISTS) ? OK : e; /* somebody was faster */
+}
+
+/* Asks before anything is changed: a newer or foreign file stays as it is. */
+static struct err writer_open(struct store_sqlite *store,
+			      const struct store_sqlite_options *options, uint32_t busy_timeout_ms)
+{
+	struct sqlite_schema schema;
+	TRY(sqlite_connection_open(options->path, busy_timeout_ms, &store->writer));
+	TRY(sqlite_schema_inspect(store->writer, &sqlite_migrations, &schema));
+	REQUIRE(!schema.empty || options->create, E_NOT_INITIALISED);
+	TRY(sqlite_connection_prepare(store->writer, SQLITE_ROLE_WRITER));
+	TRY(sqlite_schema_migrate(store->writer, options->path, &sqlite_migrations, store->clock));
+	TRY(sqlite_schema_check(store->writer, &sqlite_migrations));
+	return sqlite_connection_expect(store->writer, "PRAGMA quick_check(1)", "ok");
+}
+
+NODISCARD struct err store_sqlite_open(const struct store_sqlite_options *options,
+				       struct store_sqlite **out)
+{
+	*out = NULL;
+	CLEANUP(store_sqlite_close) struct store_sqlite *store = NULL;
+	uint32_t busy = options->busy_timeout_ms ? options->busy_timeout_ms : BUSY_TIMEOUT_MS;
+	TRY(MEM_NEW(&store));
+	store->sealer = options->sealer;
+	store->clock = options->clock ? options->clock : &clock_system;
+	(void)pthread_mutex_init(&store->write_lock, NULL);
+	TRY(map_init(&store->claimed));
+	TRY(file_prepare(options));
+	TRY(writer_open(store, options, busy));
+	TRY(sqlite_pool_init(&store->readers, options->path, busy));
+	*out = TAKE(store);
+	return OK;
+}
+
+void store_sqlite_close(struct store_sqlite **store)
+{
+	struct store_sqlite *closing = TAKE(*store);
+	if (closing == NULL)
+		return;
+	sqlite_pool_cleanup(&closing->readers);
+	/* The last to go: it folds the write-ahead log into the file. */
+	sqlite_connection_close(&closing->writer);
+	sqlite_intents_forget(closing);
+	(void)pthread_mutex_destroy(&closing->write_lock);
+	mem_free(closing);
+}
+
+static struct err data_version(struct sqlite_connection *writer, int64_t *out)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	bool row = false;
+	TRY(sqlite_statement_take(writer, SQL_DATA_VERSION, &statement));
+	TRY(sqlite_statement_step(&statement, &row));
+	ENSURE(row);
+	*out = sqlite3_column_int64(statement.raw, 0);
+	return OK;
+}
+
+/*
+ * PRAGMA data_version changes with the commits of other connections, never with the connection's
+ * own. All of this process's commits are the writer's, so that what it sees are other processes'.
+ */
+static struct err change_count(void *self, uint64_t *out)
+{
+	struct store_sqlite *store = self;
+	int64_t now = 0;
+	LOCK_SCOPE(&store->write_lock);
+	TRY(sqlite_connection_check_place(store->writer));
+	TRY(data_version(store->writer, &now));
+	if (now != store->data_version)
+		store->changes++;
+	store->data_version = now;
+	*out = store->changes;
+	return OK;
+}
+
+static const struct kms_store_ops key_ops = {
+	.intent_add = sqlite_intent_add,
+	.intent_remove = sqlite_intent_remove,
+	.intent_list = sqlite_intent_list,
+	.intent_claim = sqlite_intent_claim,
+	.key_create = sqlite_key_create,
+	.key_update = sqlite_key_update,
+	.key_load = sqlite_key_load,
+	.key_list = sqlite_key_list,
+	.version_reserve = sqlite_version_reserve,
+	.version_each = sqlite_version_each,
+	.outbox_list = sqlite_outbox_list,
+	.outbox_done = sqlite_outbox_done,
+	.change_count = change_count,
+};
+
+struct kms_store store_sqlite_keys(struct store_sqlite *store)
+{
+	return (struct kms_store){.ops = &key_ops, .self = store};
+}
+
+struct auth_identities store_sqlite_identities(struct store_sqlite *store)
+{
+	return (struct auth_identities){
+		.access_key_load = sqlite_access_key_load,
+		.access_key_add = sqlite_access_key_add,
+		.clear = sqlite_identities_clear,
+		.self = store,
+	};
+}
+
+struct kms_installation_store store_sqlite_installation(struct store_sqlite *store)
+{
+	return (struct kms_installation_store){
+		.load = sqlite_installation_load,
+		.verify = sqlite_installation_verify,
+		.save = sqlite_installation_save,
+		.self = store,
+	};
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sqlite/statement.h"
+
+#include "base/text.h"
+#include "store/tables.h"
+
+#define SQL_MAX 2048
+#define NAME_MAX_BYTES 64
+
+enum form { FORM_TEXT, FORM_INSERT, FORM_SELECT, FORM_UPDATE };
+
+/* The columns of `table` and its seal are put in front of `text`. */
+struct statement_row {
+	const char *what;
+	enum form form;
+	const struct store_table *table;
+	const char *text;
+};
+
+static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
+	[SQL_BEGIN_WRITE] = {"begin", FORM_TEXT, NULL, "BEGIN IMMEDIATE"},
+	[SQL_BEGIN_READ] = {"begin reading", FORM_TEXT, NULL, "BEGIN"},
+	[SQL_COMMIT] = {"commit", FORM_TEXT, NULL, "COMMIT"},
+	[SQL_ROLLBACK] = {"rollback", FORM_TEXT, NULL, "ROLLBACK"},
+	[SQL_DATA_VERSION] = {"data_version", FORM_TEXT, NULL, "PRAGMA data_version"},
+
+	[SQL_KEY_INSERT] = {"key insert", FORM_INSERT, &store_table_keys, ""},
+	[SQL_KEY_UPDATE] = {"key update", FORM_UPDATE, &store_table_keys, " AND revision=:was"},
+	[SQL_KEY_SELECT] = {"key select", FORM_SELECT, &store_table_keys,
+			    " WHERE account=:account AND region=:region AND key_id=:key_id"},
+	[SQL_KEY_PAGE] = {"key page", FORM_SELECT, &store_table_keys,
+			  " WHERE account=:account AND region=:region AND key_id>:after"
+			  " ORDER BY key_id LIMIT :limit"},
+
+	[SQL_VERSION_INSERT] = {"version insert", FORM_INSERT, &store_table_versions, ""},
+	[SQL_VERSION_UPDATE] = {"version update", FORM_UPDATE, &store_table_versions,
+				" AND messages_reserved=:was"},
+	[SQL_VERSION_OF_KEY] = {"versions of key", FORM_SELECT, &store_table_versions,
+				" WHERE account=:account AND region=:region AND key_id=:key_id"
+				" ORDER BY number LIMIT :limit"},
+	[SQL_VERSION_PAGE] = {"version page", FORM_SELECT, &store_table_versions,
+			      " WHERE (account,region,key_id,number)"
+			      ">(:account,:region,:key_id,:number)"
+			      " ORDER BY account,region,key_id,number LIMIT :limit"},
+
+	[SQL_INTENT_INSERT] = {"intent insert", FORM_INSERT, &store_table_intents, ""},
+	[SQL_INTENT_UPDATE] = {"intent claim", FORM_UPDATE, &store_table_intents,
+			       " AND owner=:seen AND lease_ms=:was"},
+	[SQL_INTENT_DELETE] = {"intent delete", FORM_TEXT, NULL,
+			       "DELETE FROM intents WHERE token_id=:token_id"},
+	[SQL_INTENT_TAKE] = {"intent take", FORM_TEXT, NULL,
+			     "DELETE FROM intents WHERE token_id=:token_id AND owner=:owner"
+			     " AND key_id=:key_id AND number=:number AND kind=:kind"},
+	[SQL_INTENT_LIST] = {"intent list", FORM_SELECT, &store_table_intents,
+			     " WHERE lease_ms<:now OR :now=9223372036854775807"
+			     " ORDER BY lease_ms LIMIT :limit"},
+
+	[SQL_OUTBOX_INSERT] = {"outbox insert", FORM_INSERT, &store_table_outbox, ""},
+	[SQL_OUTBOX_LIST] = {"outbox list", FORM_SELECT, &store_table_outbox,
+			     " ORDER BY sequence LIMIT :limit"},
+	[SQL_OUTBOX_DELETE] = {"outbox delete", FORM_TEXT, NULL,
+			       "DELETE FROM outbox WHERE event_id=:event_id"},
+
+	[SQL_PRINCIPAL_INSERT] = {"principal insert", FORM_INSERT, &store_table_principals, ""},
+	[SQL_PRINCIPAL_SELECT] = {"principal select", FORM_SELECT, &store_table_principals,
+				  " WHERE account=:account AND id=:id"},
+	[SQL_PRINCIPAL_CLEAR] = {"principal clear", FORM_TEXT, NULL, "DELETE FROM principals"},
+
+	[SQL_ACCESS_KEY_INSERT] = {"access key insert", FORM_INSERT, &store_table_access_keys, ""},
+	[SQL_ACCESS_KEY_SELECT] = {"access key select", FORM_SELECT, &store_table_access_keys,
+				   " WHERE access_key_id=:access_key_id"},
+	[SQL_ACCESS_KEY_CLEAR] = {"access key clear", FORM_TEXT, NULL, "DELETE FROM access_keys"},
+
+	[SQL_INSTALLATION_INSERT] = {"installation insert", FORM_INSERT, &store_table_installation,
+				     ""},
+	[SQL_INSTALLATION_SELECT] = {"installation select", FORM_SELECT, &store_table_installation,
+				     " LIMIT 2"},
+	[SQL_INSTALLATION_DELETE] = {"installation delete", FORM_TEXT, NULL,
+				     "DELETE FROM installation WHERE id=:id OR ready=0"},
+};
+
+_Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement has its slot");
+
+static void names_write(struct writer *w, const struct store_table *table)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		writer_format(w, "\"%s\",", table->columns[i].name);
+	writer_text(w, "seal");
+}
+
+static void insert_write(struct writer *w, const struct store_table *table)
+{
+	writer_format(w, "INSERT INTO %s(", table->name);
+	names_write(w, table);
+	writer_text(w, ") VALUES(");
+	for (size_t i = 0; i < table->column_count; i++)
+		writer_format(w, "?%zu,", i + 1);
+	writer_format(w, "?%zu)", table->column_count + 1);
+}
+
+static void update_write(struct writer *w, const struct store_table *table)
+{
+	writer_format(w, "UPDATE %s SET ", table->name);
+	for (size_t i = table->key_count; i < table->column_count; i++)
+		writer_format(w, "\"%s\"=?%zu,", table->columns[i].name, i + 1);
+	writer_format(w, "seal=?%zu WHERE ", table->column_count + 1);
+	for (size_t i = 0; i < table->key_count; i++)
+		writer_format(w, "%s\"%s\"=?%zu", i ? " AND " : "", table->columns[i].name, i + 1);
+}
+
+static struct err sql_write(const struct statement_row *row, char sql[SQL_MAX])
+{
+	struct writer w;
+	writer_init(&w, sql, SQL_MAX);
+	if (row->form == FORM_INSERT)
+		insert_write(&w, row->table);
+	if (row->form == FORM_UPDATE)
+		update_write(&w, row->table);
+	if (row->form == FORM_SELECT) {
+		writer_text(&w, "SELECT ");
+		names_write(&w, row->table);
+		writer_format(&w, " FROM %s", row->table->name);
+	}
+	writer_text(&w, row->text);
+	return writer_end_text(&w);
+}
+
+NODISCARD struct err sqlite_statement_take(struct sqlite_connection *connection,
+					   enum sqlite_statement_id id,
+					   struct sqlite_statement *out)
+{
+	sqlite3_stmt **slot = &connection->statements[id];
+	if (*slot == NULL) {
+		char sql[SQL_MAX];
+		TRY(sql_write(&rows[id], sql));
+		int code = sqlite3_prepare_v3(connection->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+					      slot, NULL);
+		TRY(sqlite_connection_result(connection, code, rows[id].what));
+	}
+	*out = (struct sqlite_statement){connection, *slot, rows[id].what, OK};
+	return OK;
+}
+
+void sqlite_statement_release(struct sqlite_statement *statement)
+{
+	if (statement->raw == NULL)
+		return;
+	(void)sqlite3_reset(statement->raw);
+	(void)sqlite3_clear_bindings(statement->raw);
+	statement->raw = NULL;
+}
+
+static void bound(struct sqlite_statement *statement, int code)
+{
+	if (!err_failed(statement->failure))
+		statement->failure =
+			sqlite_connection_result(statement->connection, code, statement->what);
+}
+
+static void bind_at(struct sqlite_statement *statement, int at, const struct store_value *value)
+{
+	/* A null pointer would bind NULL, and an empty text is not that. */
+	const void *bytes = value->bytes.ptr ? (const void *)value->bytes.ptr : "";
+	if (value->tag == STORE_INTEGER)
+		bound(statement, sqlite3_bind_int64(statement->raw, at, value->integer));
+	else if (value->tag == STORE_CHARACTERS)
+		bound(statement, sqlite3_bind_text64(statement->raw, at, bytes, value->bytes.len,
+						     SQLITE_STATIC, SQLITE_UTF8));
+	else
+		bound(statement, sqlite3_bind_blob64(statement->raw, at, bytes, value->bytes.len,
+						     SQLITE_STATIC));
+}
+
+static void bind_named(struct sqlite_statement *statement, const char *name,
+		       const struct store_value *value)
+{
+	bind_at(statement, sqlite3_bind_parameter_index(statement->raw, name), value);
+}
+
+void sqlite_bind_integer(struct sqlite_statement *statement, const char *name, int64_t value)
+{
+	bind_named(statement, name, &(struct store_value){STORE_INTEGER, value, VIEW_NONE});
+}
+
+void sqlite_bind_text(struct sqlite_statement *statement, const char *name, struct view text)
+{
+	bind_named(statement, name, &(struct store_value){STORE_CHARACTERS, 0, text});
+}
+
+void sqlite_bind_bytes(struct sqlite_statement *statement, const char *name, struct view bytes)
+{
+	bind_named(statement, name, &(struct store_value){STORE_OCTETS, 0, bytes});
+}
+
+void sqlite_bind_row(struct sqlite_statement *statement, const struct store_batch *batch, size_t at)
+{
+	struct store_value values[STORE_COLUMNS_MAX];
+	const struct store_batch_row *row = &batch->rows[at];
+	struct err e = store_row_values(row->table, store_batch_row(batch, at), values);
+	if (err_failed(e)) {
+		statement->failure = e;
+		return;
+	}
+	for (size_t i = 0; i < row->table->column_count; i++)
+		bind_at(statement, (int)i + 1, &values[i]);
+	if (row->sealed)
+		bind_at(statement, (int)row->table->column_count + 1,
+			&(struct store_value){STORE_OCTETS, 0, VIEW_ARRAY(row->seal)});
+}
+
+NODISCARD struct err sqlite_statement_step(struct sqlite_statement *statement, bool *row)
+{
+	*row = false;
+	TRY(statement->failure);
+	int code = sqlite3_step(statement->raw);
+	TRY(sqlite_connection_result(statement->connection, code, statement->what));
+	*row = code == SQLITE_ROW;
+	return OK;
+}
+
+NODISCARD struct err sqlite_statement_run(struct sqlite_statement *statement, int *changed)
+{
+	bool row = false;
+	TRY(sqlite_statement_step(statement, &row));
+	ENSURE(!row);
+	*changed = sqlite3_changes(statement->connection->db);
+	return OK;
+}
+
+NODISCARD struct err sqlite_statement_once(struct sqlite_connection *connection,
+					   enum sqlite_statement_id id)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int changed = 0;
+	TRY(sqlite_statement_take(connection, id, &statement));
+	return sqlite_statement_run(&statement, &changed);
+}
+
+NODISCARD struct err sqlite_row_insert(struct sqlite_connection *connection,
+				       enum sqlite_statement_id id, const struct store_batch *batch,
+				       size_t at)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int changed = 0;
+	TRY(sqlite_statement_take(connection, id, &statement));
+	sqlite_bind_row(&statement, batch, at);
+	TRY(sqlite_statement_run(&statement, &changed));
+	ENSURE(changed == 1);
+	return OK;
+}
+
+/* SQLite's own copy, borrowed until the next step. A type of none of ours gets no tag. */
+static struct store_value column_value(sqlite3_stmt *raw, int at)
+{
+	struct store_value value = {0};
+	switch (sqlite3_column_type(raw, at)) {
+	case SQLITE_INTEGER:
+		value.tag = STORE_INTEGER;
+		value.integer = sqlite3_column_int64(raw, at);
+		break;
+	case SQLITE_TEXT:
+		value.tag = STORE_CHARACTERS;
+		value.bytes.ptr = sqlite3_column_text(raw, at);
+		break;
+	case SQLITE_BLOB:
+		value.tag = STORE_OCTETS;
+		value.bytes.ptr = sqlite3_column_blob(raw, at);
+		break;
+	default:
+		return value;
+	}
+	if (value.tag != STORE_INTEGER && value.bytes.ptr != NULL)
+		value.bytes.len = (size_t)sqlite3_column_bytes(raw, at);
+	return value;
+}
+
+static struct err row_fetch(sqlite3_stmt *raw, const struct store_table *table,
+			    struct store_batch *batch)
+{
+	struct store_value values[STORE_COLUMNS_MAX];
+	ENSURE(table->column_count <= STORE_COLUMNS_MAX);
+	for (size_t i = 0; i < table->column_count; i++)
+		values[i] = column_value(raw, (int)i);
+	struct store_value seal = column_value(raw, (int)table->column_count);
+	return store_batch_add_stored(batch, table, values,
+				      seal.tag == STORE_OCTETS ? seal.bytes : VIEW_NONE);
+}
+
+NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
+				       const struct store_table *table, size_t enough,
+				       struct store_batch *batch, bool *more)
+{
+	*more = false;
+	bool row = false;
+	TRY(sqlite_statement_step(statement, &row));
+	while (row) {
+		TRY(row_fetch(statement->raw, table, batch));
+		if (batch->bytes.len >= enough) {
+			*more = true;
+			return OK;
+		}
+		TRY(sqlite_statement_step(statement, &row));
+	}
+	return OK;
+}

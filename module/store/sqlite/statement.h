@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every SQL statement that the store runs, prepared once per connection. The lists of columns come
+ * from the tables of store/tables.h. A statement is taken with CLEANUP(sqlite_statement_release),
+ * which resets it: none stays open.
+ */
+#ifndef HOLDFAST_STORE_SQLITE_STATEMENT_H
+#define HOLDFAST_STORE_SQLITE_STATEMENT_H
+
+#include "store/batch.h"
+#include "store/sqlite/connection.h"
+
+enum sqlite_statement_id {
+	SQL_BEGIN_WRITE,
+	SQL_BEGIN_READ,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_DATA_VERSION,
+	SQL_KEY_INSERT,
+	SQL_KEY_UPDATE,
+	SQL_KEY_SELECT,
+	SQL_KEY_PAGE,
+	SQL_VERSION_INSERT,
+	SQL_VERSION_UPDATE,
+	SQL_VERSION_OF_KEY,
+	SQL_VERSION_PAGE,
+	SQL_INTENT_INSERT,
+	SQL_INTENT_UPDATE,
+	SQL_INTENT_DELETE,
+	SQL_INTENT_TAKE,
+	SQL_INTENT_LIST,
+	SQL_OUTBOX_INSERT,
+	SQL_OUTBOX_LIST,
+	SQL_OUTBOX_DELETE,
+	SQL_PRINCIPAL_INSERT,
+	SQL_PRINCIPAL_SELECT,
+	SQL_PRINCIPAL_CLEAR,
+	SQL_ACCESS_KEY_INSERT,
+	SQL_ACCESS_KEY_SELECT,
+	SQL_ACCESS_KEY_CLEAR,
+	SQL_INSTALLATION_INSERT,
+	SQL_INSTALLATION_SELECT,
+	SQL_INSTALLATION_DELETE,
+	SQL_STATEMENT_COUNT
+};
+
+struct sqlite_statement {
+	struct sqlite_connection *connection;
+	sqlite3_stmt *raw;
+	const char *what;
+	struct err failure; /* of binding; sticky, told by the first step */
+};
+
+NODISCARD struct err sqlite_statement_take(struct sqlite_connection *connection,
+					   enum sqlite_statement_id id,
+					   struct sqlite_statement *out);
+void sqlite_statement_release(struct sqlite_statement *statement);
+
+/* By name (":account"). What is bound must stay until the release. */
+void sqlite_bind_integer(struct sqlite_statement *statement, const char *name, int64_t value);
+void sqlite_bind_text(struct sqlite_statement *statement, const char *name, struct view text);
+void sqlite_bind_bytes(struct sqlite_statement *statement, const char *name, struct view bytes);
+
+/* Row `at` of the batch, its seal included: for INSERT and UPDATE statements. */
+void sqlite_bind_row(struct sqlite_statement *statement, const struct store_batch *batch,
+		     size_t at);
+
+/* *row: whether there is one (more). */
+NODISCARD struct err sqlite_statement_step(struct sqlite_statement *statement, bool *row);
+
+/* Runs a statement without results; *changed is the number of rows it touched. */
+NODISCARD struct err sqlite_statement_run(struct sqlite_statement *statement, int *changed);
+
+/* Takes, runs, releases: for statements without parameters and results. */
+NODISCARD struct err sqlite_statement_once(struct sqlite_connection *connection,
+					   enum sqlite_statement_id id);
+
+/* Takes an INSERT or UPDATE, runs it with row `at` of the batch, releases it. */
+NODISCARD struct err sqlite_row_insert(struct sqlite_connection *connection,
+				       enum sqlite_statement_id id, const struct store_batch *batch,
+				       size_t at);
+
+/*
+ * Steps through a SELECT and adds each row to the batch, not yet verified. Stops after `enough`
+ * bytes (SIZE_MAX: never); *more tells whether rows may be left.
+ */
+NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
+				       const struct store_table *table, size_t enough,
+				       struct store_batch *batch, bool *more);
+
+#endif

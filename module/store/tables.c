@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/tables.h"
+
+#include <stddef.h>
+
+/* Order and kind of columns are part of every seal: a change here is a migration. */
+#define MEMBER_SIZE(type, member) sizeof(((type *)NULL)->member)
+#define INTEGER(name_, kind_, type, member, min_, max_)                                            \
+	{                                                                                          \
+		.name = (name_), .kind = (kind_), .offset = offsetof(type, member), .min = (min_), \
+		.max = (max_),                                                                     \
+	}
+#define ARRAY(name_, kind_, type, member)                                           \
+	{                                                                           \
+		.name = (name_), .kind = (kind_), .offset = offsetof(type, member), \
+		.size = MEMBER_SIZE(type, member),                                  \
+	}
+#define OWNED(name_, kind_, type, member, max_)                                     \
+	{                                                                           \
+		.name = (name_), .kind = (kind_), .offset = offsetof(type, member), \
+		.size = (max_),                                                     \
+	}
+#define BOOL(name, type, member) INTEGER(name, STORE_BOOL, type, member, 0, 1)
+#define U32(name, type, member, min, max) INTEGER(name, STORE_U32, type, member, min, max)
+#define TIME(name, type, member) INTEGER(name, STORE_I64, type, member, 0, INT64_MAX)
+#define U64(name, type, member) INTEGER(name, STORE_U64, type, member, 0, INT64_MAX)
+#define BYTES(name, type, member) ARRAY(name, STORE_BYTES, type, member)
+#define TEXT(name, type, member) ARRAY(name, STORE_TEXT, type, member)
+#define TABLE(name_, columns_, key_count_)                                                   \
+	{                                                                                    \
+		.name = (name_), .columns = (columns_), .column_count = ARRAY_LEN(columns_), \
+		.key_count = (key_count_),                                                   \
+	}
+
+_Static_assert(sizeof(enum kms_key_state) == sizeof(uint32_t), "enums are stored as U32");
+
+#define I struct kms_installation
+static const struct store_column installation[] = {
+	TEXT("id", I, id),
+	BOOL("ready", I, ready),
+	TEXT("partition", I, scope.partition),
+	TEXT("region", I, scope.region),
+	TEXT("account", I, scope.account),
+	TEXT("token_serial", I, token_serial),
+	BYTES("row_seal", I, row_seal),
+	BYTES("audit_sign", I, audit_sign),
+	BYTES("secret_wrap", I, secret_wrap),
+	U32("secret_wrap_suite", I, secret_wrap_suite, HSM_SUITE_NONE, HSM_SUITE_DIRECT),
+	TIME("created_ms", I, created_ms),
+};
+#undef I
+
+#define K struct kms_key
+static const struct store_column keys[] = {
+	TEXT("account", K, scope.account),
+	TEXT("region", K, scope.region),
+	BYTES("key_id", K, id.bytes),
+	TEXT("partition", K, scope.partition),
+	BOOL("multi_region", K, id.multi_region),
+	U32("state", K, state, KMS_STATE_CREATING, KMS_STATE_COUNT - 1),
+	U32("usage", K, usage, KMS_USAGE_ENCRYPT_DECRYPT, KMS_USAGE_KEY_AGREEMENT),
+	U32("spec", K, spec, KMS_SPEC_SYMMETRIC_DEFAULT, KMS_SPEC_COUNT - 1),
+	U32("origin", K, origin, KMS_ORIGIN_AWS_KMS, KMS_ORIGIN_EXTERNAL_KEY_STORE),
+	U32("manager", K, manager, KMS_MANAGER_CUSTOMER, KMS_MANAGER_AWS),
+	TIME("created_ms", K, created_ms),
+	TIME("deletion_ms", K, deletion_ms),
+	U32("current_version", K, current_version, 0, UINT32_MAX),
+	U64("revision", K, revision),
+	OWNED("description", STORE_TEXT_OWNED, K, description, 4 * KMS_DESCRIPTION_MAX),
+	OWNED("policy", STORE_TEXT_OWNED, K, policy, KMS_POLICY_MAX),
+};
+#undef K
+
+#define V struct store_version
+static const struct store_column versions[] = {
+	TEXT("account", V, scope.account),
+	TEXT("region", V, scope.region),
+	BYTES("key_id", V, version.key_id.bytes),
+	U32("number", V, version.number, 1, UINT32_MAX),
+	TEXT("partition", V, scope.partition),
+	BOOL("multi_region", V, version.key_id.multi_region),
+	BYTES("token_id", V, version.token_id.bytes),
+	U32("suite", V, version.suite, HSM_SUITE_NONE, HSM_SUITE_DIRECT),
+	TIME("created_ms", V, version.created_ms),
+	BYTES("material_id", V, version.material_id),
+	U64("messages_reserved", V, version.messages_reserved),
+};
+#undef V
+
+#define N struct kms_intent
+static const struct store_column intents[] = {
+	BYTES("token_id", N, token_id.bytes),
+	TEXT("account", N, scope.account),
+	TEXT("region", N, scope.region),
+	BYTES("key_id", N, key_id.bytes),
+	TEXT("partition", N, scope.partition),
+	BOOL("multi_region", N, key_id.multi_region),
+	U32("number", N, number, 1, UINT32_MAX),
+	U32("kind", N, kind, KMS_INTENT_MAKE, KMS_INTENT_DESTROY),
+	BYTES("owner", N, owner),
+	TIME("lease_ms", N, lease_ms),
+};
+#undef N
+
+#define O struct kms_outbox_record
+static const struct store_column outbox[] = {
+	TEXT("event_id", O, event_id),
+	OWNED("line", STORE_VIEW, O, line, KMS_RECORD_MAX),
+};
+#undef O
+
+#define P struct auth_principal
+static const struct store_column principals[] = {
+	TEXT("account", P, account),
+	TEXT("id", P, id),
+	U32("type", P, type, AUTH_ROOT, AUTH_OPERATOR),
+	TEXT("arn", P, arn),
+	TEXT("name", P, name),
+	BOOL("administrator", P, administrator),
+};
+#undef P
+
+#define A struct auth_access_key
+static const struct store_column access_keys[] = {
+	TEXT("access_key_id", A, principal.access_key_id),
+	TEXT("account", A, principal.account),
+	TEXT("principal_id", A, principal.id),
+	U32("status", A, status, AUTH_KEY_ACTIVE, AUTH_KEY_INACTIVE),
+	TIME("created_ms", A, created_ms),
+	{
+		.name = "wrapped",
+		.kind = STORE_BLOB,
+		.offset = offsetof(A, wrapped),
+		.size = MEMBER_SIZE(A, wrapped),
+		.length_offset = offsetof(A, wrapped_len),
+	},
+};
+#undef A
+
+const struct store_table store_table_installation = TABLE("installation", installation, 1);
+const struct store_table store_table_keys = TABLE("keys", keys, 3);
+const struct store_table store_table_versions = TABLE("versions", versions, 4);
+const struct store_table store_table_intents = TABLE("intents", intents, 1);
+const struct store_table store_table_outbox = TABLE("outbox", outbox, 1);
+const struct store_table store_table_principals = TABLE("principals", principals, 2);
+const struct store_table store_table_access_keys = TABLE("access_keys", access_keys, 1);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define START_MS INT64_C(1700000000000)
+
+static int log_fd = -1;
+
+void fixture_assert(struct err e, enum err_code wanted, const char *call, const char *file,
+		    int line)
+{
+	if (e.code != wanted)
+		print_error("%s\n  is %s (detail %u, %s:%u)\n", call, err_name(e), e.detail, e.file,
+			    e.line);
+	_assert_int_equal(e.code, wanted, file, line);
+}
+
+static struct err seal(void *self, const struct view *messages, size_t count,
+		       uint8_t (*seals)[KMS_SEAL_LEN])
+{
+	struct fixture *f = self;
+	__atomic_add_fetch(&f->seal_calls, 1, __ATOMIC_RELAXED);
+	TRY(f->seal_failure);
+	for (size_t i = 0; i < count; i++) {
+		unsigned len = 0;
+		ENSURE(HMAC(EVP_sha256(), f->seal_key, sizeof f->seal_key, messages[i].ptr,
+			    messages[i].len, seals[i], &len) != NULL);
+		ENSURE(len == KMS_SEAL_LEN);
+	}
+	return OK;
+}
+
+struct kms_sealer fixture_sealer(struct fixture *f)
+{
+	return (struct kms_sealer){.seal = seal, .self = f};
+}
+
+struct store_sqlite_options fixture_options(struct fixture *f)
+{
+	return (struct store_sqlite_options){
+		.path = f->path,
+		.create = true,
+		.sealer = fixture_sealer(f),
+		.clock = &f->clock.clock,
+	};
+}
+
+void fixture_open(struct fixture *f)
+{
+	struct store_sqlite_options options = fixture_options(f);
+	assert_ok(store_sqlite_open(&options, &f->store));
+	f->keys = store_sqlite_keys(f->store);
+	f->identities = store_sqlite_identities(f->store);
+	f->installation = store_sqlite_installation(f->store);
+}
+
+void fixture_close(struct fixture *f)
+{
+	store_sqlite_close(&f->store);
+}
+
+/* The log goes to memory, so that tests can read it and their output stays clean. */
+static void log_start(void)
+{
+	if (log_fd < 0)
+		log_fd = memfd_create("log", MFD_CLOEXEC);
+	assert_true(log_fd >= 0);
+	log_configure(LOG_FORM_TEXT, LOG_INFO, log_fd);
+}
+
+const char *fixture_log(struct fixture *f)
+{
+	static char text[64 << 10];
+	(void)f;
+	ssize_t n = pread(log_fd, text, sizeof text - 1, 0);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	assert_int_equal(ftruncate(log_fd, 0), 0);
+	assert_int_equal(lseek(log_fd, 0, SEEK_SET), 0);
+	return text;
+}
+
+int fixture_setup_folder(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	assert_non_null(f);
+	assert_ok(text_copy(f->folder, sizeof f->folder, VIEW_LITERAL("/tmp/holdfast-XXXXXX")));
+	assert_non_null(mkdtemp(f->folder));
+	assert_ok(text_format(f->path, sizeof f->path, "%s/store.db", f->folder));
+	for (size_t i = 0; i < sizeof f->seal_key; i++)
+		f->seal_key[i] = (uint8_t)(i * 7 + 1);
+	clock_manual_init(&f->clock, START_MS);
+	log_start();
+	*state = f;
+	return 0;
+}
+
+int fixture_setup(void **state)
+{
+	(void)fixture_setup_folder(state);
+	fixture_open(*state);
+	return 0;
+}
+
+static void folder_remove(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir))
+		if (entry->d_name[0] != '.')
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		(void)closedir(dir);
+	(void)rmdir(folder);
+}
+
+int fixture_teardown(void **state)
+{
+	struct fixture *f = *state;
+	fixture_close(f);
+	folder_remove(f->folder);
+	free(f);
+	return 0;
+}
+
+static sqlite3 *handle_open(struct fixture *f)
+{
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_busy_timeout(db, 5000), SQLITE_OK);
+	return db;
+}
+
+int fixture_changes(struct fixture *f, const char *sql)
+{
+	sqlite3 *db = handle_open(f);
+	char *text = NULL;
+	int code = sqlite3_exec(db, sql, NULL, NULL, &text);
+	if (code != SQLITE_OK)
+		print_error("%s\n  %s\n", sql, text);
+	assert_int_equal(code, SQLITE_OK);
+	int changes = sqlite3_total_changes(db);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return changes;
+}
+
+void fixture_sql(struct fixture *f, const char *sql)
+{
+	(void)fixture_changes(f, sql);
+}
+
+int64_t fixture_ask(struct fixture *f, const char *sql)
+{
+	sqlite3 *db = handle_open(f);
+	sqlite3_stmt *statement = NULL;
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	int64_t answer = sqlite3_column_int64(statement, 0);
+	(void)sqlite3_finalize(statement);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return answer;
+}
+
+const struct kms_scope sample_scope = {"aws", "eu-test-1", "123456789012"};
+
+static void number_put(uint8_t *at, uint32_t n)
+{
+	for (size_t i = 0; i < 4; i++)
+		at[i] = (uint8_t)(n >> (24 - 8 * i));
+}
+
+struct kms_key_id sample_id(uint32_t n)
+{
+	struct kms_key_id id = {.bytes = {0x4a, 0x11}};
+	number_put(id.bytes + 12, n);
+	return id;
+}
+
+struct kms_key sample_key(uint32_t n)
+{
+	static char description[] = "the key of a test";
+	static char policy[] = "{\"Version\":\"2012-10-17\",\"Statement\":[]}";
+	return (struct kms_key){
+		.scope = sample_scope,
+		.id = sample_id(n),
+		.state = KMS_STATE_ENABLED,
+		.usage = KMS_USAGE_ENCRYPT_DECRYPT,
+		.spec = KMS_SPEC_SYMMETRIC_DEFAULT,
+		.origin = KMS_ORIGIN_AWS_KMS,
+		.manager = KMS_MANAGER_CUSTOMER,
+		.created_ms = START_MS + n,
+		.current_version = 1,
+		.revision = 1,
+		.description = description,
+		.policy = policy,
+	};
+}
+
+struct kms_version sample_version(uint32_t n)
+{
+	struct kms_version version = {
+		.key_id = sample_id(n),
+		.number = 1,
+		.token_id = {.bytes = {0x70}},
+		.suite = HSM_SUITE_ECB_DATA,
+		.created_ms = START_MS + n,
+		.material_id = {0x99},
+	};
+	number_put(version.token_id.bytes + 12, n);
+	number_put(version.material_id + 28, n);
+	return version;
+}
+
+struct kms_intent sample_intent(uint32_t n)
+{
+	struct kms_version version = sample_version(n);
+	return (struct kms_intent){
+		.token_id = version.token_id,
+		.scope = sample_scope,
+		.key_id = version.key_id,
+		.number = version.number,
+		.kind = KMS_INTENT_MAKE,
+		.owner = {0x0a, 0x0b},
+		.lease_ms = START_MS + 60000,
+	};
+}
+
+struct kms_outbox_record sample_record(uint32_t n)
+{
+	struct kms_outbox_record record = {.line = VIEW_LITERAL("{\"eventName\":\"CreateKey\"}")};
+	assert_ok(text_format(record.event_id, sizeof record.event_id,
+			      "00000000-0000-4000-8000-%012x", n));
+	return record;
+}
+
+struct auth_access_key sample_access_key(uint32_t n)
+{
+	struct auth_access_key key = {
+		.principal = {.type = AUTH_USER,
+			      .account = "123456789012",
+			      .arn = "arn:aws:iam::123456789012:user/alice",
+			      .id = "AIDAALICEALICEALICE23",
+			      .name = "alice",
+			      .administrator = true},
+		.status = AUTH_KEY_ACTIVE,
+		.created_ms = START_MS,
+		.wrapped = {1, 2, 3, 4, 5},
+		.wrapped_len = 77,
+	};
+	assert_ok(text_format(key.principal.access_key_id, sizeof key.principal.access_key_id,
+			      "AKIA%016u", n));
+	return key;
+}
+
+struct kms_installation sample_installation(void)
+{
+	return (struct kms_installation){
+		.id = "00112233445566778899aabbccddeeff",
+		.ready = true,
+		.scope = sample_scope,
+		.token_serial = "a1b2c3d4e5f60718",
+		.row_seal = {.bytes = {1}},
+		.audit_sign = {.bytes = {2}},
+		.secret_wrap = {.bytes = {3}},
+		.secret_wrap_suite = HSM_SUITE_ECB_DATA,
+		.created_ms = START_MS,
+	};
+}
+
+struct err sample_create(struct fixture *f, uint32_t n)
+{
+	struct kms_intent intent = sample_intent(n);
+	struct kms_key key = sample_key(n);
+	struct kms_version version = sample_version(n);
+	struct kms_outbox_record record = sample_record(n);
+	TRY(f->keys.ops->intent_add(f->keys.self, &intent));
+	return f->keys.ops->key_create(f->keys.self, &key, &version, &record);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of the store share: a folder of their own, a sealer that is a real HMAC-SHA-256 in
+ * this process, an open store, and sample rows. */
+#ifndef HOLDFAST_TESTS_STORE_FIXTURE_H
+#define HOLDFAST_TESTS_STORE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h wants the four above */
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "store/sqlite/sqlite.h"
+
+struct fixture {
+	char folder[64];
+	char path[96];
+	uint8_t seal_key[32];
+	struct err seal_failure; /* what the sealer answers instead, when not OK */
+	unsigned seal_calls;
+	struct clock_manual clock;
+	struct store_sqlite *store;
+	struct kms_store keys;
+	struct auth_identities identities;
+	struct kms_installation_store installation;
+};
+
+#define assert_ok(call) fixture_assert((call), E_OK, #call, __FILE__, __LINE__)
+#define assert_err(call, code) fixture_assert((call), (code), #call, __FILE__, __LINE__)
+void fixture_assert(struct err e, enum err_code wanted, const char *call, const char *file,
+		    int line);
+
+/* For cmocka: *state is a struct fixture with an open store in a new folder. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
+/* The same without a store. */
+int fixture_setup_folder(void **state);
+
+struct store_sqlite_options fixture_options(struct fixture *f);
+void fixture_open(struct fixture *f);
+void fixture_close(struct fixture *f);
+struct kms_sealer fixture_sealer(struct fixture *f);
+
+/* SQL through a connection of the test's own, as somebody would who writes the file behind the
+ * service. Ends the test when it fails. */
+void fixture_sql(struct fixture *f, const char *sql);
+int64_t fixture_ask(struct fixture *f, const char *sql);
+int fixture_changes(struct fixture *f, const char *sql);
+
+/* Samples. `n` makes them different. */
+extern const struct kms_scope sample_scope;
+struct kms_key_id sample_id(uint32_t n);
+struct kms_key sample_key(uint32_t n); /* description and policy are literals */
+struct kms_version sample_version(uint32_t n);
+struct kms_intent sample_intent(uint32_t n);
+struct kms_outbox_record sample_record(uint32_t n);
+struct auth_access_key sample_access_key(uint32_t n);
+struct kms_installation sample_installation(void);
+
+/* Intent and key, as a caller does it. */
+struct err sample_create(struct fixture *f, uint32_t n);
+
+/* Lines of the log since the last call; borrowed until the next. */
+const char *fixture_log(struct fixture *f);
+
+#endif

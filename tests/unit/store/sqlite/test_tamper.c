@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Somebody writes the file behind the service: every column of every sealed table is changed in
+ * turn, seals and rows are swapped, copied and added. Each must be refused, and named in the log.
+ */
+#include "../fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "store/tables.h"
+
+#define OPS(f) ((f)->keys.ops)
+#define SELF(f) ((f)->keys.self)
+
+static struct err read_key(struct fixture *f)
+{
+	struct kms_key_id id = sample_id(1);
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	return OPS(f)->key_load(SELF(f), &sample_scope, &id, &full);
+}
+
+static struct err read_list(struct fixture *f)
+{
+	struct kms_key_page page = {0};
+	TRY(OPS(f)->key_list(SELF(f), &sample_scope, NULL, 10, &page));
+	mem_free(page.ids);
+	return OK;
+}
+
+static struct err version_ignore(void *user, const struct kms_scope *scope,
+				 const struct kms_version *version)
+{
+	(void)user;
+	(void)scope;
+	(void)version;
+	return OK;
+}
+
+static struct err read_versions(struct fixture *f)
+{
+	return OPS(f)->version_each(SELF(f), version_ignore, NULL);
+}
+
+static struct err read_intents(struct fixture *f)
+{
+	CLEANUP(mem_free_at) struct kms_intent *intents = NULL;
+	size_t count = 0;
+	return OPS(f)->intent_list(SELF(f), INT64_MAX, &intents, &count);
+}
+
+static struct err read_outbox(struct fixture *f)
+{
+	struct kms_outbox_record *records = NULL;
+	size_t count = 0;
+	TRY(OPS(f)->outbox_list(SELF(f), &records, &count));
+	for (size_t i = 0; i < count; i++)
+		store_row_cleanup(&store_table_outbox, &records[i]);
+	mem_free(records);
+	return OK;
+}
+
+static struct err read_identity(struct fixture *f)
+{
+	struct auth_access_key wanted = sample_access_key(1);
+	struct auth_access_key key;
+	return f->identities.access_key_load(f->identities.self,
+					     view_of_text(wanted.principal.access_key_id), &key);
+}
+
+static struct err read_installation(struct fixture *f)
+{
+	struct kms_installation installation;
+	TRY(f->installation.load(f->installation.self, &installation));
+	return f->installation.verify(f->installation.self);
+}
+
+struct subject {
+	const struct store_table *table;
+	struct err (*read)(struct fixture *f);
+	/* What the reader says of a row that was moved to another primary key, and whose row the
+	 * log names. */
+	enum err_code moved;
+	const struct store_table *moved_named;
+};
+
+static const struct subject subjects[] = {
+	{&store_table_keys, read_key, E_NOT_FOUND, NULL},
+	{&store_table_keys, read_list, E_STORE_SEAL, &store_table_keys},
+	{&store_table_versions, read_versions, E_STORE_SEAL, &store_table_versions},
+	{&store_table_intents, read_intents, E_STORE_SEAL, &store_table_intents},
+	{&store_table_outbox, read_outbox, E_STORE_SEAL, &store_table_outbox},
+	{&store_table_principals, read_identity, E_STORE_SEAL, &store_table_access_keys},
+	{&store_table_access_keys, read_identity, E_NOT_FOUND, NULL},
+	{&store_table_installation, read_installation, E_STORE_SEAL, &store_table_installation},
+};
+
+static int setup(void **state)
+{
+	(void)fixture_setup(state);
+	struct fixture *f = *state;
+	struct kms_intent intents[] = {sample_intent(11), sample_intent(12)};
+	struct auth_access_key keys[] = {sample_access_key(1), sample_access_key(2)};
+	struct kms_installation installation = sample_installation();
+	assert_ok(sample_create(f, 1));
+	assert_ok(sample_create(f, 2));
+	assert_ok(OPS(f)->intent_add(SELF(f), &intents[0]));
+	assert_ok(OPS(f)->intent_add(SELF(f), &intents[1]));
+	assert_ok(text_copy(keys[1].principal.id, sizeof keys[1].principal.id,
+			    VIEW_LITERAL("AIDABOBBOBBOBBOBBOB23")));
+	assert_ok(text_copy(keys[1].principal.arn, sizeof keys[1].principal.arn,
+			    VIEW_LITERAL("arn:aws:iam::123456789012:user/bob")));
+	assert_ok(f->identities.access_key_add(f->identities.self, &keys[0]));
+	assert_ok(f->identities.access_key_add(f->identities.self, &keys[1]));
+	assert_ok(f->installation.save(f->installation.self, &installation));
+	for (size_t i = 0; i < ARRAY_LEN(subjects); i++)
+		assert_ok(subjects[i].read(f));
+	return 0;
+}
+
+static void assert_refused_naming(struct fixture *f, const struct subject *subject,
+				  const struct store_table *table, const char *what)
+{
+	char named[96];
+	struct err e = subject->read(f);
+	const char *log = fixture_log(f);
+	if (!err_is(e, E_STORE_SEAL))
+		print_error("%s: %s: %s\n", subject->table->name, what, err_name(e));
+	assert_int_equal(e.code, E_STORE_SEAL);
+	assert_ok(text_format(named, sizeof named, "table=\"%s\" row=\"%s=", table->name,
+			      table->columns[0].name));
+	if (strstr(log, named) == NULL)
+		print_error("%s: %s: not in the log: %s\n", subject->table->name, what, log);
+	assert_non_null(strstr(log, named));
+}
+
+static void assert_refused(struct fixture *f, const struct subject *subject, const char *what)
+{
+	assert_refused_naming(f, subject, subject->table, what);
+}
+
+/* Copies of all tables, to change them and to put them back. */
+static void tables_keep(struct fixture *f)
+{
+	char sql[256];
+	for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
+		const char *name = subjects[i].table->name;
+		assert_ok(text_format(sql, sizeof sql,
+				      "CREATE TABLE IF NOT EXISTS kept_%s AS SELECT * FROM %s",
+				      name, name));
+		fixture_sql(f, sql);
+	}
+}
+
+static void table_restore(struct fixture *f, const struct store_table *table)
+{
+	char sql[256];
+	assert_ok(text_format(sql, sizeof sql,
+			      "PRAGMA foreign_keys=OFF;DELETE FROM %s;"
+			      "INSERT INTO %s SELECT * FROM kept_%s",
+			      table->name, table->name, table->name));
+	fixture_sql(f, sql);
+}
+
+/* Another value that the type and the bounds of the column allow. */
+static const char *other_value(const struct store_column *column)
+{
+	static char sql[160];
+	const char *name = column->name;
+	struct err e;
+	if (store_column_tag(column) == STORE_INTEGER)
+		e = column->max == 1 ? text_format(sql, sizeof sql, "1-\"%s\"", name)
+				     : text_format(sql, sizeof sql, "\"%s\"+1", name);
+	else if (column->kind == STORE_BYTES)
+		e = text_format(sql, sizeof sql,
+				"CAST(substr(\"%s\",1,length(\"%s\")-1)||x'5a' AS BLOB)", name,
+				name);
+	else if (store_column_tag(column) == STORE_OCTETS)
+		e = text_format(sql, sizeof sql, "CAST(\"%s\"||x'5a' AS BLOB)", name);
+	else if (column->kind == STORE_TEXT)
+		e = text_format(sql, sizeof sql, "substr(\"%s\",1,length(\"%s\")-1)||'7'", name,
+				name);
+	else
+		e = text_format(sql, sizeof sql, "\"%s\"||'x'", name);
+	assert_ok(e);
+	return sql;
+}
+
+static void column_change(struct fixture *f, const struct subject *subject, size_t at)
+{
+	char sql[512];
+	const struct store_column *column = &subject->table->columns[at];
+	assert_ok(text_format(sql, sizeof sql,
+			      "PRAGMA foreign_keys=OFF;UPDATE %s SET \"%s\"=%s WHERE rowid="
+			      "(SELECT min(rowid) FROM %s)",
+			      subject->table->name, column->name, other_value(column),
+			      subject->table->name));
+	assert_true(fixture_changes(f, sql) == 1);
+	bool moved = at < subject->table->key_count;
+	if (subject->read == read_list && at < 2)
+		assert_ok(subject->read(f)); /* of another account: not in this list at all */
+	else if (moved && subject->moved == E_NOT_FOUND)
+		assert_err(subject->read(f), E_NOT_FOUND);
+	else
+		assert_refused_naming(f, subject, moved ? subject->moved_named : subject->table,
+				      column->name);
+	table_restore(f, subject->table);
+	assert_ok(subject->read(f));
+}
+
+static void test_every_changed_column_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	tables_keep(f);
+	for (size_t i = 0; i < ARRAY_LEN(subjects); i++)
+		for (size_t k = 0; k < subjects[i].table->column_count; k++)
+			column_change(f, &subjects[i], k);
+}
+
+static void seal_change(struct fixture *f, const struct subject *subject, const char *seal)
+{
+	char sql[512];
+	assert_ok(text_format(sql, sizeof sql,
+			      "UPDATE %s SET seal=%s WHERE rowid=(SELECT min(rowid) FROM %s)",
+			      subject->table->name, seal, subject->table->name));
+	assert_true(fixture_changes(f, sql) == 1);
+	assert_refused(f, subject, seal);
+	table_restore(f, subject->table);
+}
+
+static void test_seals_of_other_rows_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	tables_keep(f);
+	for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
+		seal_change(f, &subjects[i], "zeroblob(32)");
+		seal_change(f, &subjects[i], "(SELECT seal FROM kept_keys WHERE rowid=2)");
+		seal_change(f, &subjects[i], "(SELECT seal FROM kept_versions WHERE rowid=2)");
+		seal_change(f, &subjects[i], "(SELECT seal FROM kept_intents WHERE rowid=2)");
+		seal_change(f, &subjects[i], "(SELECT seal FROM kept_outbox WHERE rowid=2)");
+		seal_change(f, &subjects[i], "(SELECT seal FROM kept_principals WHERE rowid=2)");
+		seal_change(f, &subjects[i], "(SELECT seal FROM kept_access_keys WHERE rowid=2)");
+	}
+}
+
+static void test_every_bit_of_a_seal_counts(void **state)
+{
+	struct fixture *f = *state;
+	char sql[256];
+	tables_keep(f);
+	for (size_t i = 1; i <= KMS_SEAL_LEN; i++) {
+		assert_ok(text_format(sql, sizeof sql,
+				      "CAST(substr(seal,1,%zu)||CASE substr(seal,%zu,1) WHEN x'00'"
+				      " THEN x'01' ELSE x'00' END||substr(seal,%zu) AS BLOB)",
+				      i - 1, i, i + 1));
+		seal_change(f, &subjects[0], sql);
+	}
+}
+
+static void test_missing_seal_of_the_installation_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "UPDATE installation SET seal=NULL");
+	assert_err(f->installation.verify(f->installation.self), E_STORE_SEAL);
+}
+
+static void test_swapped_contents_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "UPDATE keys SET description='other' WHERE rowid=2");
+	/* Content and seal of another row of the same table, whole. */
+	fixture_sql(f, "PRAGMA foreign_keys=OFF;"
+		       "UPDATE keys SET (state,description,created_ms,seal)="
+		       "(SELECT state,description,created_ms,seal FROM keys WHERE rowid=2)"
+		       " WHERE rowid=1");
+	assert_refused(f, &subjects[0], "swapped contents");
+}
+
+static const char copy_of_key_1[] =
+	"INSERT INTO keys SELECT account,region,x'4a110000000000000000000000000009',"
+	"\"partition\",multi_region,state,usage,spec,origin,manager,created_ms,deletion_ms,"
+	"current_version,revision,description,policy,seal FROM keys WHERE rowid=1";
+
+static void test_row_copied_to_another_key_id_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_key_full full = {0};
+	struct kms_key_id id = sample_id(9);
+	fixture_sql(f, copy_of_key_1);
+	assert_err(OPS(f)->key_load(SELF(f), &sample_scope, &id, &full), E_STORE_SEAL);
+	assert_non_null(strstr(fixture_log(f), "key_id=4a110000000000000000000000000009"));
+	assert_refused(f, &subjects[1], "planted in a list");
+	assert_ok(read_key(f));
+}
+
+static void test_version_copied_to_another_key_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "INSERT INTO versions SELECT account,region,"
+		       "x'4a110000000000000000000000000001',2,\"partition\",multi_region,"
+		       "x'77000000000000000000000000000000',suite,created_ms,material_id,"
+		       "messages_reserved,seal FROM versions WHERE rowid=2");
+	assert_err(read_key(f), E_STORE_SEAL);
+	assert_non_null(strstr(fixture_log(f), "table=\"versions\""));
+}
+
+static void test_key_without_its_current_version_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "PRAGMA foreign_keys=OFF;DELETE FROM versions WHERE rowid=1");
+	assert_refused(f, &subjects[0], "version deleted");
+}
+
+static void test_access_key_without_its_principal_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "PRAGMA foreign_keys=OFF;DELETE FROM principals");
+	assert_refused(f, &subjects[6], "principal deleted");
+}
+
+static void test_access_key_of_another_principal_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "UPDATE access_keys SET principal_id='AIDABOBBOBBOBBOBBOB23'");
+	assert_refused(f, &subjects[6], "moved to another principal");
+}
+
+/* Values that no column allows must not reach the decoder, whatever their seal. */
+static void test_values_out_of_bounds_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const changes[] = {"UPDATE keys SET state=0",
+					      "UPDATE keys SET state=-1",
+					      "UPDATE keys SET state=7",
+					      "UPDATE keys SET current_version=4294967297",
+					      "UPDATE keys SET multi_region=2",
+					      "UPDATE keys SET description=hex(zeroblob(20000))",
+					      "UPDATE keys SET \"partition\"='aaaaaaaaaaaaaaaaa'",
+					      "UPDATE keys SET description=CAST(x'610062' AS TEXT)",
+					      "UPDATE keys SET revision=-1",
+					      "UPDATE keys SET created_ms=-1"};
+	tables_keep(f);
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		fixture_sql(f, changes[i]);
+		assert_refused(f, &subjects[0], changes[i]);
+		table_restore(f, subjects[0].table);
+	}
+}
+
+/* Another key: what one installation sealed means nothing in another. */
+static void test_rows_of_another_installation_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	f->seal_key[0] ^= 1;
+	for (size_t i = 0; i < ARRAY_LEN(subjects); i++)
+		assert_refused(f, &subjects[i], "another sealing key");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_every_changed_column_is_refused),
+		TEST(test_seals_of_other_rows_are_refused),
+		TEST(test_every_bit_of_a_seal_counts),
+		TEST(test_missing_seal_of_the_installation_is_refused),
+		TEST(test_swapped_contents_are_refused),
+		TEST(test_row_copied_to_another_key_id_is_refused),
+		TEST(test_version_copied_to_another_key_is_refused),
+		TEST(test_key_without_its_current_version_is_refused),
+		TEST(test_access_key_without_its_principal_is_refused),
+		TEST(test_access_key_of_another_principal_is_refused),
+		TEST(test_values_out_of_bounds_are_refused),
+		TEST(test_rows_of_another_installation_are_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The canonical encoding: fixed bytes, one form per row, and nothing else is read. */
+#include "fixture.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/tables.h"
+
+struct sample {
+	char name[5];
+	bool flag;
+	uint32_t small;
+	uint64_t large;
+	int64_t time;
+	uint8_t fixed[2];
+	uint8_t blob[4];
+	size_t blob_len;
+	char *text;
+	struct view view;
+};
+
+#define AT(member) .offset = offsetof(struct sample, member)
+#define SIZE(member) .size = sizeof(((struct sample *)NULL)->member)
+static const struct store_column columns[] = {
+	{.name = "name", .kind = STORE_TEXT, AT(name), SIZE(name)},
+	{.name = "small", .kind = STORE_U32, AT(small), .min = 1, .max = 9},
+	{.name = "flag", .kind = STORE_BOOL, AT(flag), .min = 0, .max = 1},
+	{.name = "large", .kind = STORE_U64, AT(large), .min = 0, .max = INT64_MAX},
+	{.name = "time", .kind = STORE_I64, AT(time), .min = -5, .max = INT64_MAX},
+	{.name = "fixed", .kind = STORE_BYTES, AT(fixed), SIZE(fixed)},
+	{.name = "blob",
+	 .kind = STORE_BLOB,
+	 AT(blob),
+	 SIZE(blob),
+	 .length_offset = offsetof(struct sample, blob_len)},
+	{.name = "text", .kind = STORE_TEXT_OWNED, AT(text), .size = 6},
+	{.name = "view", .kind = STORE_VIEW, AT(view), .size = 6},
+};
+static const struct store_table table = {"sample", columns, ARRAY_LEN(columns), 2};
+
+static struct sample sample_make(void)
+{
+	static char text[] = "text";
+	return (struct sample){.name = "ab",
+			       .flag = true,
+			       .small = 7,
+			       .large = 0x0102030405060708,
+			       .time = -1,
+			       .fixed = {0xaa, 0xbb},
+			       .blob = {1, 2, 3, 4},
+			       .blob_len = 3,
+			       .text = text,
+			       .view = VIEW_LITERAL("v")};
+}
+
+static int setup(void **state)
+{
+	static struct buf out;
+	buf_init(&out, 4096);
+	*state = &out;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	buf_cleanup(*state);
+	return 0;
+}
+
+/* Every seal in every store depends on these bytes. */
+static void test_known_answer(void **state)
+{
+	struct buf *out = *state;
+	struct sample sample = sample_make();
+	static const uint8_t wanted[] = "\0\x0eholdfast row 1\0\x06sample\x02\x09"
+					"\2\0\0\0\2"
+					"ab"
+					"\1\0\0\0\x8\0\0\0\0\0\0\0\7"
+					"\1\0\0\0\x8\0\0\0\0\0\0\0\1"
+					"\1\0\0\0\x8\1\2\3\4\5\6\7\x8"
+					"\1\0\0\0\x8\xff\xff\xff\xff\xff\xff\xff\xff"
+					"\3\0\0\0\2\xaa\xbb"
+					"\3\0\0\0\3\1\2\3"
+					"\2\0\0\0\4text"
+					"\3\0\0\0\1v";
+	assert_ok(store_row_encode(&table, &sample, out));
+	assert_int_equal(out->len, sizeof wanted - 1);
+	assert_memory_equal(out->ptr, wanted, sizeof wanted - 1);
+}
+
+static void test_decoding_is_the_inverse(void **state)
+{
+	struct buf *out = *state;
+	struct sample sample = sample_make();
+	struct sample read = {0};
+	assert_ok(store_row_encode(&table, &sample, out));
+	assert_ok(store_row_decode(&table, buf_view(out), &read));
+	assert_string_equal(read.name, "ab");
+	assert_true(read.flag);
+	assert_int_equal(read.small, 7);
+	assert_int_equal(read.large, sample.large);
+	assert_int_equal(read.time, -1);
+	assert_memory_equal(read.fixed, sample.fixed, 2);
+	assert_int_equal(read.blob_len, 3);
+	assert_memory_equal(read.blob, sample.blob, 3);
+	assert_string_equal(read.text, "text");
+	assert_true(view_equal_text(read.view, "v"));
+	assert_ptr_not_equal(read.text, sample.text);
+	store_row_cleanup(&table, &read);
+	assert_null(read.text);
+	assert_null(read.view.ptr);
+}
+
+static void test_members_out_of_bounds_are_not_encoded(void **state)
+{
+	struct buf *out = *state;
+	static char long_text[] = "1234567";
+	struct sample bad[8];
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		bad[i] = sample_make();
+	bad[0].small = 0;
+	bad[1].small = 10;
+	bad[2].large = UINT64_MAX;
+	bad[3].time = -6;
+	bad[4].blob_len = 5;
+	bad[5].text = long_text;
+	bad[6].text = NULL;
+	bad[7].view = view_of(long_text, 7);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_err(store_row_encode(&table, &bad[i], out), E_BUG);
+		assert_int_equal(out->len, 0);
+	}
+}
+
+static void test_text_without_end_is_not_encoded(void **state)
+{
+	struct sample sample = sample_make();
+	mem_copy(sample.name, sizeof sample.name, "abcde", 5);
+	assert_err(store_row_encode(&table, &sample, *state), E_BUG);
+}
+
+static void test_cut_and_extended_bytes_are_refused(void **state)
+{
+	struct buf *out = *state;
+	struct sample sample = sample_make();
+	struct sample read = {0};
+	assert_ok(store_row_encode(&table, &sample, out));
+	for (size_t len = 0; len < out->len; len++)
+		assert_err(store_row_decode(&table, view_of(out->ptr, len), &read), E_FORMAT);
+	assert_ok(buf_append(out, VIEW_LITERAL("x")));
+	assert_err(store_row_decode(&table, buf_view(out), &read), E_FORMAT);
+	assert_null(read.text);
+}
+
+/* Whatever byte is changed, what is read is refused or encodes to exactly the changed bytes. */
+static void test_one_form_per_row(void **state)
+{
+	struct buf *out = *state;
+	struct sample sample = sample_make();
+	CLEANUP(buf_cleanup) struct buf again;
+	buf_init(&again, 4096);
+	assert_ok(store_row_encode(&table, &sample, out));
+	size_t accepted = 0;
+	for (size_t bit = 0; bit < 8 * out->len; bit++) {
+		struct sample read = {0};
+		out->ptr[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		if (!err_failed(store_row_decode(&table, buf_view(out), &read))) {
+			accepted++;
+			again.len = 0;
+			assert_ok(store_row_encode(&table, &read, &again));
+			assert_true(view_equal(buf_view(&again), buf_view(out)));
+			store_row_cleanup(&table, &read);
+		}
+		out->ptr[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+	assert_true(accepted > 100 && accepted < 8 * out->len / 2);
+}
+
+static void test_other_table_is_refused(void **state)
+{
+	struct buf *out = *state;
+	struct sample sample = sample_make();
+	struct sample read = {0};
+	struct store_table other = table;
+	assert_ok(store_row_encode(&table, &sample, out));
+	other.name = "sampla";
+	assert_err(store_row_decode(&other, buf_view(out), &read), E_FORMAT);
+	other.name = "sample";
+	other.key_count = 3;
+	assert_err(store_row_decode(&other, buf_view(out), &read), E_FORMAT);
+	other.key_count = 2;
+	other.column_count--;
+	assert_err(store_row_decode(&other, buf_view(out), &read), E_FORMAT);
+}
+
+/* A byte that moves over the border of two columns makes another row. */
+static void test_borders_of_columns_count(void **state)
+{
+	struct buf *out = *state;
+	CLEANUP(buf_cleanup) struct buf other;
+	static char no_text[] = "";
+	struct sample one = sample_make();
+	struct sample two = sample_make();
+	buf_init(&other, 4096);
+	one.text = no_text;
+	one.view = VIEW_LITERAL("x");
+	two.text = (char[]){'x', 0};
+	two.view = VIEW_NONE;
+	assert_ok(store_row_encode(&table, &one, out));
+	assert_ok(store_row_encode(&table, &two, &other));
+	assert_false(view_equal(buf_view(out), buf_view(&other)));
+}
+
+static void test_primary_key_is_shown(void **state)
+{
+	(void)state;
+	char text[STORE_KEY_TEXT];
+	struct store_value values[] = {
+		{STORE_CHARACTERS, 0, VIEW_LITERAL("123456789012")},
+		{STORE_CHARACTERS, 0, VIEW_LITERAL("eu-test-1")},
+		{STORE_OCTETS, 0, VIEW_LITERAL("\x01\xff")},
+	};
+	store_row_key(&store_table_keys, values, text);
+	assert_string_equal(text, "account=123456789012 region=eu-test-1 key_id=01ff");
+}
+
+/* Nothing that a table of ours can hold is too large to be sealed. */
+static void test_largest_rows_can_be_sealed(void **state)
+{
+	(void)state;
+	static const struct store_table *const tables[] = {
+		&store_table_installation, &store_table_keys,   &store_table_versions,
+		&store_table_intents,      &store_table_outbox, &store_table_principals,
+		&store_table_access_keys,
+	};
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+		size_t size = 64;
+		assert_true(tables[i]->column_count <= STORE_COLUMNS_MAX);
+		for (size_t k = 0; k < tables[i]->column_count; k++)
+			size += 16 + tables[i]->columns[k].size;
+		assert_true(size <= STORE_ROW_MAX);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_known_answer),
+		TEST(test_decoding_is_the_inverse),
+		TEST(test_members_out_of_bounds_are_not_encoded),
+		TEST(test_text_without_end_is_not_encoded),
+		TEST(test_cut_and_extended_bytes_are_refused),
+		TEST(test_one_form_per_row),
+		TEST(test_other_table_is_refused),
+		TEST(test_borders_of_columns_count),
+		TEST(test_primary_key_is_shown),
+		TEST(test_largest_rows_can_be_sealed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
