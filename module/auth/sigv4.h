@@ -62,7 +62,7 @@ struct sigv4_reason {
 
 /*
  * E_AUTH_MISSING (no Authorization header), E_AUTH_INCOMPLETE (a part missing or malformed, doubled
- * header, query-string form, SigV4a).
+ * header, query-string form, SigV4a), E_BOUNDS (more than SIGV4_HEADERS_MAX headers).
  */
 NODISCARD struct err sigv4_parse(const struct sigv4_request *request, struct sigv4_parsed *out,
 				 struct sigv4_reason *reason);
@@ -76,8 +76,8 @@ NODISCARD struct err sigv4_check(const struct sigv4_request *request,
 				 const struct sigv4_parsed *parsed, const struct sigv4_rules *rules,
 				 struct sigv4_reason *reason);
 
-/* The canonical request. E_BOUNDS. The payload hash is made from the body; x-amz-content-sha256, if
- * sent, must equal it. */
+/* The canonical request. E_BOUNDS; E_FORMAT for a broken escape in the query. The payload hash is
+ * made from the body; x-amz-content-sha256, if sent, must equal it: E_AUTH_SIGNATURE. */
 NODISCARD struct err sigv4_canonical(const struct sigv4_request *request,
 				     const struct sigv4_parsed *parsed, struct writer *out,
 				     struct sigv4_reason *reason);
