@@ -2,6 +2,11 @@
 /*
  * The audit log: lines appended to segment files and made durable in groups. A line's `done` runs
  * after the fdatasync(2) that covers it; nothing that the line attests may leave before.
+ *
+ * The segments, for those who read them: audit-<time>-<sequence>.jsonl, in the order of their
+ * sequence, mode 0640. Behind the last line of the one that is being written stand zeros, written
+ * ahead to make the sync cheaper: take lines up to the first NUL, and look there again later. The
+ * zeros are cut off when a segment is complete, when the log is closed, and at the next start.
  */
 #ifndef HOLDFAST_AUDIT_LOG_H
 #define HOLDFAST_AUDIT_LOG_H
@@ -56,8 +61,8 @@ NODISCARD struct err audit_log_append_wait(struct audit_log *log, struct view li
 void audit_log_count_failure(struct audit_log *log, struct view source_address,
 			     const char *error_code);
 
-/* Whether the last write failed; readiness says no until a write succeeds again (it is tried every
- * second). */
+/* False after a failed write, until one succeeds again; every second one is tried. Meanwhile lines
+ * fail at once, and readiness says no. */
 bool audit_log_healthy(struct audit_log *log);
 
 struct audit_log_figures {
@@ -65,8 +70,11 @@ struct audit_log_figures {
 };
 void audit_log_figures(struct audit_log *log, struct audit_log_figures *out);
 
-/* Event ids among the last `count` lines of the log: for the outbox at start (what is here need not
- * be appended again). */
+/*
+ * Whether the log has the record of this event, for the outbox at start: what is here need not be
+ * appended again. Looks at the newest 512 MiB, in bounded memory. Ask after audit_log_open(), which
+ * makes durable what a killed process had written. E_FORMAT: not an event id. E_AUDIT.
+ */
 NODISCARD struct err audit_log_contains(const char *directory, const char *event_id, bool *found);
 
 #endif

@@ -60,7 +60,4 @@ struct audit_record {
 /* Appends the record as one line of JSON without its newline. E_BOUNDS, E_NOMEM. */
 NODISCARD struct err audit_record_write(const struct audit_record *record, struct writer *out);
 
-/* A fresh event or request id: a random UUID as text. */
-NODISCARD struct err audit_event_id(char out[AUDIT_EVENT_ID_LEN + 1]);
-
 #endif
