@@ -17,6 +17,8 @@ struct service_options {
 	struct kms_store store;
 	struct auth_identities identities;
 	struct audit_log *audit;
+	const char *audit_directory; /* of `audit`; NULL: left-over records are appended without
+					looking whether the log has them */
 	const struct clock *clock;
 	struct kms_installation installation; /* ready and verified */
 	uint32_t blocking_threads;    /* 0: 4; threads for what must wait for store or token */
@@ -64,9 +66,11 @@ struct kms_sealer service_sealer_port(struct service_sealer *sealer);
 
 /*
  * holdfastd --init: makes the three keys on the token, the installation row, the account's
- * administrator and the first access key. May be repeated after an interruption;
- * E_ALREADY_INITIALISED once it is done. secret_key: AUTH_SECRET_KEY_LEN characters, the only time
- * it is seen; secret_free(). Blocks.
+ * administrator and the first access key. May be repeated after an interruption, which makes new
+ * credentials; E_ALREADY_INITIALISED once it is done. Blocks.
+ *
+ * keep  called with the first access key before the installation counts as made; returns OK when
+ * the secret (AUTH_SECRET_KEY_LEN characters, borrowed, never seen again) is safe, durably.
  */
 struct service_init_options {
 	struct hsm *hsm;
@@ -76,11 +80,12 @@ struct service_init_options {
 	const struct clock *clock;
 	const char *partition, *region, *account;
 	const char *administrator; /* user name */
+	NODISCARD struct err (*keep)(void *user, const char *access_key_id,
+				     const struct secret *secret_key);
+	void *user;
 };
 NODISCARD struct err service_init(const struct service_init_options *options,
-				  struct kms_installation *installation,
-				  char access_key_id[AUTH_ACCESS_KEY_ID_LEN + 1],
-				  struct secret **secret_key);
+				  struct kms_installation *installation);
 
 /* At every start: loads and verifies the row, sets the sealer's key, checks the three keys on the
  * token. */

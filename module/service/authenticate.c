@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/authenticate.h"
+
+#include "auth/sigv4.h"
+#include "base/text.h"
+#include "service/core.h"
+#include "service/credentials.h"
+
+/* Peer credentials instead of a signature; which users may connect is the door's business. */
+static struct err authenticate_operator(struct call_work *work)
+{
+	const struct kms_scope *home = &work->service->options.installation.scope;
+	struct auth_principal *principal = &work->principal;
+	*principal = (struct auth_principal){.type = AUTH_OPERATOR, .administrator = true};
+	TRY(text_copy(principal->account, sizeof principal->account, view_of_text(home->account)));
+	TRY(text_format(principal->arn, sizeof principal->arn, "holdfast:uid:%u",
+			work->call->peer_uid));
+	TRY(text_format(principal->id, sizeof principal->id, "uid:%u", work->call->peer_uid));
+	return text_format(principal->name, sizeof principal->name, "uid %u, pid %d",
+			   work->call->peer_uid, work->call->peer_pid);
+}
+
+/*
+ * Clock, scope and header set come before the secret is looked for, so that a date or region that
+ * cannot be valid costs no derivation.
+ */
+static struct err verify(struct call_work *work, struct sigv4_reason *reason)
+{
+	const struct sigv4_request *http = &work->call->http;
+	const struct kms_scope *home = &work->service->options.installation.scope;
+	const struct sigv4_rules rules = {.region = view_of_text(home->region),
+					  .service = VIEW_LITERAL("kms"),
+					  .now_ms = work->time_ms};
+	struct sigv4_parsed parsed;
+	TRY(sigv4_parse(http, &parsed, reason));
+	TRY(sigv4_check(http, &parsed, &rules, reason));
+	REQUIRE(parsed.session_token.len == 0, E_AUTH_UNKNOWN_KEY); /* there are no sessions yet */
+	CLEANUP(secret_free) struct secret *key = NULL;
+	struct auth_principal principal;
+	const struct credentials_query query = {.access_key_id = parsed.access_key_id,
+						.date = parsed.date,
+						.may_block = work->may_block};
+	TRY(credentials_find(work->service->credentials, &query, &principal, &key));
+	TRY(sigv4_verify(http, &parsed, &rules, key, reason));
+	work->principal = principal;
+	return OK;
+}
+
+static struct err authenticate_signature(struct call_work *work)
+{
+	struct sigv4_reason reason = {.text = ""};
+	struct err e = verify(work, &reason);
+	if (err_category(e) == ERR_CALLER) /* no canonical form: a broken escape, too many parts */
+		return work_refuse(work, ERR_DETAIL(E_AUTH_INCOMPLETE, e.code), "%s",
+				   reason.text[0] != '\0' ? reason.text
+							  : "The request has no canonical form.");
+	if (err_category(e) == ERR_DENIED && reason.text[0] != '\0')
+		return work_refuse(work, e, "%s", reason.text);
+	return e;
+}
+
+NODISCARD struct err authenticate(struct call_work *work)
+{
+	TRY(work->call->door == CALL_DOOR_ADMIN ? authenticate_operator(work)
+						: authenticate_signature(work));
+	work->authenticated = true;
+	return OK;
+}

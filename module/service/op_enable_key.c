@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* KMS API: EnableKey. */
+#include "service/key_switch.h"
+#include "service/operation.h"
+
+static struct err execute(struct call_work *work)
+{
+	return key_switch(work, KMS_STATE_ENABLED);
+}
+
+const struct operation op_enable_key = {
+	.name = "EnableKey",
+	.door = CALL_DOOR_PUBLIC,
+	.read_only = false,
+	.flags = OPERATION_BLOCKS | OPERATION_INVALID_ARN,
+	.states = STATES_ENABLED | STATES_DISABLED | STATES_UNAVAILABLE,
+	.usages = USAGES_ALL,
+	.input = &key_switch_input,
+	.keys = {{.action = "kms:EnableKey", .member = "KeyId"}},
+	.audited = key_switch_audited,
+	.execute = execute,
+};

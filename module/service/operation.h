@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One operation is one file (op_*.c, admin_*.c) that ends in one `const struct operation`. What a
+ * call needs before its handler may run - door, action, keys, states, usages - stands in that row
+ * and is enforced by the pipeline; a handler without a row cannot be reached.
+ */
+#ifndef HOLDFAST_SERVICE_OPERATION_H
+#define HOLDFAST_SERVICE_OPERATION_H
+
+#include "codec/json.h"
+#include "kms/key.h"
+#include "service/schema.h"
+#include "service/work.h"
+
+/* Bits for masks of key states. */
+#define STATES_ENABLED STATE_BIT(KMS_STATE_ENABLED)
+#define STATES_DISABLED STATE_BIT(KMS_STATE_DISABLED)
+#define STATES_UNAVAILABLE STATE_BIT(KMS_STATE_UNAVAILABLE)
+#define STATES_ALL (STATE_BIT(KMS_STATE_COUNT) - 1)
+#define USAGES_ALL 0xffffffffU
+
+/* KMS API: GrantOperation. Bits of a grant; stored one day: never change a number. */
+enum operation_grant {
+	GRANT_NONE = 0,
+	GRANT_DECRYPT = 1 << 0,
+	GRANT_ENCRYPT = 1 << 1,
+	GRANT_GENERATE_DATA_KEY = 1 << 2,
+	GRANT_GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = 1 << 3,
+	GRANT_RE_ENCRYPT_FROM = 1 << 4,
+	GRANT_RE_ENCRYPT_TO = 1 << 5,
+	GRANT_DESCRIBE_KEY = 1 << 9,
+};
+
+enum operation_flag {
+	OPERATION_BLOCKS = 1 << 0,       /* runs where waiting is allowed: mutations, lists */
+	OPERATION_SECRET_REPLY = 1 << 1, /* the reply carries a plaintext: built in locked memory */
+	OPERATION_ALIASES = 1 << 2,      /* an alias may name the key */
+	OPERATION_INVALID_ARN =
+		1 << 3, /* declares InvalidArnException; others say NotFoundException */
+	OPERATION_CIPHERTEXT_KEY =
+		1 << 4, /* CiphertextBlob names keys[0]; its member must only agree */
+};
+
+/* One key of an operation (ReEncrypt has two). */
+struct operation_key {
+	const char *action;    /* kms:Encrypt; on the key, or on "*" without one */
+	const char *member;    /* that names the key; NULL: the operation has none */
+	const char *context;   /* member with the encryption context, or NULL */
+	const char *algorithm; /* member with the encryption algorithm, or NULL */
+	uint32_t grant;        /* enum operation_grant */
+};
+
+/* Handlers; NULL where there is nothing to do. All of them may fail with work_refuse(). */
+struct operation {
+	const char *name;
+	enum call_door door;
+	bool read_only;
+	uint32_t flags;                   /* enum operation_flag */
+	uint32_t states;                  /* of every key of the call */
+	uint32_t usages;                  /* likewise */
+	const struct schema_shape *input; /* a structure */
+	struct operation_key keys[WORK_KEYS_MAX];
+	const char *const *audited; /* members copied into requestParameters; NULL at the end */
+
+	/* After validation: what no schema can say; fills work->in. May run twice. */
+	NODISCARD struct err (*decode)(struct call_work *work);
+	/* Does it, or prepares work->op for the token (verb != 0: the pipeline submits it). May
+	 * answer E_WOULD_BLOCK and is then run again. */
+	NODISCARD struct err (*execute)(struct call_work *work);
+	/* After the token has answered OK. */
+	NODISCARD struct err (*finish)(struct call_work *work);
+	/* The members of the reply. NULL: an empty body. */
+	void (*encode)(struct call_work *work, struct json_out *out);
+	/* responseElements of the audit record. NULL: null. */
+	void (*audit)(struct call_work *work, struct json_out *out);
+};
+
+/*
+ * By name, of this door. E_UNSUPPORTED_OPERATION for an operation of the KMS model that is not
+ * built, E_UNKNOWN_OPERATION for any other name.
+ */
+NODISCARD struct err operation_find(enum call_door door, struct view name,
+				    const struct operation **out);
+
+/* All rows, for tests and fuzzing. */
+const struct operation *operation_at(size_t index); /* NULL: no more */
+
+#endif

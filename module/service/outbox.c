@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/outbox.h"
+
+#include <pthread.h>
+
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define NOTED_MAX 4096 /* what is noted above this is left to the next start */
+#define KEPT_MAX 64    /* likewise; no change is begun while the log is known to fail */
+
+/* A record of a committed change that the log refused. */
+struct kept {
+	char id[KMS_EVENT_ID_LEN + 1];
+	struct buf line;
+};
+
+struct outbox {
+	struct kms_store store;
+	pthread_mutex_t lock;
+	pthread_cond_t noted;
+	char ids[NOTED_MAX][KMS_EVENT_ID_LEN + 1];
+	size_t count;
+	struct kept kept[KEPT_MAX];
+	size_t kept_count;
+	bool stopping, running;
+	pthread_t thread;
+	char batch[NOTED_MAX][KMS_EVENT_ID_LEN + 1]; /* the thread's own */
+};
+
+/* Moves what is noted into the batch; 0 when the thread is to end. */
+static size_t take(struct outbox *outbox)
+{
+	LOCK_SCOPE(&outbox->lock);
+	while (outbox->count == 0 && !outbox->stopping)
+		(void)pthread_cond_wait(&outbox->noted, &outbox->lock);
+	size_t count = outbox->count;
+	mem_copy(outbox->batch, sizeof outbox->batch, outbox->ids, count * sizeof outbox->ids[0]);
+	outbox->count = 0;
+	return count;
+}
+
+static void *serve(void *arg)
+{
+	struct outbox *outbox = (struct outbox *)arg;
+	for (size_t count; (count = take(outbox)) > 0;) {
+		struct err e =
+			outbox->store.ops->outbox_done(outbox->store.self, outbox->batch, count);
+		if (err_failed(e))
+			log_event(LOG_WARNING, "outbox.not_cleared", LOG_NUMBER("records", count),
+				  LOG_ERR(e));
+	}
+	return NULL;
+}
+
+NODISCARD struct err outbox_start(const struct kms_store *store, struct outbox **out)
+{
+	CLEANUP(outbox_stop) struct outbox *outbox = NULL;
+	TRY(MEM_NEW(&outbox));
+	outbox->store = *store;
+	(void)pthread_mutex_init(&outbox->lock, NULL);
+	(void)pthread_cond_init(&outbox->noted, NULL);
+	int failed = pthread_create(&outbox->thread, NULL, serve, outbox);
+	if (failed != 0)
+		return ERR_DETAIL(E_SYSTEM, failed);
+	outbox->running = true;
+	*out = TAKE(outbox);
+	return OK;
+}
+
+static void end_thread(struct outbox *outbox)
+{
+	pthread_mutex_lock(&outbox->lock);
+	outbox->stopping = true;
+	(void)pthread_cond_signal(&outbox->noted);
+	pthread_mutex_unlock(&outbox->lock);
+	(void)pthread_join(outbox->thread, NULL);
+}
+
+void outbox_stop(struct outbox **outbox)
+{
+	if (*outbox == NULL)
+		return;
+	if ((*outbox)->running)
+		end_thread(*outbox);
+	for (size_t i = 0; i < (*outbox)->kept_count; i++)
+		buf_cleanup(&(*outbox)->kept[i].line);
+	(void)pthread_cond_destroy(&(*outbox)->noted);
+	(void)pthread_mutex_destroy(&(*outbox)->lock);
+	mem_free(TAKE(*outbox));
+}
+
+void outbox_note_done(struct outbox *outbox, const char event_id[KMS_EVENT_ID_LEN + 1])
+{
+	LOCK_SCOPE(&outbox->lock);
+	if (outbox->count == NOTED_MAX)
+		return;
+	struct view id = view_of_text(event_id);
+	if (!err_failed(text_copy(outbox->ids[outbox->count], sizeof outbox->ids[0], id)))
+		outbox->count++;
+	(void)pthread_cond_signal(&outbox->noted);
+}
+
+void outbox_keep(struct outbox *outbox, const char event_id[KMS_EVENT_ID_LEN + 1], struct buf *line)
+{
+	LOCK_SCOPE(&outbox->lock);
+	if (outbox->kept_count == KEPT_MAX)
+		return;
+	struct kept *kept = &outbox->kept[outbox->kept_count];
+	if (err_failed(text_copy(kept->id, sizeof kept->id, view_of_text(event_id))))
+		return;
+	kept->line = *line;
+	buf_init(line, line->max);
+	outbox->kept_count++;
+}
+
+static bool take_kept(struct outbox *outbox, struct kept *out)
+{
+	LOCK_SCOPE(&outbox->lock);
+	if (outbox->kept_count == 0)
+		return false;
+	*out = outbox->kept[--outbox->kept_count];
+	return true;
+}
+
+void outbox_append_kept(struct outbox *outbox, struct audit_log *audit)
+{
+	struct kept kept;
+	while (audit_log_healthy(audit) && take_kept(outbox, &kept)) {
+		struct err e = audit_log_append_wait(audit, buf_view(&kept.line));
+		if (err_failed(e))
+			outbox_keep(outbox, kept.id, &kept.line);
+		else
+			outbox_note_done(outbox, kept.id);
+		buf_cleanup(&kept.line);
+		if (err_failed(e))
+			return;
+	}
+}

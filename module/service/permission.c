@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/permission.h"
+
+#include "service/core.h"
+#include "service/input.h"
+#include "service/keyring.h"
+
+static struct err decide(struct call_work *work, const char *action, struct view resource)
+{
+	const struct auth_request request = {
+		.principal = &work->principal,
+		.action = action,
+		.resource = resource,
+		.resource_account = view_of_text(work->service->options.installation.scope.account),
+	};
+	auth_decide(&request, &work->verdict);
+	if (work->verdict.allowed)
+		return OK;
+	return work_refuse(work, ERR(E_ACCESS_DENIED), "%s", work->verdict.message);
+}
+
+static struct err check_key(struct call_work *work, size_t which)
+{
+	const struct operation_key *row = &work->operation->keys[which];
+	if (row->action == NULL)
+		return OK;
+	if (work->keys[which] == NULL)
+		return decide(work, row->action, VIEW_LITERAL("*"));
+	char arn[KMS_KEY_ARN_TEXT];
+	work_key_arn(work, which, arn);
+	return decide(work, row->action, view_of_text(arn));
+}
+
+NODISCARD struct err permission_check(struct call_work *work)
+{
+	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
+		TRY(check_key(work, i));
+	return OK;
+}
+
+/* How each state that is in the way is told. */
+static const struct {
+	uint16_t code; /* enum err_code */
+	const char *text;
+} states[KMS_STATE_COUNT] = {
+	[KMS_STATE_CREATING] = {E_KMS_INVALID_STATE, "is creating"},
+	[KMS_STATE_ENABLED] = {E_KMS_INVALID_STATE, "is enabled"},
+	[KMS_STATE_DISABLED] = {E_KMS_DISABLED, "is disabled"},
+	[KMS_STATE_PENDING_DELETION] = {E_KMS_INVALID_STATE, "is pending deletion"},
+	[KMS_STATE_PENDING_IMPORT] = {E_KMS_INVALID_STATE, "is pending import"},
+	[KMS_STATE_UNAVAILABLE] = {E_KMS_INVALID_STATE, "is unavailable"},
+};
+
+NODISCARD struct err permission_check_state(struct call_work *work, const struct kms_key *key)
+{
+	ENSURE(key->state > 0 && key->state < KMS_STATE_COUNT);
+	if (work->operation->states & STATE_BIT(key->state))
+		return OK;
+	char arn[KMS_KEY_ARN_TEXT];
+	kms_key_arn_format(&key->scope, &key->id, arn);
+	return work_refuse(work, ERR(states[key->state].code), "%s %s.", arn,
+			   states[key->state].text);
+}
+
+static struct err check_usage(struct call_work *work, const struct kms_key *key)
+{
+	if (work->operation->usages & key->usage)
+		return OK;
+	char arn[KMS_KEY_ARN_TEXT];
+	kms_key_arn_format(&key->scope, &key->id, arn);
+	return work_refuse(work, ERR(E_KMS_KEY_USAGE),
+			   "%s key usage is %s which is not valid for %s.", arn,
+			   kms_usage_name(key->usage), work->operation->name);
+}
+
+/* Every key so far is SYMMETRIC_DEFAULT, which has one algorithm of the same name. */
+static struct err check_algorithm(struct call_work *work, const char *member,
+				  const struct kms_key *key)
+{
+	if (member == NULL || input_member(work, member) == NULL)
+		return OK;
+	struct view algorithm = input_text(work, member);
+	if (view_equal_text(algorithm, "SYMMETRIC_DEFAULT"))
+		return OK;
+	return work_refuse(work, ERR(E_KMS_KEY_USAGE),
+			   "Algorithm %.*s is incompatible with key spec %s.", (int)algorithm.len,
+			   (const char *)algorithm.ptr, kms_spec_name(key->spec));
+}
+
+NODISCARD struct err permission_check_keys(struct call_work *work)
+{
+	for (size_t i = 0; i < WORK_KEYS_MAX; i++) {
+		if (work->keys[i] == NULL)
+			continue;
+		const struct kms_key *key = &keyring_key(work->keys[i])->key;
+		TRY(permission_check_state(work, key));
+		TRY(check_usage(work, key));
+		TRY(check_algorithm(work, work->operation->keys[i].algorithm, key));
+	}
+	return OK;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fixed order of every call:
+ *
+ *   authenticate → find the operation → decode and validate → resolve keys → authorise → state and
+ *   usage → execute → (the token) → finish → encode → append audit → reply
+ *
+ * A step is run on whatever thread has the call. One that answers E_WOULD_BLOCK is run again on the
+ * pool; the token and the audit log continue the call on threads of theirs. The first failure leads
+ * straight to the audit record and the reply. How each looks to a client: errors_kms.c, reply.c.
+ */
+#include "service/pipeline.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "service/authenticate.h"
+#include "service/core.h"
+#include "service/errors_kms.h"
+#include "service/input.h"
+#include "service/outbox.h"
+#include "service/permission.h"
+#include "service/pool.h"
+#include "service/reply.h"
+#include "service/resolve.h"
+#include "service/trail.h"
+
+#define OPERATION_NAME_MAX 128 /* bytes of a name that are looked at and recorded */
+
+static struct err find_operation(struct call_work *work)
+{
+	static const struct view prefixes[] = {
+		[CALL_DOOR_PUBLIC] = {(const uint8_t *)"TrentService.", 13},
+		[CALL_DOOR_ADMIN] = {(const uint8_t *)"Holdfast.", 9},
+	};
+	struct view prefix = prefixes[work->call->door];
+	REQUIRE(view_starts_with(work->call->target, prefix), E_UNKNOWN_OPERATION);
+	work->operation_name = view_part(work->call->target, prefix.len, OPERATION_NAME_MAX);
+	struct err e = operation_find(work->call->door, work->operation_name, &work->operation);
+	if (err_is(e, E_UNSUPPORTED_OPERATION))
+		return work_refuse(work, e, "%.*s is not supported.", (int)work->operation_name.len,
+				   (const char *)work->operation_name.ptr);
+	TRY(e);
+	bool blocks = work->operation->flags & OPERATION_BLOCKS;
+	REQUIRE(!blocks || work->may_block, E_WOULD_BLOCK);
+	return OK;
+}
+
+/* P6: what cannot be recorded is not begun. Reading calls find out when they append. */
+static struct err execute(struct call_work *work)
+{
+	REQUIRE(work->operation->read_only || audit_log_healthy(work->service->options.audit),
+		E_AUDIT);
+	return work->operation->execute != NULL ? work->operation->execute(work) : OK;
+}
+
+static struct err finish(struct call_work *work)
+{
+	return work->operation->finish != NULL ? work->operation->finish(work) : OK;
+}
+
+/* DryRun comes last: everything has been checked and done, and nothing is handed out. */
+static struct err check_dry_run(struct call_work *work)
+{
+	REQUIRE(!work->in.dry_run, E_KMS_DRY_RUN);
+	return OK;
+}
+
+static const struct step {
+	const char *name;
+	struct err (*run)(struct call_work *work);
+	bool then_token; /* the step may have left an operation for the token */
+} steps[] = {
+	{"authenticate", authenticate, false},
+	{"find the operation", find_operation, false},
+	{"decode and validate", input_decode, false},
+	{"resolve keys", resolve_keys, false},
+	{"authorise", permission_check, false},
+	{"state and usage", permission_check_keys, false},
+	{"execute", execute, true},
+	{"finish", finish, false},
+	{"dry run", check_dry_run, false},
+	{"encode", reply_encode, false},
+};
+
+const char *pipeline_step_name(size_t index)
+{
+	return index < ARRAY_LEN(steps) ? steps[index].name : NULL;
+}
+
+/* The last step, after the audit record: the call goes back to its door. */
+static void answer(struct call_work *work)
+{
+	struct service *service = work->service;
+	struct call *call = work->call;
+	bool failed = err_failed(work->failure);
+	if (failed)
+		reply_refuse(work);
+	work_cleanup(work);
+	call->reply(call); /* call and work are gone from here on */
+	service_call_ended(service, failed);
+}
+
+/* P3: nothing of the call leaves. An operator, who may have come to ask just that, is told why. */
+static void withhold(struct call_work *work, struct err why)
+{
+	work->failure = ERR_DETAIL(E_AUDIT, why.code);
+	buf_clear(&work->message);
+	if (work->call->door == CALL_DOOR_ADMIN)
+		work->failure = work_refuse(work, work->failure, "%s: %s",
+					    err_meaning(work->failure), err_action(work->failure));
+}
+
+static void audited(struct audit_entry *entry, struct err result)
+{
+	struct call_work *work = (struct call_work *)entry->user;
+	if (err_failed(result)) {
+		log_event(LOG_ERROR, "call.not_audited",
+			  LOG_TEXT("request", work->call->request_id), LOG_ERR(result));
+		withhold(work, result);
+		if (work->committed)
+			outbox_keep(work->service->outbox, work->event_id, &work->line);
+	} else if (work->committed) {
+		outbox_note_done(work->service->outbox, work->event_id);
+	}
+	answer(work);
+}
+
+/* Who failed to authenticate is counted, not recorded: junk must not fill the disk. */
+static void conclude(struct call_work *work)
+{
+	if (!work->authenticated) {
+		audit_log_count_failure(work->service->options.audit, work->call->source_address,
+					error_kms_of(work->failure)->type);
+		answer(work);
+		return;
+	}
+	struct err e = work->committed ? OK : trail_write(work);
+	work->entry =
+		(struct audit_entry){.line = buf_view(&work->line), .done = audited, .user = work};
+	if (err_failed(e))
+		audited(&work->entry, e);
+	else
+		audit_log_append(work->service->options.audit, &work->entry);
+}
+
+static void token_answered(struct hsm_op *op, struct err result)
+{
+	struct call_work *work = (struct call_work *)op->user;
+	work->failure = result;
+	pipeline_run(work);
+}
+
+static void ask_token(struct call_work *work)
+{
+	work->op.done = token_answered;
+	work->op.user = work;
+	work->op.deadline_ms = work_deadline_ms(work);
+	work->may_block = false; /* what follows runs on a thread of the token's */
+	hsm_submit(work->service->options.hsm, &work->op);
+}
+
+/* true: the call is somebody else's now. */
+static bool run_step(struct call_work *work)
+{
+	const struct step *step = &steps[work->step];
+	struct err e = step->run(work);
+	if (err_is(e, E_WOULD_BLOCK) && !work->may_block) {
+		if (pool_put(work->service->pool, work))
+			return true;
+		e = ERR(E_BUSY);
+	}
+	work->failure = e;
+	if (err_failed(e))
+		return false;
+	work->step++;
+	if (!step->then_token || work->op.verb == 0)
+		return false;
+	ask_token(work);
+	return true;
+}
+
+void pipeline_run(struct call_work *work)
+{
+	while (!err_failed(work->failure) && work->step < ARRAY_LEN(steps))
+		if (run_step(work))
+			return;
+	conclude(work);
+}
+
+void pipeline_run_blocking(struct call_work *work)
+{
+	work->may_block = true;
+	pipeline_run(work);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/reply.h"
+
+#include "base/log.h"
+#include "codec/base64.h"
+#include "service/errors_kms.h"
+#include "service/operation.h"
+
+#define CONTENT_TYPE "application/x-amz-json-1.1"
+#define REPLY_USUAL 1024       /* bytes of most replies: one allocation */
+#define SECRET_REPLY_ROOM 1024 /* bytes of a reply besides its two blobs */
+
+static struct err encode(struct call_work *work, struct writer *w)
+{
+	struct json_out out;
+	json_out_init(&out, w);
+	json_out_begin_object(&out, NULL);
+	work->operation->encode(work, &out);
+	json_out_end_object(&out);
+	TRY(json_out_end(&out));
+	return writer_end(w);
+}
+
+static struct err encode_secret(struct call_work *work)
+{
+	size_t plaintext = secret_view(work->op.plaintext_out).len;
+	size_t room = SECRET_REPLY_ROOM + BASE64_ENCODED_LEN(plaintext) +
+		      BASE64_ENCODED_LEN(work->out.ciphertext.len);
+	CLEANUP(secret_free) struct secret *body = NULL;
+	TRY(secret_new(room, &body));
+	struct writer w;
+	writer_init_secret(&w, body);
+	TRY(encode(work, &w));
+	TRY(writer_end_secret(&w, body));
+	work->call->body_secret = TAKE(body);
+	secret_free(&work->op.plaintext_out);
+	return OK;
+}
+
+static struct err encode_plain(struct call_work *work)
+{
+	struct writer w;
+	TRY(buf_reserve(&work->call->body, REPLY_USUAL));
+	writer_init_buf(&w, &work->call->body);
+	return encode(work, &w);
+}
+
+/* What is away is told by readiness. A line for each call that nobody has signed for would let junk
+ * fill the operator's log. */
+static enum log_level level_of(const struct call_work *work)
+{
+	bool away = err_category(work->failure) == ERR_UNAVAILABLE;
+	return away && !work->authenticated ? LOG_DEBUG : LOG_ERROR;
+}
+
+NODISCARD struct err reply_encode(struct call_work *work)
+{
+	work->call->status = 200;
+	work->call->content_type = CONTENT_TYPE;
+	if (work->operation->encode == NULL)
+		return OK;
+	return work->operation->flags & OPERATION_SECRET_REPLY ? encode_secret(work)
+							       : encode_plain(work);
+}
+
+void reply_refuse(struct call_work *work)
+{
+	struct call *call = work->call;
+	secret_free(&call->body_secret);
+	buf_clear(&call->body);
+	call->status = error_kms_of(work->failure)->status;
+	call->content_type = CONTENT_TYPE;
+	if (err_category(work->failure) > ERR_CAPACITY)
+		log_event(level_of(work), "call.failed", LOG_TEXT("request", call->request_id),
+			  LOG_TEXT("operation", work->operation ? work->operation->name : ""),
+			  LOG_ERR(work->failure));
+	if (err_failed(error_kms_write(work->failure, &work->message, &call->body)))
+		buf_clear(&call->body);
+}

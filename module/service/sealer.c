@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port kms/sealer.h over HSM_MAC, in batches that the token takes. */
+#include "base/mem.h"
+#include "hsm/hsm.h"
+#include "service/service.h"
+
+#define TIMEOUT_DEFAULT_MS 5000
+
+/* How many of the messages fit one operation: at least one. */
+static size_t batch_length(const struct view *messages, size_t count)
+{
+	size_t bytes = 0, n = 0;
+	while (n < count && n < HSM_MAC_BATCH_MAX &&
+	       (n == 0 || messages[n].len <= HSM_MAC_BYTES_MAX - bytes))
+		bytes += messages[n++].len;
+	return n;
+}
+
+static struct err seal_batch(const struct service_sealer *sealer, const struct view *messages,
+			     size_t count, uint8_t (*seals)[KMS_SEAL_LEN])
+{
+	uint32_t timeout_ms = sealer->timeout_ms ? sealer->timeout_ms : TIMEOUT_DEFAULT_MS;
+	CLEANUP(hsm_op_cleanup)
+	struct hsm_op op = {.verb = HSM_MAC,
+			    .deadline_ms = clock_steady_ms(sealer->clock) + timeout_ms,
+			    .from = {.key = sealer->key},
+			    .messages = messages,
+			    .message_count = count};
+	TRY(hsm_call(sealer->hsm, &op));
+	ENSURE(op.macs != NULL);
+	mem_copy(seals, count * KMS_SEAL_LEN, op.macs, count * HSM_MAC_LEN);
+	return OK;
+}
+
+static struct err seal(void *self, const struct view *messages, size_t count,
+		       uint8_t (*seals)[KMS_SEAL_LEN])
+{
+	_Static_assert(KMS_SEAL_LEN == HSM_MAC_LEN, "a seal is one MAC");
+	const struct service_sealer *sealer = (const struct service_sealer *)self;
+	for (size_t done = 0; done < count;) {
+		REQUIRE(messages[done].len <= HSM_MAC_MESSAGE_MAX, E_BOUNDS);
+		size_t n = batch_length(&messages[done], count - done);
+		TRY(seal_batch(sealer, &messages[done], n, &seals[done]));
+		done += n;
+	}
+	return OK;
+}
+
+struct kms_sealer service_sealer_port(struct service_sealer *sealer)
+{
+	return (struct kms_sealer){.seal = seal, .self = sealer};
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start, stop and the entrance of calls. Their way: pipeline.c. */
+#include "service/service.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "base/entropy.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "codec/uuid.h"
+#include "service/budget.h"
+#include "service/core.h"
+#include "service/credentials.h"
+#include "service/keyring.h"
+#include "service/outbox.h"
+#include "service/pipeline.h"
+#include "service/pool.h"
+#include "service/readiness.h"
+#include "service/refused.h"
+#include "service/reply.h"
+
+#define BLOCKING_THREADS_DEFAULT 4
+#define CALLS_MAX_DEFAULT 4096
+#define TOKEN_TIMEOUT_DEFAULT_MS 5000
+#define KEYS_CACHED_DEFAULT 20000
+#define DIRECT_MESSAGES_DEFAULT (UINT64_C(1) << 31)
+#define DIRECT_BLOCK_DEFAULT (UINT64_C(1) << 16)
+
+#define DEFAULT(field, value) ((field) = (field) != 0 ? (field) : (value))
+
+static void fill_defaults(struct service_options *options)
+{
+	DEFAULT(options->blocking_threads, BLOCKING_THREADS_DEFAULT);
+	DEFAULT(options->calls_max, CALLS_MAX_DEFAULT);
+	DEFAULT(options->token_timeout_ms, TOKEN_TIMEOUT_DEFAULT_MS);
+	DEFAULT(options->keys_cached_max, KEYS_CACHED_DEFAULT);
+	DEFAULT(options->direct_messages_max, DIRECT_MESSAGES_DEFAULT);
+	DEFAULT(options->direct_block, DIRECT_BLOCK_DEFAULT);
+}
+
+/* On the keyring's thread. */
+static void store_changed(void *user)
+{
+	credentials_drop(((struct service *)user)->credentials);
+}
+
+static struct err start_memory(struct service *service)
+{
+	const struct service_options *options = &service->options;
+	const struct credentials_options credentials = {
+		.hsm = options->hsm,
+		.identities = options->identities,
+		.installation = options->installation,
+		.token_timeout_ms = options->token_timeout_ms,
+		.clock = options->clock,
+	};
+	const struct budget_options budget = {
+		.store = options->store,
+		.messages_max = options->direct_messages_max,
+		.block = options->direct_block,
+		.versions_max = options->keys_cached_max,
+	};
+	const struct keyring_options keyring = {
+		.store = options->store,
+		.scope = options->installation.scope,
+		.keys_max = options->keys_cached_max,
+		.changed = store_changed,
+		.user = service,
+	};
+	TRY(credentials_new(&credentials, &service->credentials));
+	TRY(budget_new(&budget, &service->budget));
+	TRY(refused_new(&service->refused));
+	return keyring_open(&keyring, &service->keyring);
+}
+
+static struct err start_threads(struct service *service)
+{
+	const struct pool_options pool = {
+		.threads = service->options.blocking_threads,
+		.queue_max = service->options.calls_max,
+		.run = pipeline_run_blocking,
+	};
+	TRY(pool_start(&pool, &service->pool));
+	TRY(outbox_start(&service->options.store, &service->outbox));
+	return readiness_start(service, &service->readiness);
+}
+
+NODISCARD struct err service_start(const struct service_options *options, struct service **out)
+{
+	CLEANUP(service_stop) struct service *service = NULL;
+	TRY(MEM_NEW(&service));
+	service->options = *options;
+	fill_defaults(&service->options);
+	(void)pthread_mutex_init(&service->lock, NULL);
+	pthread_condattr_t attributes;
+	if (pthread_condattr_init(&attributes) != 0)
+		return ERR(E_NOMEM);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&service->answered, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	service->started_ms = clock_steady_ms(options->clock);
+	service->sealer = (struct service_sealer){.hsm = options->hsm,
+						  .key = options->installation.row_seal,
+						  .timeout_ms = service->options.token_timeout_ms,
+						  .clock = options->clock};
+	TRY(entropy_fill(service->owner, sizeof service->owner));
+	TRY(start_memory(service));
+	TRY(start_threads(service));
+	*out = TAKE(service);
+	return OK;
+}
+
+static void stop_by(struct service *service, uint32_t timeout_ms)
+{
+	atomic_store(&service->stop_by_ms, clock_steady_ms(service->options.clock) + timeout_ms);
+}
+
+static void wait_for_calls(struct service *service)
+{
+	if (!service_is_stopping(service))
+		stop_by(service, service->options.token_timeout_ms);
+	LOCK_SCOPE(&service->lock);
+	service->draining = true;
+	while (service->under_way > 0)
+		(void)pthread_cond_wait(&service->answered, &service->lock);
+}
+
+void service_stop(struct service **service)
+{
+	if (*service == NULL)
+		return;
+	wait_for_calls(*service); /* each ends: the token has deadlines, the audit log answers */
+	stop_by(*service, 0);     /* what is left to do can be done after the next start */
+	readiness_stop(&(*service)->readiness);
+	pool_stop(&(*service)->pool);
+	outbox_stop(&(*service)->outbox);
+	keyring_close(&(*service)->keyring);
+	refused_free(&(*service)->refused);
+	budget_free(&(*service)->budget);
+	credentials_free(&(*service)->credentials);
+	(void)pthread_cond_destroy(&(*service)->answered);
+	(void)pthread_mutex_destroy(&(*service)->lock);
+	mem_free(TAKE(*service));
+}
+
+NODISCARD struct err service_token_call(struct service *service, struct hsm_op *op)
+{
+	op->deadline_ms = service_deadline_ms(service);
+	return hsm_call(service->options.hsm, op);
+}
+
+static struct err admit(struct service *service)
+{
+	LOCK_SCOPE(&service->lock);
+	REQUIRE(!service->draining, E_CANCELLED);
+	REQUIRE(service->under_way < service->options.calls_max, E_BUSY);
+	service->under_way++;
+	service->calls++;
+	return OK;
+}
+
+void service_call_ended(struct service *service, bool failed)
+{
+	LOCK_SCOPE(&service->lock);
+	service->under_way--;
+	service->failures += failed;
+	(void)pthread_cond_broadcast(&service->answered);
+}
+
+/* Neither admitted nor audited: too many at once, or the end is near. */
+static void turn_away(struct call *call, struct err why)
+{
+	call->work->failure = why;
+	reply_refuse(call->work);
+	call->reply(call);
+}
+
+void service_handle(struct service *service, struct call *call)
+{
+	struct call_work *work = call->work;
+	work->service = service;
+	work->time_ms = clock_real_ms(service->options.clock);
+	struct err e = uuid_make(call->request_id);
+	if (!err_failed(e))
+		e = uuid_make(work->event_id);
+	if (!err_failed(e))
+		e = admit(service);
+	if (err_failed(e))
+		turn_away(call, e);
+	else
+		pipeline_run(work);
+}
+
+bool service_drain(struct service *service, uint32_t timeout_ms)
+{
+	struct timespec until;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	stop_by(service, timeout_ms);
+	LOCK_SCOPE(&service->lock);
+	service->draining = true;
+	while (service->under_way > 0)
+		if (pthread_cond_timedwait(&service->answered, &service->lock, &until) == ETIMEDOUT)
+			break;
+	return service->under_way == 0;
+}
+
+NODISCARD struct err service_ready(struct service *service)
+{
+	struct readiness_report report;
+	readiness_read(service->readiness, &report);
+	return report.overall;
+}

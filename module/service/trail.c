@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/trail.h"
+
+#include "base/text.h"
+#include "service/core.h"
+#include "service/errors_kms.h"
+#include "service/input.h"
+#include "service/keyring.h"
+
+#define MEMBER_NAME_MAX 64
+#define LINE_USUAL 1536     /* bytes of most records: one allocation */
+#define USER_AGENT_MAX 1024 /* CloudTrail record contents: userAgent, 1 KB */
+
+/* Of what cannot be left out, each byte may become six. */
+_Static_assert(6 * (SCHEMA_MESSAGE_MAX + USER_AGENT_MAX) + 8192 <= AUDIT_RECORD_MAX,
+	       "every refusal has its record");
+
+static const char *const identity_types[] = {
+	[AUTH_ROOT] = "Root",
+	[AUTH_USER] = "IAMUser",
+	[AUTH_ROLE_SESSION] = "AssumedRole",
+	[AUTH_SERVICE] = "AWSService",
+	[AUTH_OPERATOR] = "Operator",
+};
+
+/* The texts that a record borrows while it is being written. */
+struct pieces {
+	struct buf request, response, additional;
+};
+
+static void pieces_cleanup(struct pieces *pieces)
+{
+	buf_cleanup(&pieces->request);
+	buf_cleanup(&pieces->response);
+	buf_cleanup(&pieces->additional);
+}
+
+/* Members without the braces around them. */
+static struct view inside(const struct buf *object)
+{
+	return object->len > 2 ? view_part(buf_view(object), 1, object->len - 2) : VIEW_NONE;
+}
+
+static struct err write_member(const struct call_work *work, const char *name, struct json_out *out)
+{
+	const struct json *value = input_member(work, name);
+	if (value == NULL)
+		return OK;
+	char lower[MEMBER_NAME_MAX];
+	struct writer w;
+	writer_init(&w, lower, sizeof lower);
+	schema_name(&w, name);
+	TRY(writer_end_text(&w));
+	json_out_value(out, lower, value);
+	return OK;
+}
+
+/* Only what the row names, only after it has been validated. */
+static struct err write_request(const struct call_work *work, struct buf *text)
+{
+	struct writer w;
+	struct json_out out;
+	writer_init_buf(&w, text);
+	json_out_init(&out, &w);
+	json_out_begin_object(&out, NULL);
+	const char *const *names = work->operation->audited;
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
+		TRY(write_member(work, names[i], &out));
+	json_out_end_object(&out);
+	TRY(json_out_end(&out));
+	return writer_end(&w);
+}
+
+static struct err write_response(struct call_work *work, struct buf *text)
+{
+	struct writer w;
+	struct json_out out;
+	writer_init_buf(&w, text);
+	json_out_init(&out, &w);
+	json_out_begin_object(&out, NULL);
+	work->operation->audit(work, &out);
+	json_out_end_object(&out);
+	TRY(json_out_end(&out));
+	return writer_end(&w);
+}
+
+/* Which key versions the call used. */
+static struct err write_additional(const struct call_work *work, struct buf *text)
+{
+	struct writer w;
+	struct json_out out;
+	if (work->out.version[0] == 0 && work->out.version[1] == 0)
+		return OK;
+	writer_init_buf(&w, text);
+	json_out_init(&out, &w);
+	json_out_begin_object(&out, NULL);
+	if (work->out.version[0] != 0)
+		json_out_integer(&out, "keyVersion", work->out.version[0]);
+	if (work->out.version[1] != 0)
+		json_out_integer(&out, "destinationKeyVersion", work->out.version[1]);
+	json_out_end_object(&out);
+	TRY(json_out_end(&out));
+	return writer_end(&w);
+}
+
+static void identify(const struct call_work *work, struct audit_record *record)
+{
+	const struct auth_principal *who = &work->principal;
+	record->identity_type =
+		who->type < ARRAY_LEN(identity_types) && identity_types[who->type] != NULL
+			? identity_types[who->type]
+			: "Unknown";
+	record->principal_id = view_of_text(who->id);
+	record->principal_arn = view_of_text(who->arn);
+	record->account = view_of_text(who->account);
+	record->access_key_id = view_of_text(who->access_key_id);
+	record->user_name = view_of_text(who->name);
+}
+
+static struct err add_resource(struct audit_record *record, const struct kms_key *key)
+{
+	struct audit_resource *resource = &record->resources[record->resource_count];
+	char arn[KMS_KEY_ARN_TEXT];
+	kms_key_arn_format(&key->scope, &key->id, arn);
+	TRY(text_copy(resource->account, sizeof resource->account,
+		      view_of_text(key->scope.account)));
+	TRY(text_copy(resource->arn, sizeof resource->arn, view_of_text(arn)));
+	record->resource_count++;
+	return OK;
+}
+
+static struct err list_resources(const struct call_work *work, struct audit_record *record)
+{
+	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
+		if (work->keys[i] != NULL)
+			TRY(add_resource(record, &keyring_key(work->keys[i])->key));
+	if (record->resource_count == 0 && work->out.made.version_count > 0)
+		TRY(add_resource(record, &work->out.made.key));
+	return OK;
+}
+
+static struct err describe(struct call_work *work, struct audit_record *record)
+{
+	const struct call *call = work->call;
+	bool admin = call->door == CALL_DOOR_ADMIN;
+	TRY(text_copy(record->event_id, sizeof record->event_id, view_of_text(work->event_id)));
+	TRY(text_copy(record->request_id, sizeof record->request_id,
+		      view_of_text(call->request_id)));
+	record->time_ms = work->time_ms;
+	record->event_source = admin ? "holdfast.admin" : "kms.amazonaws.com";
+	record->event_name = work->operation_name;
+	record->event_type = "AwsApiCall";
+	record->region = view_of_text(work->service->options.installation.scope.region);
+	record->recipient_account = view_of_text(work->service->options.installation.scope.account);
+	record->source_address = call->source_address;
+	record->user_agent = view_part(call->user_agent, 0, USER_AGENT_MAX);
+	record->read_only = work->operation == NULL || work->operation->read_only;
+	record->decided_by = view_of_text(work->verdict.decided_by);
+	identify(work, record);
+	return list_resources(work, record);
+}
+
+static void explain(const struct call_work *work, struct audit_record *record)
+{
+	if (!err_failed(work->failure))
+		return;
+	record->error_code = view_of_text(error_kms_of(work->failure)->type);
+	record->error_message = error_kms_text(work->failure, &work->message);
+}
+
+static struct err write_line(struct call_work *work, const struct audit_record *record)
+{
+	struct writer w;
+	buf_clear(&work->line);
+	TRY(buf_reserve(&work->line, LINE_USUAL));
+	writer_init_buf(&w, &work->line);
+	TRY(audit_record_write(record, &w));
+	return writer_end(&w);
+}
+
+/* What came in may be larger, once escaped, than a record may be: then it is left out, and said. */
+static struct err write_without_request(struct call_work *work, struct audit_record *record)
+{
+	record->request_members = VIEW_LITERAL("\"omitted\":\"too large for one record\"");
+	return write_line(work, record);
+}
+
+NODISCARD struct err trail_write(struct call_work *work)
+{
+	CLEANUP(pieces_cleanup) struct pieces pieces;
+	buf_init(&pieces.request, AUDIT_RECORD_MAX);
+	buf_init(&pieces.response, AUDIT_RECORD_MAX);
+	buf_init(&pieces.additional, AUDIT_RECORD_MAX);
+	struct audit_record record = {0};
+	TRY(describe(work, &record));
+	explain(work, &record);
+	bool whole = true;
+	if (work->operation != NULL && !err_is(work->failure, E_SERIALIZATION) &&
+	    !err_is(work->failure, E_VALIDATION))
+		whole = !err_failed(write_request(work, &pieces.request));
+	if (work->operation != NULL && work->operation->audit != NULL && !err_failed(work->failure))
+		TRY(write_response(work, &pieces.response));
+	TRY(write_additional(work, &pieces.additional));
+	record.request_members = inside(&pieces.request);
+	record.response_members = inside(&pieces.response);
+	record.additional_members = inside(&pieces.additional);
+	struct err e = whole ? write_line(work, &record) : ERR(E_BOUNDS);
+	return err_is(e, E_BOUNDS) ? write_without_request(work, &record) : e;
+}
+
+NODISCARD struct err trail_outbox(struct call_work *work, struct kms_outbox_record *out)
+{
+	TRY(trail_write(work));
+	TRY(text_copy(out->event_id, sizeof out->event_id, view_of_text(work->event_id)));
+	out->line = buf_view(&work->line);
+	return OK;
+}

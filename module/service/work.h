@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the pipeline keeps of one call, from service_handle() to reply(). One thread at a time has
+ * it: the door's, one of the pool, the token's or the audit log's.
+ */
+#ifndef HOLDFAST_SERVICE_WORK_H
+#define HOLDFAST_SERVICE_WORK_H
+
+#include "audit/log.h"
+#include "audit/record.h"
+#include "auth/authorize.h"
+#include "auth/principal.h"
+#include "base/buf.h"
+#include "codec/json.h"
+#include "hsm/hsm.h"
+#include "kms/ciphertext.h"
+#include "kms/store.h"
+#include "service/call.h"
+#include "service/schema.h"
+
+#define WORK_KEYS_MAX 2
+#define WORK_REPLY_MAX (512 << 10) /* bytes of a reply; the largest: 1,000 keys of ListKeys */
+
+struct keyring_entry;
+struct operation;
+struct service;
+
+/* What the body says, taken apart. Borrows from `document`. */
+struct work_input {
+	struct json *document;
+	struct buf ciphertext;        /* CiphertextBlob, decoded */
+	struct kms_ciphertext sealed; /* the same, taken apart; after key resolution */
+	struct secret *plaintext;
+	struct buf contexts[WORK_KEYS_MAX]; /* canonical */
+	size_t length;                      /* bytes of a data key */
+	bool dry_run;
+	bool ignore_ciphertext; /* a dry run that asks for permissions alone */
+};
+
+/* What a handler leaves for its encoder. */
+struct work_output {
+	struct buf ciphertext; /* header and sealed part */
+	uint32_t version[WORK_KEYS_MAX];
+	uint8_t material[WORK_KEYS_MAX][KMS_MATERIAL_ID_LEN];
+	struct kms_key_full made;  /* CreateKey; EnableKey, DisableKey: the key as changed */
+	struct kms_key_id *listed; /* ListKeys */
+	size_t listed_count;
+	bool more;
+	char marker[128];
+};
+
+struct call_work {
+	struct service *service;
+	struct call *call;
+	struct call_work *next; /* in the pool's queue */
+	unsigned step;
+	bool may_block; /* on a thread of the pool */
+	int64_t time_ms;
+
+	/* who, what, on which keys */
+	bool authenticated;
+	struct auth_principal principal;
+	struct auth_verdict verdict;
+	struct view operation_name; /* borrowed from the target */
+	const struct operation *operation;
+	struct work_input in;
+	struct keyring_entry *keys[WORK_KEYS_MAX];
+
+	/* the token */
+	struct hsm_op op;
+	uint8_t headers[WORK_KEYS_MAX][KMS_CIPHERTEXT_HEADER_LEN];
+
+	struct work_output out;
+
+	/* why not; the text for the client may be empty */
+	struct err failure;
+	struct buf message;
+
+	/* the audit record */
+	char event_id[AUDIT_EVENT_ID_LEN + 1];
+	struct buf line;
+	bool committed; /* the line is in the outbox of a committed change */
+	struct audit_entry entry;
+};
+
+/* Gives everything back but the work itself. */
+void work_cleanup(struct call_work *work);
+
+/* Notes the text that the client gets with this failure, in place of an earlier one, and returns
+ * the failure. Text that does not fit is cut. */
+NODISCARD struct err work_refuse(struct call_work *work, struct err failure, const char *format,
+				 ...) PRINTF_LIKE(3, 4);
+
+/* The ARN of a key of the call. */
+void work_key_arn(const struct call_work *work, size_t which, char out[KMS_KEY_ARN_TEXT]);
+
+/* The deadline of a token operation that begins now. */
+int64_t work_deadline_ms(const struct call_work *work);
+
+#endif
