@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* holdfast: the operator's command. Finds the command and its options; the rest is in cmd_*.c. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "codec/json.h"
+#include "config/settings.h"
+
+static const char head[] = "Usage: holdfast COMMAND [--json] [--socket PATH | --config FILE]\n"
+			   "\n"
+			   "Talks to a running holdfastd over its admin socket.\n"
+			   "\n"
+			   "Commands:\n";
+static const char tail[] = "\n"
+			   "Options:\n"
+			   "  --json         the answer as JSON, for programs\n"
+			   "  --socket PATH  the admin socket (default: /run/holdfast/admin.sock)\n"
+			   "  --config FILE  take the socket from this settings file\n"
+			   "  --version, --help\n"
+			   "\n"
+			   "Exit status: 0 well; 1 something is wrong with the service; 64 wrong "
+			   "command line; 69 the\n"
+			   "service does not answer; 70 its answer cannot be used; 77 not allowed; "
+			   "78 wrong settings.\n";
+
+enum option_id { OPTION_JSON = 1, OPTION_SOCKET, OPTION_CONFIG, OPTION_HELP, OPTION_VERSION };
+
+static const struct option options[] = {
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+static enum command_exit print_help(void)
+{
+	(void)fputs(head, stdout);
+	const struct command *row;
+	for (size_t i = 0; (row = command_at(i)) != NULL; i++)
+		(void)printf("  %-14s %s\n", row->name, row->summary);
+	(void)fputs(tail, stdout);
+	return COMMAND_OK;
+}
+
+static enum command_exit wrong_usage(void)
+{
+	(void)fputs("See holdfast --help.\n", stderr);
+	return COMMAND_USAGE;
+}
+
+static enum command_exit unknown_command(const char *name)
+{
+	const struct command *meant = command_suggest(name);
+	(void)fprintf(stderr, "holdfast: there is no command %s.", name);
+	if (meant != NULL)
+		(void)fprintf(stderr, " Did you mean %s?", meant->name);
+	(void)fputc('\n', stderr);
+	return wrong_usage();
+}
+
+static bool take_socket(const char *path, struct settings *settings)
+{
+	char message[SETTINGS_MESSAGE_MAX];
+	if (!err_failed(settings_read(path, settings, message)))
+		return true;
+	(void)fprintf(stderr, "holdfast: %s\n", message);
+	return false;
+}
+
+static enum command_exit run_command(int argc, char **argv, const struct command_context *context)
+{
+	if (optind >= argc) {
+		(void)print_help();
+		return COMMAND_USAGE;
+	}
+	const struct command *command = command_find(argv[optind]);
+	if (command == NULL)
+		return unknown_command(argv[optind]);
+	if (optind + 1 < argc) {
+		(void)fprintf(stderr, "holdfast: %s takes no %s.\n", command->name,
+			      argv[optind + 1]);
+		return wrong_usage();
+	}
+	if (err_failed(json_start()))
+		return COMMAND_FAILED;
+	return command->run(context);
+}
+
+/* -1: go on. */
+static int take_option(int id, struct command_context *context, struct settings *settings)
+{
+	switch (id) {
+	case OPTION_JSON:
+		context->json = true;
+		return -1;
+	case OPTION_SOCKET:
+		context->socket = optarg;
+		return -1;
+	case OPTION_CONFIG:
+		return take_socket(optarg, settings) ? -1 : COMMAND_SETTINGS;
+	case OPTION_HELP:
+		return (int)print_help();
+	case OPTION_VERSION:
+		return puts("holdfast " HOLDFAST_VERSION) < 0 ? COMMAND_FAILED : COMMAND_OK;
+	default:
+		return (int)wrong_usage();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct settings settings;
+	settings_defaults(&settings);
+	struct command_context context = {.socket = settings.admin.socket};
+	for (int id; (id = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		int status = take_option(id, &context, &settings);
+		if (status >= 0)
+			return status;
+	}
+	return (int)run_command(argc, argv, &context);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/arguments.h"
+
+#include <getopt.h>
+
+#include "base/text.h"
+#include "base/writer.h"
+#include "config/settings.h"
+
+#define REGION_MAX 32
+#define PARTITION_MAX 16
+#define NAME_MAX_CHARS 64
+#define ACCOUNT_DIGITS 12
+
+const char arguments_help[] =
+	"Usage: holdfastd [--config FILE]\n"
+	"       holdfastd [--config FILE] --check\n"
+	"       holdfastd [--config FILE] --init --region REGION --account ACCOUNT\n"
+	"                 --credentials FILE [--partition PARTITION] [--administrator NAME]\n"
+	"\n"
+	"The key management service: speaks the AWS KMS protocol, keeps its keys in the token "
+	"behind\n"
+	"holdfast-token. Runs in the foreground and logs to standard error.\n"
+	"\n"
+	"  --config FILE         settings (default: " SETTINGS_PATH_DEFAULT ")\n"
+	"  --check               read the settings, say what is wrong with them, open nothing, "
+	"end\n"
+	"  --init                make the service's own keys on the token, the store, the account "
+	"and\n"
+	"                        its administrator; once per installation. Needs holdfast-token\n"
+	"                        running. Interrupted, it is run again with another --credentials\n"
+	"  --region REGION       the Region that this installation is, for example eu-central-1\n"
+	"  --account ACCOUNT     the account, 12 digits\n"
+	"  --credentials FILE    a new file for the administrator's access key, in the form of\n"
+	"                        ~/.aws/credentials; the secret is written there and nowhere else\n"
+	"  --partition PARTITION in ARNs (default: aws)\n"
+	"  --administrator NAME  name of the administrator's user (default: administrator)\n"
+	"  --version, --help\n"
+	"\n"
+	"Signals: SIGTERM and SIGINT finish what is under way and end.\n"
+	"Exit status: 0 ended as asked; 64 wrong command line; 69 something needed is away "
+	"(token,\n"
+	"store, disk); 70 a defect or a failed system call; 78 wrong settings, or not "
+	"initialised.\n";
+
+enum option_id {
+	OPTION_CONFIG = 1,
+	OPTION_REGION,
+	OPTION_ACCOUNT,
+	OPTION_PARTITION,
+	OPTION_ADMINISTRATOR,
+	OPTION_CREDENTIALS,
+	OPTION_CHECK,
+	OPTION_INIT,
+	OPTION_HELP,
+	OPTION_VERSION
+};
+
+static const struct option options[] = {
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"region", required_argument, NULL, OPTION_REGION},
+	{"account", required_argument, NULL, OPTION_ACCOUNT},
+	{"partition", required_argument, NULL, OPTION_PARTITION},
+	{"administrator", required_argument, NULL, OPTION_ADMINISTRATOR},
+	{"credentials", required_argument, NULL, OPTION_CREDENTIALS},
+	{"check", no_argument, NULL, OPTION_CHECK},
+	{"init", no_argument, NULL, OPTION_INIT},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+/* A wrong command line; the message is cut rather than lost. */
+static struct err wrong(char message[ARGUMENTS_MESSAGE_MAX], const char *what, const char *value)
+{
+	struct writer w;
+	writer_init(&w, message, ARGUMENTS_MESSAGE_MAX - 1);
+	writer_text(&w, what);
+	struct view shown = view_part(view_of_text(value), 0, ARGUMENTS_MESSAGE_MAX / 2);
+	writer_bytes(&w, shown);
+	message[w.len] = '\0';
+	return ERR(E_USAGE);
+}
+
+static bool all_of(const char *text, size_t min, size_t max, const char *also, bool upper)
+{
+	struct view all = view_of_text(text), extra = view_of_text(also);
+	for (size_t i = 0; i < all.len; i++) {
+		uint8_t c = all.ptr[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			     (upper && c >= 'A' && c <= 'Z');
+		if (!plain && view_find(extra, c) == extra.len)
+			return false;
+	}
+	return all.len >= min && all.len <= max;
+}
+
+static bool starts_with_letter(const char *text)
+{
+	return text[0] >= 'a' && text[0] <= 'z';
+}
+
+static bool is_account(const char *text)
+{
+	int64_t number = 0;
+	struct view all = view_of_text(text);
+	return all.len == ACCOUNT_DIGITS &&
+	       !err_failed(text_parse_integer(all, 0, INT64_MAX, &number));
+}
+
+static struct err check_init(const struct arguments *a, char message[ARGUMENTS_MESSAGE_MAX])
+{
+	if (a->region == NULL || a->account == NULL || a->credentials == NULL)
+		return wrong(message, "--init needs --region, --account and --credentials", "");
+	if (!all_of(a->region, 1, REGION_MAX, "-", false) || !starts_with_letter(a->region))
+		return wrong(message,
+			     "--region takes lower-case letters, digits and hyphens, for example "
+			     "eu-central-1; not ",
+			     a->region);
+	if (!is_account(a->account))
+		return wrong(message, "--account takes 12 digits; not ", a->account);
+	if (!all_of(a->partition, 1, PARTITION_MAX, "-", false) ||
+	    !starts_with_letter(a->partition))
+		return wrong(message, "--partition takes a name like aws; not ", a->partition);
+	if (!all_of(a->administrator, 1, NAME_MAX_CHARS, "_+=,.@-", true))
+		return wrong(message,
+			     "--administrator takes up to 64 letters, digits and _+=,.@-; not ",
+			     a->administrator);
+	return OK;
+}
+
+static struct err set_mode(struct arguments *a, enum arguments_mode mode,
+			   char message[ARGUMENTS_MESSAGE_MAX])
+{
+	if (a->mode != ARGUMENTS_SERVE)
+		return wrong(message, "--check, --init, --help and --version exclude each other",
+			     "");
+	a->mode = mode;
+	return OK;
+}
+
+static struct err take(struct arguments *a, int id, const char *value,
+		       char message[ARGUMENTS_MESSAGE_MAX])
+{
+	const char **texts[] = {
+		[OPTION_CONFIG] = &a->config,
+		[OPTION_REGION] = &a->region,
+		[OPTION_ACCOUNT] = &a->account,
+		[OPTION_PARTITION] = &a->partition,
+		[OPTION_ADMINISTRATOR] = &a->administrator,
+		[OPTION_CREDENTIALS] = &a->credentials,
+	};
+	switch (id) {
+	case OPTION_CHECK:
+		return set_mode(a, ARGUMENTS_CHECK, message);
+	case OPTION_INIT:
+		return set_mode(a, ARGUMENTS_INIT, message);
+	case OPTION_HELP:
+		return set_mode(a, ARGUMENTS_HELP, message);
+	case OPTION_VERSION:
+		return set_mode(a, ARGUMENTS_VERSION, message);
+	default:
+		*texts[id] = value;
+		return OK;
+	}
+}
+
+NODISCARD struct err arguments_parse(int argc, char **argv, struct arguments *out,
+				     char message[ARGUMENTS_MESSAGE_MAX])
+{
+	*out = (struct arguments){.config = SETTINGS_PATH_DEFAULT,
+				  .partition = "aws",
+				  .administrator = "administrator"};
+	message[0] = '\0';
+	optind = 0; /* glibc: start over */
+	opterr = 0;
+	for (;;) {
+		int at = optind > 0 ? optind : 1;
+		int id = getopt_long(argc, argv, ":", options, NULL);
+		if (id == -1)
+			break;
+		if (id == ':')
+			return wrong(message, "a value must follow ", argv[at]);
+		if (id == '?')
+			return wrong(message,
+				     "there is no such option, or it takes no value: ", argv[at]);
+		TRY(take(out, id, optarg, message));
+	}
+	if (optind < argc)
+		return wrong(message, "nothing but options is taken; not ", argv[optind]);
+	bool init = out->mode == ARGUMENTS_INIT;
+	if (!init && (out->region || out->account || out->credentials))
+		return wrong(message, "--region, --account and --credentials belong to --init", "");
+	return init ? check_init(out, message) : OK;
+}

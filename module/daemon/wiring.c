@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/wiring.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/signals.h"
+#include "hsm/remote.h"
+
+#define TOKEN_WAIT_MS 60000
+#define TOKEN_LOOK_MS 20
+#define TOKEN_SAY_MS 5000
+#define MIB (UINT64_C(1) << 20)
+#define MS_PER_S 1000
+
+/* ---- settings ---- */
+
+static struct err token_uid(const struct settings *settings, int64_t *uid)
+{
+	*uid = -1;
+	if (settings->token.user[0] == '\0')
+		return OK;
+	struct err result = settings_user(settings->token.user, uid);
+	if (err_failed(result))
+		log_event(LOG_ERROR, "settings.no_such_user", LOG_TEXT("setting", "[token] user"),
+			  LOG_TEXT("user", settings->token.user), LOG_ERR(result));
+	return result;
+}
+
+static struct err admin_uid(struct view name, uint32_t *uid)
+{
+	settings_text text;
+	int64_t number = 0;
+	TRY(text_copy(text, sizeof text, name));
+	struct err result = settings_user(text, &number);
+	if (err_failed(result))
+		log_event(LOG_ERROR, "settings.no_such_user",
+			  LOG_TEXT("setting", "[admin] allowed_users"), LOG_TEXT("user", text),
+			  LOG_ERR(result));
+	*uid = (uint32_t)number;
+	return result;
+}
+
+static struct err admin_uids(const struct settings *settings, uint32_t uids[SERVER_ADMIN_UIDS_MAX],
+			     size_t *count)
+{
+	struct view rest = view_of_text(settings->admin.allowed_users);
+	*count = 0;
+	while (rest.ptr != NULL) {
+		struct view name = view_trim(view_cut(&rest, ' '));
+		if (name.len == 0)
+			continue;
+		REQUIRE(*count < SERVER_ADMIN_UIDS_MAX, E_SETTINGS);
+		TRY(admin_uid(name, &uids[*count]));
+		(*count)++;
+	}
+	return OK;
+}
+
+NODISCARD struct err wiring_check(const struct settings *settings)
+{
+	int64_t uid = 0;
+	uint32_t uids[SERVER_ADMIN_UIDS_MAX];
+	size_t count = 0;
+	TRY(token_uid(settings, &uid));
+	return admin_uids(settings, uids, &count);
+}
+
+/* ---- the token ---- */
+
+static struct err connect_token(struct wiring *w)
+{
+	int64_t uid = 0;
+	TRY(token_uid(w->settings, &uid));
+	return hsm_remote_open(
+		&(struct hsm_remote_options){
+			.socket_path = w->settings->token.socket,
+			.expected_uid = uid,
+			.in_flight_max = (uint32_t)MIN_OF(w->settings->token.queue_max,
+							  (int64_t)HSM_REMOTE_IN_FLIGHT_MAX),
+			.clock = &clock_system},
+		&w->hsm);
+}
+
+static void say_waiting(const struct wiring *w, const struct hsm_status *status)
+{
+	(void)sd_notifyf(0, "STATUS=waiting for the token at %s\nEXTEND_TIMEOUT_USEC=%d",
+			 w->settings->token.socket, 3 * TOKEN_SAY_MS * 1000);
+	log_event(LOG_INFO, "daemon.waiting_for_token",
+		  LOG_TEXT("socket", w->settings->token.socket), LOG_ERR(status->last_error));
+}
+
+static struct err await_token(struct wiring *w)
+{
+	int64_t begin = clock_steady_ms(&clock_system), said = begin;
+	struct hsm_status status;
+	for (;;) {
+		hsm_status(w->hsm, &status);
+		int64_t now = clock_steady_ms(&clock_system);
+		if (status.condition == HSM_UP)
+			break;
+		/* Nothing that happens by itself will change this. */
+		if (status.condition == HSM_REFUSED_UNSAFE)
+			return err_failed(status.last_error) ? status.last_error
+							     : ERR(E_HSM_UNSAFE);
+		if (now - begin >= TOKEN_WAIT_MS)
+			return err_failed(status.last_error) ? status.last_error : ERR(E_HSM_AWAY);
+		if (now - said >= TOKEN_SAY_MS) {
+			say_waiting(w, &status);
+			said = now;
+		}
+		REQUIRE(signals_wait(w->signals, TOKEN_LOOK_MS) != SIGNALS_STOP, E_CANCELLED);
+	}
+	log_event(LOG_INFO, "daemon.token_up", LOG_TEXT("label", status.token_label),
+		  LOG_TEXT("serial", status.serial), LOG_TEXT("manufacturer", status.manufacturer),
+		  LOG_TEXT("model", status.model), LOG_NUMBER("suite", status.suite),
+		  LOG_NUMBER("lanes", status.lanes));
+	return OK;
+}
+
+NODISCARD struct err wiring_open_token(struct wiring *w)
+{
+	TRY(connect_token(w));
+	return await_token(w);
+}
+
+/* ---- the store, the audit log, the service ---- */
+
+NODISCARD struct err wiring_open_store(struct wiring *w, bool create)
+{
+	w->sealer = (struct service_sealer){.hsm = w->hsm,
+					    .timeout_ms = (uint32_t)w->settings->token.timeout_ms,
+					    .clock = &clock_system};
+	return store_sqlite_open(
+		&(struct store_sqlite_options){.path = w->settings->store.path,
+					       .create = create,
+					       .sealer = service_sealer_port(&w->sealer),
+					       .clock = &clock_system},
+		&w->store);
+}
+
+static struct err open_store(struct wiring *w)
+{
+	return wiring_open_store(w, false);
+}
+
+static struct err open_installation(struct wiring *w)
+{
+	struct kms_installation_store port = store_sqlite_installation(w->store);
+	return service_open_installation(w->hsm, &port, &w->sealer, &w->installation);
+}
+
+static struct err open_audit(struct wiring *w)
+{
+	const struct settings *s = w->settings;
+	if (mkdir(s->audit.directory, 0750) != 0 && errno != EEXIST)
+		return ERR_DETAIL(E_AUDIT, errno);
+	return audit_log_open(
+		&(struct audit_log_options){.directory = s->audit.directory,
+					    .segment_bytes = (uint64_t)s->audit.segment_mib * MIB,
+					    .queue_max = (uint32_t)s->service.calls_max + 1,
+					    .clock = &clock_system},
+		&w->audit);
+}
+
+static struct err start_service(struct wiring *w)
+{
+	const struct settings *s = w->settings;
+	return service_start(
+		&(struct service_options){
+			.hsm = w->hsm,
+			.store = store_sqlite_keys(w->store),
+			.identities = store_sqlite_identities(w->store),
+			.audit = w->audit,
+			.audit_directory = s->audit.directory,
+			.clock = &clock_system,
+			.installation = w->installation,
+			.blocking_threads = (uint32_t)s->service.blocking_threads,
+			.calls_max = (uint32_t)s->service.calls_max,
+			.token_timeout_ms = (uint32_t)s->token.timeout_ms,
+			.keys_cached_max = (uint32_t)s->service.keys_cached_max,
+			.direct_messages_max = (uint64_t)s->token.direct_messages_max,
+			.direct_block = (uint64_t)s->token.direct_block,
+		},
+		&w->service);
+}
+
+static struct err reconcile(struct wiring *w)
+{
+	(void)sd_notify(0, "STATUS=settling store and token\nEXTEND_TIMEOUT_USEC=300000000");
+	return service_reconcile(w->service);
+}
+
+static struct err open_doors(struct wiring *w)
+{
+	const struct settings *s = w->settings;
+	uint32_t uids[SERVER_ADMIN_UIDS_MAX];
+	size_t count = 0;
+	TRY(admin_uids(s, uids, &count));
+	return server_start(
+		&(struct server_options){
+			.service = w->service,
+			.listen = s->server.listen,
+			.health_listen = s->health.listen,
+			.admin_socket = s->admin.socket,
+			.admin_uids = uids,
+			.admin_uid_count = count,
+			.connections_max = (uint32_t)s->server.connections_max,
+			.connections_per_address_max =
+				(uint32_t)s->server.connections_per_address_max,
+			.idle_timeout_ms = (uint32_t)(s->server.idle_timeout_s * MS_PER_S),
+			.request_timeout_ms = (uint32_t)(s->server.request_timeout_s * MS_PER_S),
+			.threads = (uint32_t)s->server.threads,
+			.clock = &clock_system,
+		},
+		&w->server);
+}
+
+/* ---- up and down ---- */
+
+static const struct step {
+	const char *name;
+	struct err (*run)(struct wiring *w);
+} steps[] = {
+	{"reach the token", wiring_open_token},
+	{"open the store", open_store},
+	{"verify the installation", open_installation},
+	{"open the audit log", open_audit},
+	{"start the service", start_service},
+	{"settle store and token", reconcile},
+	{"open the doors", open_doors},
+};
+
+NODISCARD struct err wiring_start(struct wiring *w)
+{
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct err result = steps[i].run(w);
+		if (!err_failed(result))
+			continue;
+		if (!err_is(result, E_CANCELLED))
+			log_event(LOG_ERROR, "daemon.start_failed", LOG_TEXT("step", steps[i].name),
+				  LOG_TEXT("token", w->settings->token.socket),
+				  LOG_TEXT("store", w->settings->store.path),
+				  LOG_TEXT("audit", w->settings->audit.directory), LOG_ERR(result));
+		return result;
+	}
+	return OK;
+}
+
+bool wiring_drain(struct wiring *w)
+{
+	server_quiesce(w->server);
+	return service_drain(w->service,
+			     (uint32_t)(w->settings->service.drain_timeout_s * MS_PER_S));
+}
+
+void wiring_stop(struct wiring *w)
+{
+	server_stop(&w->server);
+	if (w->service != NULL)
+		service_stop(&w->service);
+	if (w->audit != NULL)
+		audit_log_close(&w->audit);
+	if (w->store != NULL)
+		store_sqlite_close(&w->store);
+	if (w->hsm != NULL)
+		hsm_close(&w->hsm);
+}

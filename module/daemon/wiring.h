@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The composition: settings become option structs, options become objects, from the token up to the
+ * doors. Nothing is decided here but the order.
+ */
+#ifndef HOLDFAST_DAEMON_WIRING_H
+#define HOLDFAST_DAEMON_WIRING_H
+
+#include "audit/log.h"
+#include "config/settings.h"
+#include "hsm/hsm.h"
+#include "server/server.h"
+#include "service/service.h"
+#include "store/sqlite/sqlite.h"
+
+struct wiring {
+	const struct settings *settings;
+	int signals; /* a stop signal ends the wait for the token */
+
+	struct hsm *hsm;
+	struct service_sealer sealer;
+	struct store_sqlite *store;
+	struct kms_installation installation;
+	struct audit_log *audit;
+	struct service *service;
+	struct server *server;
+};
+
+/* The settings that need more than their own line to be judged: users. E_SETTINGS, logged. */
+NODISCARD struct err wiring_check(const struct settings *settings);
+
+/*
+ * Connects and waits until the token can be used, with a log line now and then. E_HSM_... what
+ * keeps it away, after a minute; at once when waiting cannot help. E_CANCELLED: told to stop.
+ */
+NODISCARD struct err wiring_open_token(struct wiring *w);
+
+/* create: for --init. */
+NODISCARD struct err wiring_open_store(struct wiring *w, bool create);
+
+/* All of it, in order; what failed has been logged, and what was opened is for wiring_stop(). */
+NODISCARD struct err wiring_start(struct wiring *w);
+
+/* No new connections; waits for calls under way. false: some were not answered in time. */
+bool wiring_drain(struct wiring *w);
+
+/* Whatever is there, in the reverse order. */
+void wiring_stop(struct wiring *w);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One listener with its polling threads: connections come and go here, and who may use the admin
+ * socket is decided. What happens to a request is exchange.c's.
+ */
+#ifndef HOLDFAST_SERVER_DOOR_H
+#define HOLDFAST_SERVER_DOOR_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+
+#include "server/acceptor.h"
+#include "server/route.h"
+#include "server/server.h"
+#include "server/watch.h"
+
+/*
+ * libmicrohttpd's memory for one connection: headers of a request and of a reply, and pieces of the
+ * body. It bounds a header block. The library zeroes all of it after each request (measured: a
+ * third of the door's time at 48 KiB, a tenth at 16), and holdfastd's free() wipes it at the end.
+ */
+#define DOOR_CONNECTION_MEMORY (16 << 10)
+
+struct MHD_Daemon;
+struct MHD_Connection;
+struct exchange;
+
+struct door {
+	struct service *service;
+	unsigned serves; /* bits of door_serves */
+	uint32_t admin_uids[SERVER_ADMIN_UIDS_MAX];
+	size_t admin_uid_count;
+
+	struct MHD_Daemon *mhd;
+	struct acceptor acceptor;
+	uint16_t port;
+	bool quiesced;
+	struct watch watch;
+	atomic_uint_least64_t requests, refusals;
+
+	pthread_mutex_t mutex;   /* of what follows */
+	pthread_cond_t finished; /* an exchange left the list while stopping */
+	bool stopping;           /* no new calls: 503, and connections end with their reply */
+	struct exchange *exchanges;
+};
+
+/* One connection, from accept to close. */
+struct door_connection {
+	struct watch_entry watch; /* first: found by its address */
+	char address[INET6_ADDRSTRLEN];
+	uint32_t peer_uid;
+	int32_t peer_pid;
+	bool admitted;
+};
+
+struct door_options {
+	unsigned serves;
+	const char *listen; /* host:port, or a path for ADMIN */
+	uint32_t connections_max;
+	uint32_t threads;
+	const struct server_options *server;
+};
+
+NODISCARD struct err door_open(const struct door_options *options, struct door **out);
+void door_quiesce(struct door *door);
+void door_close(struct door **door);
+
+/* NULL when there was no memory for it. */
+struct door_connection *door_connection_of(struct MHD_Connection *connection);
+
+#endif

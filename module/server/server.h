@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The doors: HTTP/1.1 listeners that turn bytes into struct call, hand it to the service, and send
+ * what comes back. Nothing here knows an operation, a key or a policy.
+ */
+#ifndef HOLDFAST_SERVER_SERVER_H
+#define HOLDFAST_SERVER_SERVER_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "service/service.h"
+
+struct server;
+
+struct server_options {
+	struct service *service;    /* borrowed; outlives the server */
+	const char *listen;         /* "127.0.0.1:4599", "[::1]:4599"; port 0: any free one */
+	const char *health_listen;  /* NULL or "": /healthz and /readyz are on `listen` */
+	const char *admin_socket;   /* path; NULL or "": no admin door */
+	const uint32_t *admin_uids; /* users let in besides root and our own; borrowed by start */
+	size_t admin_uid_count;
+	uint32_t connections_max;             /* 0: 1024 */
+	uint32_t connections_per_address_max; /* 0: no bound of its own */
+	uint32_t idle_timeout_ms;    /* 0: 60,000; a kept-alive connection between requests */
+	uint32_t request_timeout_ms; /* 0: 20,000; first to last byte of a request, and of a reply;
+					also a connection that never sends anything */
+	uint32_t threads;            /* 0: 1 */
+	const struct clock *clock;
+};
+
+#define SERVER_ADMIN_UIDS_MAX 64
+
+/* How much of a body too large is read and thrown away, so that its sender can read the refusal.
+ */
+#define SERVER_DISCARD_MAX (2 << 20)
+
+/*
+ * Opens every door and starts their threads; *out owned by the caller, server_stop(). A failure
+ * has been logged with the address or path at fault: E_SYSTEM (errno in detail), E_SETTINGS (an
+ * address that cannot be read), E_ALREADY_RUNNING (a live admin socket). Blocks for name lookup.
+ */
+NODISCARD struct err server_start(const struct server_options *options, struct server **out);
+
+/* Stops accepting connections and calls: a request on an open connection is answered 503, calls
+ * with the service go on and end their connection. Twice is fine. */
+void server_quiesce(struct server *server);
+
+/*
+ * Sends what was replied (for two seconds at most), closes every connection and ends the threads;
+ * *server becomes NULL. Calls that are still with the service are answered 503; their reply(),
+ * should it come later, is dropped. To lose none, call server_quiesce() and service_drain() before.
+ */
+void server_stop(struct server **server);
+
+/* The port that `listen` got, for a log line and for port 0. */
+uint16_t server_port(const struct server *server);
+uint16_t server_health_port(const struct server *server); /* 0: no listener of its own */
+
+struct server_figures {
+	uint64_t connections; /* open now */
+	uint64_t requests;    /* handed to the service */
+	uint64_t refusals;    /* answered by the doors themselves */
+	uint64_t timeouts;    /* connections dropped for being slow or idle */
+};
+void server_figures(struct server *server, struct server_figures *out);
+
+#endif
