@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README, by its word: what it prints is run as it stands."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from holdfast.installation import ROOT
+
+BLOCK = re.compile(r"^### (?P<title>.+?)$.*?^```(?P<language>\w+)\n(?P<text>.*?)^```$",
+                   re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def blocks():
+    """{title: text} of the blocks that stand first under a heading of the third rank."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        return {match["title"]: match["text"] for match in BLOCK.finditer(file.read())}
+
+
+def run(service, folder, command):
+    """With the names that `. ./.holdfast/env` sets, and nothing else."""
+    environment = {
+        "PATH": f"{ROOT}/build/venv/bin:/usr/bin:/bin", "HOME": str(folder),
+        "KMS_ENDPOINT": service.endpoint(), "AWS_ENDPOINT_URL_KMS": service.endpoint(),
+        "AWS_ACCESS_KEY_ID": service.signer.access_key, "AWS_DEFAULT_REGION": service.region,
+        "AWS_SECRET_ACCESS_KEY": service.signer.secret_key,
+    }
+    return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_first_envelope_with_the_aws_cli(service, blocks, tmp_path):
+    ran = run(service, tmp_path, ["sh", "-euc", blocks["A first envelope, with the AWS CLI"]])
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == (tmp_path / "letter.txt").read_text()
+    assert not (tmp_path / "both").exists()
+    # The whole data key is the password: openssl reads one line of the file, up to a NUL.
+    assert re.fullmatch(r"[A-Za-z0-9+/]{43}=\n", (tmp_path / "data.key").read_text())
+
+
+def test_the_wrapped_key_opens_with_no_other_context(service, blocks, tmp_path):
+    block = blocks["A first envelope, with the AWS CLI"]
+    assert block.count("file=letter.txt") == 2
+    head, _, tail = block.rpartition("file=letter.txt")
+    ran = run(service, tmp_path, ["sh", "-euc", f"{head}file=another.txt{tail}"])
+    assert ran.returncode != 0 and "InvalidCiphertextException" in ran.stderr
+
+
+def test_the_same_with_boto3(service, blocks, tmp_path):
+    ran = run(service, tmp_path, ["python3", "-c", blocks["The same with boto3"]])
+    assert ran.returncode == 0, ran.stderr

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Holdfast of the test's own: token, store, audit log and sockets in one folder, both processes."""
+import contextlib
+import json
+import os
+import re
+import secrets
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+
+import boto3
+from botocore.config import Config
+
+from .process import Process, children, wait_for
+from .request import Exchange, Signer
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+PROGRAMS = os.environ.get("HOLDFAST_BIN", os.path.join(ROOT, "build/release/bin"))
+REGION = "us-east-1"
+ACCOUNT = "111122223333"
+LABEL = "holdfast"
+SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
+SOFTOKN = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
+SOFTOKN_URI = "pkcs11:token=NSS%20Certificate%20DB"
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+TIMEOUT = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def program(name):
+    path = os.path.join(PROGRAMS, name)
+    assert os.access(path, os.X_OK), f"{path} has not been built"
+    return path
+
+
+def write_file(path, text, mode=0o600):
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as f:
+        f.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def settings_text(sections):
+    lines = []
+    for section, values in sections.items():
+        lines.append(f"[{section}]")
+        lines += [f"{name} = {value}" for name, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def read_credentials(path):
+    """(access key id, secret access key) of a file in the form of the AWS CLI's credentials."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    names = ("access_key_id", "secret_access_key")
+    found = [re.search(rf"aws_{name}\s*=\s*(\S+)", text, re.IGNORECASE) for name in names]
+    assert all(found), f"{path} holds no credentials"
+    return tuple(match.group(1).strip("'\"") for match in found)
+
+
+class Daemon(Process):
+    """One holdfastd with settings of its own."""
+
+    def __init__(self, installation, name, settings):
+        self.port = free_port()
+        folder = os.path.join(installation.directory, name)
+        os.makedirs(os.path.join(folder, "audit"), mode=0o750)
+        self.audit = os.path.join(folder, "audit")
+        self.admin = os.path.join(folder, "admin.sock")
+        sections = installation.sections()
+        own = {"server": {"listen": f"127.0.0.1:{self.port}"}, "admin": {"socket": self.admin},
+               "audit": {"directory": self.audit}}
+        for section, values in (*own.items(), *settings.items()):
+            sections.setdefault(section, {}).update(values)
+        self.settings = write_file(os.path.join(folder, "holdfast.conf"), settings_text(sections))
+        super().__init__(name, [program("holdfastd"), "--config", self.settings],
+                         installation.directory)
+
+    def get(self, path):
+        """(status, body) of a plain GET; status 0 when nobody listens."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+                return reply.status, reply.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except OSError:
+            return 0, b""
+
+    def ready(self):
+        return self.get("/readyz")[0] == 200
+
+    def await_ready(self, timeout=30):
+        def condition():
+            assert self.running(), f"{self.name} ended: {self.read_log()[-2000:]}"
+            return self.ready()
+
+        wait_for(condition, f"{self.name} is ready", timeout)
+        return self
+
+    def later(self, seconds):
+        """Starts it with a clock that is ahead (the release build: sanitizers and faketime differ)."""
+        usual = dict(self.environment)
+        self.environment.update({"LD_PRELOAD": FAKETIME, "FAKETIME": f"+{seconds}s",
+                                 "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+        try:
+            self.start()
+        finally:
+            self.environment = usual
+        return self.await_ready()
+
+    def audit_records(self):
+        records = []
+        for name in sorted(n for n in os.listdir(self.audit) if n.endswith(".jsonl")):
+            with open(os.path.join(self.audit, name), "rb") as file:
+                lines = file.read().split(b"\n")
+            records += [json.loads(line) for line in lines if line.startswith(b"{")]
+        return records
+
+
+class Installation:
+    """Made by initialise(); start() and stop() as often as wanted; cleanup() at the end."""
+
+    def __init__(self, directory, token="softhsm", settings=None, region=REGION, account=ACCOUNT):
+        self.directory = str(directory)
+        self.kind, self.region, self.account = token, region, account
+        self.extra = settings or {}
+        self.pin = secrets.token_hex(8)
+        self.pin_file = write_file(self.path("pin"), self.pin)
+        self.so_pin_file = write_file(self.path("so-pin"), secrets.token_hex(8))
+        self.credentials_file = self.path("credentials")
+        self.token_folder = self.path("tokens")
+        self.store = self.path("holdfast.db")
+        self.environment = {}
+        for folder in (self.token_folder, self.path("token-state")):
+            os.makedirs(folder, mode=0o700)
+        self.settings = self.write_token_settings()
+        self.token = Process("holdfast-token",
+                             [program("holdfast-token"), "--config", self.settings],
+                             self.directory, self.environment)
+        self.daemons = []
+        self.daemon = self.add_daemon("holdfastd")
+        self.signer = None
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    # --- settings ---
+
+    def sections(self):
+        sections = {
+            "store": {"path": self.store},
+            "token": {"socket": self.path("token.sock"), **self.token_settings()},
+            "log": {"form": "text", "level": "debug"},
+        }
+        for section, values in self.extra.items():
+            sections.setdefault(section, {}).update(values)
+        return sections
+
+    def token_settings(self):
+        common = {"pin_source": f"file:{self.pin_file}",
+                  "state_directory": self.path("token-state")}
+        if self.kind == "nss":
+            return {**common, "module": SOFTOKN, "uri": SOFTOKN_URI,
+                    "module_parameters": f"configdir='sql:{self.token_folder}' certPrefix='' "
+                                         "keyPrefix=''"}
+        return {**common, "module": SOFTHSM, "uri": f"pkcs11:token={LABEL}"}
+
+    def write_token_settings(self):
+        if self.kind == "softhsm":
+            conf = f"directories.tokendir = {self.token_folder}\nobjectstore.backend = file\n" \
+                   "log.level = ERROR\nslots.removable = false\n"
+            self.environment["SOFTHSM2_CONF"] = write_file(self.path("softhsm2.conf"), conf)
+        return write_file(self.path("token.conf"), settings_text(self.sections()))
+
+    # --- life ---
+
+    def run(self, name, *arguments, check=True):
+        """Runs one of the programs to its end."""
+        ran = subprocess.run([program(name), *arguments], env={**os.environ, **self.environment},
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             timeout=TIMEOUT, check=False)
+        assert not check or ran.returncode == 0, f"{name} {arguments}: {ran.stdout}{ran.stderr}"
+        return ran
+
+    def init_token(self):
+        if self.kind == "nss":
+            subprocess.run(["certutil", "-N", "-d", f"sql:{self.token_folder}", "-f", self.pin_file],
+                           check=True, capture_output=True, timeout=TIMEOUT)
+        else:
+            self.run("holdfast-token", "--config", self.settings, "--init-token", "--label", LABEL)
+
+    def initialise(self):
+        """Token, store, account and administrator; leaves holdfast-token running."""
+        self.init_token()
+        self.start_token()
+        self.run("holdfastd", "--config", self.daemon.settings, "--init", "--region", self.region,
+                 "--account", self.account, "--credentials", self.credentials_file)
+        access_key, secret_key = read_credentials(self.credentials_file)
+        self.signer = Signer(access_key, secret_key, self.region)
+        return self
+
+    def start_token(self):
+        if not self.token.running():
+            self.token.start()
+            wait_for(lambda: os.path.exists(self.path("token.sock")) or not self.token.running(),
+                     "holdfast-token listens")
+            assert self.token.running(), f"holdfast-token ended: {self.token.read_log()[-2000:]}"
+
+    def start(self):
+        self.start_token()
+        for daemon in self.daemons:
+            if not daemon.running():
+                daemon.start()
+        for daemon in self.daemons:
+            daemon.await_ready()
+        return self
+
+    def stop(self):
+        for daemon in self.daemons:
+            status = daemon.stop()
+            assert status in (0, None), f"{daemon.name} ended with {status}: {daemon.read_log()[-2000:]}"
+        status = self.token.stop()
+        assert status in (0, None), f"holdfast-token ended with {status}: {self.token.read_log()[-2000:]}"
+
+    def cleanup(self):
+        for process in (*self.daemons, self.token):
+            process.end()
+
+    def add_daemon(self, name, settings=None):
+        """Another daemon on the same store and the same holdfast-token; start() starts it."""
+        daemon = Daemon(self, name, settings or {})
+        self.daemons.append(daemon)
+        return daemon
+
+    def worker(self):
+        """The process id of holdfast-token's worker, which has the token."""
+        return wait_for(lambda: children(self.token.pid), "holdfast-token has a worker")[0]
+
+    # --- clients ---
+
+    def endpoint(self, daemon=None):
+        return f"http://127.0.0.1:{(daemon or self.daemon).port}"
+
+    def client(self, daemon=None, **options):
+        """A stock boto3 client; it repeats nothing by itself."""
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30,
+                        max_pool_connections=32, **options)
+        return boto3.client("kms", endpoint_url=self.endpoint(daemon), region_name=self.region,
+                            aws_access_key_id=self.signer.access_key,
+                            aws_secret_access_key=self.signer.secret_key, config=config)
+
+    def exchange(self, daemon=None):
+        return Exchange(("127.0.0.1", (daemon or self.daemon).port), self.signer)
+
+    def aws(self, *arguments, check=True):
+        """The pinned AWS CLI, with nothing but this service to talk to."""
+        environment = {
+            "PATH": "/usr/bin:/bin", "HOME": self.directory, "AWS_PAGER": "",
+            "AWS_ACCESS_KEY_ID": self.signer.access_key, "AWS_MAX_ATTEMPTS": "1",
+            "AWS_SECRET_ACCESS_KEY": self.signer.secret_key, "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        command = [os.path.join(ROOT, "build/venv/bin/aws"), "--endpoint-url", self.endpoint(),
+                   "--output", "json", *arguments]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True,
+                             stdin=subprocess.DEVNULL, timeout=TIMEOUT, check=False)
+        assert not check or ran.returncode == 0, f"aws {arguments}: {ran.stdout}{ran.stderr}"
+        return ran
+
+    def await_calls(self, timeout=30):
+        """Until a call that needs store and token is answered: readiness is up to a second old."""
+        exchange = self.exchange()
+
+        def served():
+            try:
+                return exchange.call("ListKeys").status == 200
+            except (OSError, AttributeError):
+                return False
+
+        wait_for(served, "calls are served", timeout, 0.05)
+
+    def logs(self):
+        return "\n".join(f"--- {process.name}\n{process.read_log()[-6000:]}"
+                         for process in (self.token, *self.daemons))
+
+
+@contextlib.contextmanager
+def running(directory, **options):
+    """An installation that is initialised and serves, and is gone afterwards."""
+    installation = Installation(directory, **options)
+    try:
+        installation.initialise()
+        yield installation.start()
+    finally:
+        installation.cleanup()

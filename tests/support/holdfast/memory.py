@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory of a process as root on the host sees it: its map and its bytes."""
+import re
+
+CHUNK = 4 << 20
+UNREADABLE = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
+
+
+class Memory:
+    def __init__(self, pid):
+        self.pid = pid
+
+    def regions(self):
+        """(start, end, permissions, path) of each mapping."""
+        out = []
+        with open(f"/proc/{self.pid}/maps", encoding="utf-8") as file:
+            for line in file:
+                span, permissions, _offset, _device, _inode, *path = line.split(maxsplit=5)
+                start, end = (int(part, 16) for part in span.split("-"))
+                out.append((start, end, permissions, path[0].strip() if path else ""))
+        return out
+
+    def mapped_files(self):
+        return {path for *_, path in self.regions() if path.startswith("/")}
+
+    def pieces(self):
+        """(address, bytes) of everything that can be read, in overlapping pieces."""
+        overlap = 256
+        with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as file:
+            for start, end, permissions, path in self.regions():
+                if not permissions.startswith("r") or path in UNREADABLE:
+                    continue
+                for at in range(start, end, CHUNK):
+                    try:
+                        file.seek(at)
+                        yield at, file.read(min(CHUNK + overlap, end - at))
+                    except OSError:
+                        continue  # a page behind the end of a mapped file
+
+    def bytes_read(self):
+        return sum(len(piece) for _, piece in self.pieces())
+
+    def find(self, needles):
+        """Where each of `needles` (name → bytes) stands: name → addresses."""
+        pattern = re.compile(b"|".join(re.escape(needle) for needle in needles.values()))
+        names = {needle: name for name, needle in needles.items()}
+        found = {}
+        for at, piece in self.pieces():
+            for match in pattern.finditer(piece):
+                found.setdefault(names[match.group()], []).append(hex(at + match.start()))
+        return found

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is on a SoftHSM token, read from a copy of its folder by a process of its own.
+
+Two processes must not share one SoftHSM folder, and SoftHSM keeps state in the process: hence both.
+The copy is also where a test learns the bytes of a key: whoever has SoftHSM's files and the PIN can
+flip the flags that protect a key (another token would not let them).
+"""
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+CKA_CLASS, CKA_LABEL, CKA_VALUE, CKA_ID = 0x0, 0x3, 0x11, 0x102
+CKA_SENSITIVE, CKA_EXTRACTABLE = 0x103, 0x162
+CKF_SERIAL_SESSION, CKU_USER = 4, 1
+UNAVAILABLE = ctypes.c_ulong(-1).value
+
+
+class Attribute(ctypes.Structure):
+    _fields_ = [("type", ctypes.c_ulong), ("value", ctypes.c_void_p), ("length", ctypes.c_ulong)]
+
+
+class Arguments(ctypes.Structure):
+    _fields_ = [("functions", ctypes.c_void_p * 4), ("flags", ctypes.c_ulong),
+                ("reserved", ctypes.c_void_p)]
+
+
+class Token:
+    """The first initialised token of the module, logged in."""
+
+    def __init__(self, pin):
+        self.library = ctypes.CDLL(MODULE)
+        self.must("C_Initialize", None)
+        slots, count = (ctypes.c_ulong * 16)(), ctypes.c_ulong(16)
+        self.must("C_GetSlotList", ctypes.c_ubyte(1), slots, ctypes.byref(count))
+        self.session = ctypes.c_ulong()
+        self.must("C_OpenSession", ctypes.c_ulong(slots[0]), ctypes.c_ulong(CKF_SERIAL_SESSION), None,
+                  None, ctypes.byref(self.session))
+        self.must("C_Login", self.session, ctypes.c_ulong(CKU_USER), pin.encode(),
+                  ctypes.c_ulong(len(pin)))
+
+    def must(self, name, *arguments):
+        code = getattr(self.library, name)(*arguments)
+        if code != 0:
+            raise RuntimeError(f"{name}: CKR {code:#x}")
+
+    def attribute(self, handle, kind):
+        """The value, or None when the token does not tell it."""
+        one = Attribute(kind, None, 0)
+        if self.library.C_GetAttributeValue(self.session, ctypes.c_ulong(handle), ctypes.byref(one),
+                                            ctypes.c_ulong(1)) != 0 or one.length == UNAVAILABLE:
+            return None
+        room = ctypes.create_string_buffer(max(1, one.length))
+        one.value = ctypes.cast(room, ctypes.c_void_p)
+        self.must("C_GetAttributeValue", self.session, ctypes.c_ulong(handle), ctypes.byref(one),
+                  ctypes.c_ulong(1))
+        return room.raw[: one.length]
+
+    def handles(self):
+        self.must("C_FindObjectsInit", self.session, None, ctypes.c_ulong(0))
+        found, count, out = (ctypes.c_ulong * 64)(), ctypes.c_ulong(), []
+        while True:
+            self.must("C_FindObjects", self.session, found, ctypes.c_ulong(64), ctypes.byref(count))
+            if count.value == 0:
+                break
+            out += found[: count.value]
+        self.must("C_FindObjectsFinal", self.session)
+        return out
+
+    def objects(self):
+        out = []
+        for handle in self.handles():
+            one = {}
+            for name, kind in (("id", CKA_ID), ("label", CKA_LABEL), ("value", CKA_VALUE)):
+                value = self.attribute(handle, kind)
+                one[name] = value.hex() if value is not None else None
+            one["label"] = bytes.fromhex(one["label"] or "").decode()
+            out.append(one)
+        return out
+
+
+def flip_flags(folder):
+    """CKA_SENSITIVE off, CKA_EXTRACTABLE on, in every object file: type, kind 1 (boolean), value."""
+    for top, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(top, name)
+            if not name.endswith(".object") or name == "token.object":
+                continue
+            with open(path, "rb") as file:
+                data = file.read()
+            for kind, value in ((CKA_SENSITIVE, b"\0"), (CKA_EXTRACTABLE, b"\xff")):
+                head = kind.to_bytes(8, "big") + (1).to_bytes(8, "big")
+                for old in (b"\0", b"\xff"):
+                    data = data.replace(head + old, head + value)
+            with open(path, "wb") as file:
+                file.write(data)
+
+
+def token_objects(installation, reveal=False):
+    """[{id, label, value}] of the installation's token; the values with `reveal` alone."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-objects-") as folder:
+        tokens = os.path.join(folder, "tokens")
+        shutil.copytree(installation.token_folder, tokens)
+        if reveal:
+            flip_flags(tokens)
+        conf = os.path.join(folder, "softhsm2.conf")
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
+        ran = subprocess.run([sys.executable, os.path.abspath(__file__)], input=installation.pin,
+                             env={**os.environ, "SOFTHSM2_CONF": conf}, capture_output=True,
+                             text=True, timeout=60, check=True)
+        return json.loads(ran.stdout)
+
+
+if __name__ == "__main__":
+    json.dump(Token(sys.stdin.read()).objects(), sys.stdout)
