@@ -20,7 +20,7 @@ NODISCARD struct err p11_canary_run(struct p11_lane *lane);
 
 /*
  * Seals and opens only: the exact counterpart of an operation under a message key, which is a
- * session key as well, and four times as fast.
+ * session key as well. Cheaper: the store and the login are not asked.
  */
 NODISCARD struct err p11_canary_sing(struct p11_lane *lane);
 

@@ -646,7 +646,6 @@ class CommandLine(Case):
         self.assertEqual(self.run_once("--init-token", "--label", "x").returncode, 2)
 
 
-@unittest.skipUnless(os.path.exists(TOKEN) and os.path.exists(SOFTHSM), "needs SoftHSM")
 class RealToken(Case):
     """The same on SoftHSM, whose module stands behind a shim that misbehaves on command."""
 

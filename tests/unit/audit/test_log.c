@@ -493,64 +493,6 @@ static void faults_come_and_go_and_the_log_tells_the_truth(void **state)
 	assert_int_equal(fixture_count_files(".torn"), 0);
 }
 
-/* --- Aggregated failures. --- */
-
-static void count_failures(int times)
-{
-	for (int i = 0; i < times; i++)
-		audit_log_count_failure(log_open,
-					i % 2 ? VIEW_LITERAL("192.0.2.1") : VIEW_LITERAL("::1"),
-					"InvalidSignatureException");
-}
-
-static bool two_lines_are_written(void)
-{
-	return figures().lines == 2;
-}
-
-static void failures_become_one_record_each_per_window(void **state)
-{
-	(void)state;
-	size_t len = 0;
-	opened_with((struct audit_log_options){.failures_window_ms = 50}, 60000);
-	count_failures(1000);
-	until(two_lines_are_written);
-	assert_int_equal(figures().syncs, 1);
-	const char *text = fixture_read_log(&len);
-	assert_non_null(strstr(text, "\"sourceIPAddress\":\"::1\""));
-	assert_non_null(strstr(text, "\"sourceIPAddress\":\"192.0.2.1\""));
-	assert_non_null(strstr(text, "\"count\":500"));
-	audit_log_close(&log_open);
-}
-
-static void failures_are_written_at_the_end(void **state)
-{
-	(void)state;
-	size_t len = 0;
-	opened_with((struct audit_log_options){.failures_window_ms = 3600000}, 60000);
-	count_failures(10);
-	assert_int_equal(figures().lines, 0);
-	audit_log_close(&log_open);
-	assert_non_null(strstr(fixture_read_log(&len), "\"count\":5"));
-}
-
-static void failures_outlast_a_full_disk(void **state)
-{
-	(void)state;
-	size_t len = 0;
-	opened_with((struct audit_log_options){.failures_window_ms = 1}, 5);
-	atomic_store(&faults.write_errno, ENOSPC);
-	assert_true(err_is(append_text("refused"), E_AUDIT));
-	count_failures(10);
-	(void)usleep(20000);
-	count_failures(10);
-	assert_int_equal(figures().lines, 0);
-	atomic_store(&faults.write_errno, 0);
-	until(two_lines_are_written);
-	assert_non_null(strstr(fixture_read_log(&len), "\"count\":10"));
-	audit_log_close(&log_open);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -569,9 +511,6 @@ int main(void)
 		FIXTURE_TEST(a_full_disk_fails_the_whole_group),
 		FIXTURE_TEST(the_log_recovers_by_itself),
 		FIXTURE_TEST(faults_come_and_go_and_the_log_tells_the_truth),
-		FIXTURE_TEST(failures_become_one_record_each_per_window),
-		FIXTURE_TEST(failures_are_written_at_the_end),
-		FIXTURE_TEST(failures_outlast_a_full_disk),
 	};
 	return cmocka_run_group_tests_name("audit_log", tests, NULL, NULL);
 }
