@@ -21,10 +21,12 @@ static struct err commit(struct call_work *work, const struct kms_key *key)
 	const struct kms_store *store = &work->service->options.store;
 	struct kms_outbox_record outbox;
 	TRY(trail_outbox(work, &outbox));
-	TRY(store->ops->key_update(store->self, key, &outbox));
-	work->committed = true;
+	struct err e = store->ops->key_update(store->self, key, &outbox);
+	work->committed = !err_failed(e);
+	/* Failed or not: an update that answers with an error may be in the store all the same, and
+	 * what it took away must not live on in memory. */
 	keyring_drop(work->service->keyring, &key->id);
-	return OK;
+	return e;
 }
 
 /* On the row as it stands now, not on what memory says. */

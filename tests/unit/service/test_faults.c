@@ -101,7 +101,7 @@ static void plan(enum hsm_verb verb, enum fault fault, enum err_code code)
 enum {
 	STORE_WELL,
 	STORE_FULL,      /* key_create() fails */
-	STORE_UNCLEAR,   /* key_create() commits, and fails */
+	STORE_UNCLEAR,   /* key_create() and key_update() commit, and fail */
 	STORE_FORGETFUL, /* outbox_done() does nothing */
 };
 static atomic_int store_fault;
@@ -116,6 +116,13 @@ static struct err key_create(void *self, const struct kms_key *made,
 	return atomic_load(&store_fault) == STORE_UNCLEAR ? ERR(E_STORE) : OK;
 }
 
+static struct err key_update(void *self, const struct kms_key *changed,
+			     const struct kms_outbox_record *outbox)
+{
+	TRY(store_sqlite_keys(world.first.store).ops->key_update(self, changed, outbox));
+	return atomic_load(&store_fault) == STORE_UNCLEAR ? ERR(E_STORE) : OK;
+}
+
 static struct err outbox_done(void *self, const char (*ids)[KMS_EVENT_ID_LEN + 1], size_t count)
 {
 	if (atomic_load(&store_fault) == STORE_FORGETFUL)
@@ -126,6 +133,7 @@ static struct err outbox_done(void *self, const char (*ids)[KMS_EVENT_ID_LEN + 1
 static void adjust(struct kms_store_ops *ops)
 {
 	ops->key_create = key_create;
+	ops->key_update = key_update;
 	ops->outbox_done = outbox_done;
 }
 
@@ -222,6 +230,19 @@ static void test_a_failed_commit_leaves_nothing(UNUSED void **state)
 }
 
 /* Committed, but nobody said so: the object belongs to a key now and must stay. */
+static void test_an_unclear_disabling_is_seen_at_once(UNUSED void **state)
+{
+	CLEANUP(reply_cleanup) struct reply unclear;
+	CLEANUP(reply_cleanup) struct reply used;
+	atomic_store(&store_fault, STORE_UNCLEAR);
+	world_call(&world, &unclear, "DisableKey", "{\"KeyId\":\"%s\"}", key);
+	atomic_store(&store_fault, STORE_WELL);
+	assert_int_equal(unclear.status, 500);
+	world_encrypt(&world, key, "aGk=", "{}", &used);
+	assert_string_equal(reply_type(&used), "DisabledException");
+	world_switch(&world, "EnableKey", key);
+}
+
 static void test_an_unclear_commit_keeps_the_object(UNUSED void **state)
 {
 	size_t keys = key_count(), objects = object_count();
@@ -447,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_a_key_that_fails_its_trial_is_destroyed),
 		cmocka_unit_test(test_a_failed_commit_leaves_nothing),
 		cmocka_unit_test(test_an_unclear_commit_keeps_the_object),
+		cmocka_unit_test(test_an_unclear_disabling_is_seen_at_once),
 		cmocka_unit_test(test_intents_are_settled_after_their_lease),
 		cmocka_unit_test(test_a_token_that_does_not_answer_ends_the_settling),
 		cmocka_unit_test(test_what_nobody_knows_is_left_alone),
