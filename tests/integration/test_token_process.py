@@ -5,6 +5,7 @@
 Environment: HOLDFAST_BUILD, the build directory. Runs under unittest and under pytest. What needs
 no token runs on token_memory, which is holdfast-token linked with tests/support/hsm_memory.c.
 """
+import contextlib
 import json
 import os
 import resource
@@ -180,7 +181,8 @@ class Case(unittest.TestCase):
         self.addCleanup(peer.close)
         peer.settimeout(15)
         peer.connect(self.socket)
-        peer.sendall(Frame.HELLO)
+        with contextlib.suppress(BrokenPipeError):  # refused before it could speak: the reader sees
+            peer.sendall(Frame.HELLO)
         return peer
 
     def closed(self, peer):
