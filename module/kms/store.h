@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "kms/key.h"
 #include "kms/sealer.h"
+#include "kms/tag.h"
 
 #define KMS_EVENT_ID_LEN 36        /* a UUID as text */
 #define KMS_RECORD_MAX (128 << 10) /* bytes of one audit record */
@@ -52,6 +53,14 @@ struct kms_key_full {
 };
 void kms_key_full_cleanup(struct kms_key_full *full);
 
+/* What key_create() stores. Borrowed. */
+struct kms_new_key {
+	const struct kms_key *key;
+	const struct kms_version *version;
+	const struct kms_tag *tags; /* up to KMS_TAGS_MAX, each key once */
+	size_t tag_count;
+};
+
 /* One page of key ids, in ascending order of id bytes. */
 struct kms_key_page {
 	struct kms_key_id *ids; /* mem_free() */
@@ -74,12 +83,12 @@ struct kms_store_ops {
 					     const uint8_t owner[16], int64_t lease_ms);
 
 	/*
-	 * Key and first version, its intent removed, outbox written: one transaction. E_EXISTS.
+	 * Key, first version and tags, the intent removed, outbox written: one transaction.
+	 * E_EXISTS.
 	 * E_STORE_CONFLICT when the intent is not as this process added it: somebody, this process
 	 * included, claimed it after its lease and may be destroying the object. Leave it to them.
 	 */
-	NODISCARD struct err (*key_create)(void *self, const struct kms_key *key,
-					   const struct kms_version *version,
+	NODISCARD struct err (*key_create)(void *self, const struct kms_new_key *made,
 					   const struct kms_outbox_record *outbox);
 	/* Stores `key` where the stored revision is key->revision - 1; else E_STORE_CONFLICT. */
 	NODISCARD struct err (*key_update)(void *self, const struct kms_key *key,

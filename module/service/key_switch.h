@@ -5,9 +5,8 @@
 
 #include "service/operation.h"
 
-/* Moves keys[0] to the state, in the store and in memory; nothing changes when it is there already.
- * E_KMS_INVALID_STATE, and what the store answers. Blocks. */
-NODISCARD struct err key_switch(struct call_work *work, enum kms_key_state to);
+/* For key_change(). Nothing changes when the key is there already. E_KMS_INVALID_STATE. */
+NODISCARD struct err key_switch(struct kms_key *key, enum kms_key_state to, bool *changed);
 
 /* KeyId alone. */
 extern const struct schema_shape key_switch_input;

@@ -204,7 +204,8 @@ static struct err commit(struct call_work *work, const struct kms_key *key,
 	const struct kms_store *store = &work->service->options.store;
 	struct kms_outbox_record outbox;
 	TRY(trail_outbox(work, &outbox));
-	return store->ops->key_create(store->self, key, version, &outbox);
+	const struct kms_new_key made = {.key = key, .version = version};
+	return store->ops->key_create(store->self, &made, &outbox);
 }
 
 static struct err execute(struct call_work *work)

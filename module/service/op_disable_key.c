@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KMS API: DisableKey. */
+#include "service/key_change.h"
 #include "service/key_switch.h"
 #include "service/operation.h"
 
+static struct err apply(struct call_work *work, struct kms_key *key, bool *changed)
+{
+	(void)work;
+	return key_switch(key, KMS_STATE_DISABLED, changed);
+}
+
 static struct err execute(struct call_work *work)
 {
-	return key_switch(work, KMS_STATE_DISABLED);
+	return key_change(work, apply);
 }
 
 const struct operation op_disable_key = {

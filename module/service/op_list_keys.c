@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "service/core.h"
 #include "service/input.h"
-#include "service/marker.h"
+#include "service/listing.h"
 #include "service/operation.h"
 #include "service/shapes.h"
 
@@ -28,6 +28,23 @@ static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = m
 
 static const char *const audited[] = {"Limit", "Marker", "ResourceOwners", NULL};
 
+/* A key id in a marker: multi-Region 1 | id 16. */
+#define ID_LEN (1 + sizeof((struct kms_key_id *)NULL)->bytes)
+
+static void write_id(const struct kms_key_id *id, uint8_t out[ID_LEN])
+{
+	out[0] = id->multi_region;
+	mem_copy(out + 1, ID_LEN - 1, id->bytes, sizeof id->bytes);
+}
+
+static struct err read_id(struct view bytes, struct kms_key_id *out)
+{
+	REQUIRE(bytes.len == ID_LEN && bytes.ptr[0] <= 1, E_KMS_INVALID_MARKER);
+	out->multi_region = bytes.ptr[0];
+	mem_copy(out->bytes, sizeof out->bytes, bytes.ptr + 1, ID_LEN - 1);
+	return OK;
+}
+
 /* Without the member, and with SELF in it, the account's own keys; nobody shares keys here. */
 static bool wants_own(const struct call_work *work)
 {
@@ -38,43 +55,28 @@ static bool wants_own(const struct call_work *work)
 	return list == NULL;
 }
 
-static struct err find_start(struct call_work *work, struct marker_place *place, bool *given)
-{
-	*given = input_member(work, "Marker") != NULL;
-	if (!*given)
-		return OK;
-	struct kms_sealer sealer = service_sealer_port(&work->service->sealer);
-	return marker_read(&sealer, input_text(work, "Marker"), place);
-}
-
-static struct err note_end(struct call_work *work, struct marker_place *place)
-{
-	if (!work->out.more)
-		return OK;
-	ENSURE(work->out.listed_count > 0);
-	place->last = work->out.listed[work->out.listed_count - 1];
-	struct kms_sealer sealer = service_sealer_port(&work->service->sealer);
-	_Static_assert(sizeof work->out.marker >= MARKER_TEXT, "a marker fits");
-	return marker_make(&sealer, place, work->out.marker);
-}
-
 static struct err execute(struct call_work *work)
 {
 	const struct kms_store *store = &work->service->options.store;
-	const struct kms_scope *scope = &work->service->options.installation.scope;
-	struct marker_place place = {.operation = "ListKeys", .scope = scope};
-	bool given = false;
-	TRY(find_start(work, &place, &given));
-	if (!wants_own(work))
-		return OK;
+	struct marker_place place;
 	struct kms_key_page page = {0};
-	TRY(store->ops->key_list(store->self, scope, given ? &place.last : NULL,
-				 (size_t)input_integer(work, "Limit", LIMIT_DEFAULT), &page));
-	mem_free(work->out.listed);
-	work->out.listed = page.ids;
-	work->out.listed_count = page.count;
-	work->out.more = page.more;
-	return note_end(work, &place);
+	struct kms_key_id after;
+	TRY(listing_begin(work, VIEW_NONE, &place));
+	bool from_start = place.last_len == 0;
+	if (!from_start)
+		TRY(read_id(marker_last(&place), &after));
+	if (wants_own(work))
+		TRY(store->ops->key_list(store->self, place.scope, from_start ? NULL : &after,
+					 (size_t)input_integer(work, "Limit", LIMIT_DEFAULT),
+					 &page));
+	uint8_t last[ID_LEN];
+	if (page.more)
+		write_id(&page.ids[page.count - 1], last);
+	return listing_end(work, &place,
+			   &(struct listing_page){.items = page.ids,
+						  .count = page.count,
+						  .more = page.more,
+						  .last = VIEW_ARRAY(last)});
 }
 
 static void encode_key(const struct kms_scope *scope, const struct kms_key_id *key,
@@ -93,12 +95,11 @@ static void encode(struct call_work *work, struct json_out *out)
 {
 	const struct kms_scope *scope = &work->service->options.installation.scope;
 	json_out_begin_array(out, "Keys");
-	for (size_t i = 0; i < work->out.listed_count; i++)
-		encode_key(scope, &work->out.listed[i], out);
+	const struct kms_key_id *ids = work->out.list.items;
+	for (size_t i = 0; i < work->out.list.count; i++)
+		encode_key(scope, &ids[i], out);
 	json_out_end_array(out);
-	if (work->out.more)
-		json_out_text(out, "NextMarker", view_of_text(work->out.marker));
-	json_out_bool(out, "Truncated", work->out.more);
+	listing_encode(work, out);
 }
 
 const struct operation op_list_keys = {

@@ -6,6 +6,7 @@
 #include "audit/log.h"
 #include "auth/identities.h"
 #include "base/clock.h"
+#include "kms/catalog.h"
 #include "kms/installation.h"
 #include "kms/store.h"
 #include "service/call.h"
@@ -15,6 +16,7 @@ struct service;
 struct service_options {
 	struct hsm *hsm; /* borrowed; outlives the service */
 	struct kms_store store;
+	struct kms_catalog catalog;
 	struct auth_identities identities;
 	struct audit_log *audit;
 	const char *audit_directory; /* of `audit`; NULL: left-over records are appended without

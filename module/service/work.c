@@ -24,7 +24,8 @@ static void output_cleanup(struct work_output *out)
 {
 	buf_cleanup(&out->ciphertext);
 	kms_key_full_cleanup(&out->made);
-	mem_free(TAKE(out->listed));
+	mem_free(TAKE(out->list.items));
+	mem_free(TAKE(out->list.marker));
 }
 
 void work_cleanup(struct call_work *work)

@@ -37,16 +37,20 @@ struct work_input {
 	bool ignore_ciphertext; /* a dry run that asks for permissions alone */
 };
 
+/* A page of a list: listing.h. */
+struct work_list {
+	void *items; /* mem_free() */
+	size_t count;
+	char *marker; /* of the next page; NULL: this is the last */
+};
+
 /* What a handler leaves for its encoder. */
 struct work_output {
 	struct buf ciphertext; /* header and sealed part */
 	uint32_t version[WORK_KEYS_MAX];
 	uint8_t material[WORK_KEYS_MAX][KMS_MATERIAL_ID_LEN];
-	struct kms_key_full made;  /* CreateKey; EnableKey, DisableKey: the key as changed */
-	struct kms_key_id *listed; /* ListKeys */
-	size_t listed_count;
-	bool more;
-	char marker[128];
+	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
+	struct work_list list;
 };
 
 struct call_work {

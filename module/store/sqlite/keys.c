@@ -13,12 +13,14 @@ static void bind_scope(struct sqlite_statement *statement, const struct kms_scop
 	sqlite_bind_text(statement, ":region", view_of_text(scope->region));
 }
 
-NODISCARD struct err sqlite_key_create(void *self, const struct kms_key *key,
-				       const struct kms_version *version,
+NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *made,
 				       const struct kms_outbox_record *outbox)
 {
 	struct store_sqlite *store = self;
+	const struct kms_key *key = made->key;
+	const struct kms_version *version = made->version;
 	const struct store_version row = {key->scope, *version};
+	ENSURE(made->tag_count == 0);
 	TRY(kms_key_check(key));
 	ENSURE(kms_key_id_equal(&key->id, &version->key_id));
 	ENSURE(key->current_version == version->number);

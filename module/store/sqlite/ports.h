@@ -29,8 +29,7 @@ struct store_sqlite {
 };
 
 /* keys.c */
-NODISCARD struct err sqlite_key_create(void *self, const struct kms_key *key,
-				       const struct kms_version *version,
+NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *made,
 				       const struct kms_outbox_record *outbox);
 NODISCARD struct err sqlite_key_update(void *self, const struct kms_key *key,
 				       const struct kms_outbox_record *outbox);

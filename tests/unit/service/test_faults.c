@@ -106,13 +106,12 @@ enum {
 };
 static atomic_int store_fault;
 
-static struct err key_create(void *self, const struct kms_key *made,
-			     const struct kms_version *version,
+static struct err key_create(void *self, const struct kms_new_key *made,
 			     const struct kms_outbox_record *outbox)
 {
 	if (atomic_load(&store_fault) == STORE_FULL)
 		return ERR(E_STORE_FULL);
-	TRY(store_sqlite_keys(world.first.store).ops->key_create(self, made, version, outbox));
+	TRY(store_sqlite_keys(world.first.store).ops->key_create(self, made, outbox));
 	return atomic_load(&store_fault) == STORE_UNCLEAR ? ERR(E_STORE) : OK;
 }
 

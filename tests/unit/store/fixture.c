@@ -286,5 +286,5 @@ struct err sample_create(struct fixture *f, uint32_t n)
 	struct kms_version version = sample_version(n);
 	struct kms_outbox_record record = sample_record(n);
 	TRY(f->keys.ops->intent_add(f->keys.self, &intent));
-	return f->keys.ops->key_create(f->keys.self, &key, &version, &record);
+	return f->keys.ops->key_create(f->keys.self, NEW_KEY(&key, &version), &record);
 }

@@ -14,6 +14,9 @@
 
 #include "store/sqlite/sqlite.h"
 
+/* The argument of key_create(): a key without tags. */
+#define NEW_KEY(key_, version_) (&(const struct kms_new_key){.key = (key_), .version = (version_)})
+
 struct fixture {
 	char folder[64];
 	char path[96];

@@ -113,7 +113,7 @@ static void test_key_is_not_made_under_a_claimed_intent(void **state)
 	assert_ok(store_sqlite_open(&options, &second));
 	struct kms_store keys = store_sqlite_keys(second);
 	assert_ok(keys.ops->intent_claim(keys.self, &intent, other_owner, INT64_MAX));
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_STORE_CONFLICT);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_STORE_CONFLICT);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM keys"), 0);
 	store_sqlite_close(&second);
 }
@@ -129,11 +129,11 @@ static void test_key_is_not_made_while_we_settle_its_intent(void **state)
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
 	clock_manual_advance(&f->clock, 60001);
 	assert_ok(OPS(f)->intent_claim(SELF(f), &intent, intent.owner, INT64_MAX));
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_STORE_CONFLICT);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_STORE_CONFLICT);
 	assert_ok(OPS(f)->intent_remove(SELF(f), &intent.token_id));
 	/* Settled: the token id may be tried again. */
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
-	assert_ok(OPS(f)->key_create(SELF(f), &key, &version, &record));
+	assert_ok(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record));
 }
 
 static void test_renewed_lease_still_makes_its_key(void **state)
@@ -145,7 +145,7 @@ static void test_renewed_lease_still_makes_its_key(void **state)
 	struct kms_outbox_record record = sample_record(1);
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
 	assert_ok(OPS(f)->intent_claim(SELF(f), &intent, intent.owner, INT64_MAX));
-	assert_ok(OPS(f)->key_create(SELF(f), &key, &version, &record));
+	assert_ok(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record));
 }
 
 static void test_intent_to_destroy_makes_no_key(void **state)
@@ -157,7 +157,7 @@ static void test_intent_to_destroy_makes_no_key(void **state)
 	struct kms_outbox_record record = sample_record(1);
 	intent.kind = KMS_INTENT_DESTROY;
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_STORE_CONFLICT);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_STORE_CONFLICT);
 }
 
 static void records_free(struct kms_outbox_record *records, size_t count)
@@ -226,9 +226,9 @@ static void test_largest_record_is_kept(void **state)
 		line[i] = (uint8_t)i;
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
 	record.line = VIEW_ARRAY(line);
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_BUG);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_BUG);
 	record.line.len--;
-	assert_ok(OPS(f)->key_create(SELF(f), &key, &version, &record));
+	assert_ok(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record));
 	assert_ok(OPS(f)->outbox_list(SELF(f), &records, &count));
 	assert_int_equal(count, 1);
 	assert_true(view_equal(records[0].line, record.line));

@@ -65,7 +65,7 @@ static void test_empty_description_and_largest_policy(void **state)
 	key.policy = policy;
 	key.description = nothing;
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
-	assert_ok(OPS(f)->key_create(SELF(f), &key, &version, &record));
+	assert_ok(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record));
 	assert_ok(load(f, 1, &full));
 	assert_string_equal(full.key.policy, policy);
 	assert_string_equal(full.key.description, "");
@@ -82,7 +82,7 @@ static void test_multi_region_key(void **state)
 	key.multi_region = key.id.multi_region = version.key_id.multi_region = true;
 	intent.key_id = key.id;
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
-	assert_ok(OPS(f)->key_create(SELF(f), &key, &version, &record));
+	assert_ok(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record));
 	assert_ok(OPS(f)->key_load(SELF(f), &sample_scope, &key.id, &full));
 	assert_true(full.key.multi_region && full.versions[0].key_id.multi_region);
 	/* The same bytes written as a UUID are another id. */
@@ -119,7 +119,7 @@ static void test_second_key_of_the_same_id_exists(void **state)
 	assert_ok(sample_create(f, 1));
 	version.key_id = intent.key_id = key.id;
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_EXISTS);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_EXISTS);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM outbox"), 1);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM intents"), 1);
 }
@@ -136,7 +136,7 @@ static void test_create_is_one_transaction(void **state)
 	struct kms_version version = sample_version(2);
 	struct kms_outbox_record record = sample_record(1);
 	assert_ok(OPS(f)->intent_add(SELF(f), &intent));
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_EXISTS);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_EXISTS);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM keys"), 1);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM versions"), 1);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM intents"), 1);
@@ -148,7 +148,7 @@ static void test_create_without_its_intent_conflicts(void **state)
 	struct kms_key key = sample_key(1);
 	struct kms_version version = sample_version(1);
 	struct kms_outbox_record record = sample_record(1);
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_STORE_CONFLICT);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_STORE_CONFLICT);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM keys"), 0);
 }
 
@@ -159,10 +159,10 @@ static void test_contradictory_key_is_not_stored(void **state)
 	struct kms_version version = sample_version(1);
 	struct kms_outbox_record record = sample_record(1);
 	key.state = (enum kms_key_state)77;
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_BUG);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_BUG);
 	key = sample_key(1);
 	version.number = 2;
-	assert_err(OPS(f)->key_create(SELF(f), &key, &version, &record), E_BUG);
+	assert_err(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record), E_BUG);
 	assert_err(OPS(f)->key_update(SELF(f), &(struct kms_key){0}, &record), E_BUG);
 }
 
@@ -257,7 +257,7 @@ static void test_list_of_large_keys_comes_in_parts(void **state)
 		record = sample_record(n);
 		key.policy = policy;
 		assert_ok(OPS(f)->intent_add(SELF(f), &intent));
-		assert_ok(OPS(f)->key_create(SELF(f), &key, &version, &record));
+		assert_ok(OPS(f)->key_create(SELF(f), NEW_KEY(&key, &version), &record));
 	}
 	f->seal_calls = 0;
 	assert_ok(OPS(f)->key_list(SELF(f), &sample_scope, NULL, 1000, &page));

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/alias.h"
+
+#include "base/text.h"
+#include "base/writer.h"
+
+static const struct view prefix = VIEW_LITERAL("alias/");
+static const struct view reserved = VIEW_LITERAL("alias/aws/");
+
+static bool is_name_character(uint8_t c)
+{
+	bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	return letter || (c >= '0' && c <= '9') || c == '/' || c == '_' || c == '-';
+}
+
+NODISCARD struct err kms_alias_name_check(struct view name)
+{
+	REQUIRE(name.len <= KMS_ALIAS_MAX && view_starts_with(name, prefix), E_FORMAT);
+	REQUIRE(name.len > prefix.len, E_FORMAT);
+	for (size_t i = prefix.len; i < name.len; i++)
+		REQUIRE(is_name_character(name.ptr[i]), E_FORMAT);
+	return OK;
+}
+
+bool kms_alias_name_is_reserved(struct view name)
+{
+	return view_starts_with(name, reserved);
+}
+
+void kms_alias_arn_format(const struct kms_scope *scope, struct view name,
+			  char out[KMS_ALIAS_ARN_TEXT])
+{
+	struct writer w;
+	writer_init(&w, out, KMS_ALIAS_ARN_TEXT);
+	writer_format(&w, "arn:%s:kms:%s:%s:", scope->partition, scope->region, scope->account);
+	writer_bytes(&w, view_part(name, 0, KMS_ALIAS_MAX));
+	if (err_failed(writer_end_text(&w)))
+		out[0] = '\0';
+}
+
+NODISCARD struct err kms_alias_check(const struct kms_alias *alias)
+{
+	ENSURE(!err_failed(kms_alias_name_check(view_of_text(alias->name))));
+	ENSURE(alias->created_ms >= 0 && alias->updated_ms >= 0);
+	ENSURE(alias->revision > 0);
+	return OK;
+}
