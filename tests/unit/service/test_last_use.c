@@ -63,8 +63,10 @@ static struct err save(UNUSED void *self, const struct kms_last_use *uses, size_
 	stored.saves++;
 	for (size_t i = 0; i < count; i++) {
 		struct kms_last_use *row = row_of(&uses[i].key_id);
-		if (row == NULL)
+		if (row == NULL) {
 			row = &stored.rows[stored.count++];
+			*row = (struct kms_last_use){0};
+		}
 		if (row->time_ms <= uses[i].time_ms)
 			*row = uses[i];
 	}
