@@ -168,6 +168,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 	const struct service_options options = {
 		.hsm = w->hsm,
 		.store = {.ops = &s->ops, .self = store.self},
+		.catalog = store_sqlite_catalog(s->store),
 		.identities = store_sqlite_identities(s->store),
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,
