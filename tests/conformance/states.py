@@ -234,7 +234,7 @@ def test_dry_run_where_the_model_has_it(service, kms, other_key, operation):
         assert got == (200, None, None)
 
 
-@pytest.mark.parametrize("operation,state", itertools.product(sorted(WITH_DRY_RUN), STATES[1:]))
+@pytest.mark.parametrize("operation,state", list(itertools.product(sorted(WITH_DRY_RUN), STATES[1:])))
 def test_dry_run_tells_what_would_be_refused(service, kms, other_key, operation, state):
     at = one(kms, other_key, state)
     body = {**requests(at)[operation], "DryRun": True}
