@@ -174,6 +174,7 @@ static struct err start_service(struct wiring *w)
 		&(struct service_options){
 			.hsm = w->hsm,
 			.store = store_sqlite_keys(w->store),
+			.catalog = store_sqlite_catalog(w->store),
 			.identities = store_sqlite_identities(w->store),
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,

@@ -69,7 +69,39 @@ static const char schema_1[] =
 	" wrapped BLOB NOT NULL, " SEAL_COLUMN ","
 	" FOREIGN KEY(account, principal_id) REFERENCES principals(account, id)) STRICT;";
 
-static const char *const steps[] = {schema_1};
+/*
+ * Schema 2: what is known of keys beside the keys. Aliases and tags hold their key: it can only go
+ * together with them, each taken out by a statement of its own. The order of names and of tag keys
+ * is that of their bytes.
+ */
+static const char schema_2[] =
+	"CREATE TABLE aliases("
+	" account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,"
+	" \"partition\" TEXT NOT NULL, key_id BLOB NOT NULL, multi_region INTEGER NOT NULL,"
+	" created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+	" revision INTEGER NOT NULL, " SEAL_COLUMN ","
+	" PRIMARY KEY(account, region, name),"
+	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)) STRICT;"
+
+	"CREATE INDEX aliases_of_key ON aliases(account, region, key_id, name);"
+
+	"CREATE TABLE tags("
+	" account TEXT NOT NULL, region TEXT NOT NULL, key_id BLOB NOT NULL,"
+	" tag_key TEXT NOT NULL, \"partition\" TEXT NOT NULL, multi_region INTEGER NOT NULL,"
+	" tag_value TEXT NOT NULL, " SEAL_COLUMN ","
+	" PRIMARY KEY(account, region, key_id, tag_key),"
+	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)) STRICT;"
+
+	/* Advisory, hence without a seal; it goes with its key. */
+	"CREATE TABLE last_uses("
+	" account TEXT NOT NULL, region TEXT NOT NULL, key_id BLOB NOT NULL,"
+	" \"partition\" TEXT NOT NULL, multi_region INTEGER NOT NULL, operation TEXT NOT NULL,"
+	" time_ms INTEGER NOT NULL, event_id TEXT NOT NULL, request_id TEXT NOT NULL,"
+	" PRIMARY KEY(account, region, key_id),"
+	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)"
+	" ON DELETE CASCADE) STRICT;";
+
+static const char *const steps[] = {schema_1, schema_2};
 
 const struct sqlite_migrations sqlite_migrations = {steps, ARRAY_LEN(steps)};
 
