@@ -17,6 +17,8 @@ struct service {
 
 	struct credentials *credentials;
 	struct keyring *keyring;
+	struct aliases *aliases;
+	struct last_use *last_use;
 	struct budget *budget;
 	struct refused *refused;
 	struct pool *pool;

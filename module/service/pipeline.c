@@ -13,10 +13,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "service/authenticate.h"
 #include "service/core.h"
 #include "service/errors_kms.h"
 #include "service/input.h"
+#include "service/keyring.h"
+#include "service/last_use.h"
 #include "service/outbox.h"
 #include "service/permission.h"
 #include "service/pool.h"
@@ -87,6 +90,27 @@ const char *pipeline_step_name(size_t index)
 	return index < ARRAY_LEN(steps) ? steps[index].name : NULL;
 }
 
+/* KMS API: KeyLastUsageData, of every key that a successful call used. */
+static void note_use(const struct call_work *work)
+{
+	struct kms_last_use use = {.time_ms = work->time_ms};
+	if (err_failed(text_copy(use.operation, sizeof use.operation,
+				 view_of_text(work->operation->name))) ||
+	    err_failed(
+		    text_copy(use.event_id, sizeof use.event_id, view_of_text(work->event_id))) ||
+	    err_failed(text_copy(use.request_id, sizeof use.request_id,
+				 view_of_text(work->call->request_id))))
+		return; /* advisory; and no such text is longer than its place */
+	for (size_t i = 0; i < WORK_KEYS_MAX; i++) {
+		if (work->keys[i] == NULL)
+			continue;
+		const struct kms_key *key = &keyring_key(work->keys[i])->key;
+		use.scope = key->scope;
+		use.key_id = key->id;
+		last_use_note(work->service->last_use, &use);
+	}
+}
+
 /* The last step, after the audit record: the call goes back to its door. */
 static void answer(struct call_work *work)
 {
@@ -95,6 +119,8 @@ static void answer(struct call_work *work)
 	bool failed = err_failed(work->failure);
 	if (failed)
 		reply_refuse(work);
+	else if (work->operation->flags & OPERATION_USES_KEY)
+		note_use(work);
 	work_cleanup(work);
 	call->reply(call); /* call and work are gone from here on */
 	service_call_ended(service, failed);

@@ -10,10 +10,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/uuid.h"
+#include "service/aliases.h"
 #include "service/budget.h"
 #include "service/core.h"
 #include "service/credentials.h"
 #include "service/keyring.h"
+#include "service/last_use.h"
 #include "service/outbox.h"
 #include "service/pipeline.h"
 #include "service/pool.h"
@@ -43,7 +45,9 @@ static void fill_defaults(struct service_options *options)
 /* On the keyring's thread. */
 static void store_changed(void *user)
 {
-	credentials_drop(((struct service *)user)->credentials);
+	struct service *service = (struct service *)user;
+	credentials_drop(service->credentials);
+	aliases_drop_all(service->aliases);
 }
 
 static struct err start_memory(struct service *service)
@@ -62,6 +66,11 @@ static struct err start_memory(struct service *service)
 		.block = options->direct_block,
 		.versions_max = options->keys_cached_max,
 	};
+	const struct aliases_options aliases = {
+		.catalog = options->catalog,
+		.scope = options->installation.scope,
+		.aliases_max = options->keys_cached_max,
+	};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -72,6 +81,7 @@ static struct err start_memory(struct service *service)
 	TRY(credentials_new(&credentials, &service->credentials));
 	TRY(budget_new(&budget, &service->budget));
 	TRY(refused_new(&service->refused));
+	TRY(aliases_new(&aliases, &service->aliases));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -83,7 +93,12 @@ static struct err start_threads(struct service *service)
 		.run = pipeline_run_blocking,
 	};
 	TRY(pool_start(&pool, &service->pool));
+	const struct last_use_options last_use = {
+		.catalog = service->options.catalog,
+		.keys_max = service->options.keys_cached_max,
+	};
 	TRY(outbox_start(&service->options.store, &service->outbox));
+	TRY(last_use_start(&last_use, &service->last_use));
 	return readiness_start(service, &service->readiness);
 }
 
@@ -136,7 +151,9 @@ void service_stop(struct service **service)
 	readiness_stop(&(*service)->readiness);
 	pool_stop(&(*service)->pool);
 	outbox_stop(&(*service)->outbox);
+	last_use_stop(&(*service)->last_use);
 	keyring_close(&(*service)->keyring);
+	aliases_free(&(*service)->aliases);
 	refused_free(&(*service)->refused);
 	budget_free(&(*service)->budget);
 	credentials_free(&(*service)->credentials);

@@ -117,25 +117,44 @@ static void identify(const struct call_work *work, struct audit_record *record)
 	record->user_name = view_of_text(who->name);
 }
 
-static struct err add_resource(struct audit_record *record, const struct kms_key *key)
+static struct err add_resource(struct audit_record *record, const struct kms_scope *scope,
+			       const char *arn, bool alias)
 {
-	struct audit_resource *resource = &record->resources[record->resource_count];
-	char arn[KMS_KEY_ARN_TEXT];
-	kms_key_arn_format(&key->scope, &key->id, arn);
-	TRY(text_copy(resource->account, sizeof resource->account,
-		      view_of_text(key->scope.account)));
-	TRY(text_copy(resource->arn, sizeof resource->arn, view_of_text(arn)));
-	record->resource_count++;
-	return OK;
+	ENSURE(record->resource_count < AUDIT_RESOURCES_MAX);
+	struct audit_resource *resource = &record->resources[record->resource_count++];
+	resource->alias = alias;
+	TRY(text_copy(resource->account, sizeof resource->account, view_of_text(scope->account)));
+	return text_copy(resource->arn, sizeof resource->arn, view_of_text(arn));
 }
 
+static struct err add_key(struct audit_record *record, const struct kms_key *key)
+{
+	char arn[KMS_KEY_ARN_TEXT];
+	kms_key_arn_format(&key->scope, &key->id, arn);
+	return add_resource(record, &key->scope, arn, false);
+}
+
+static struct err add_alias(const struct call_work *work, const char *member,
+			    struct audit_record *record)
+{
+	const struct kms_scope *home = &work->service->options.installation.scope;
+	char arn[KMS_ALIAS_ARN_TEXT];
+	kms_alias_arn_format(home, input_text(work, member), arn);
+	return add_resource(record, home, arn, true);
+}
+
+/* An alias that the request names is told once its key is known, and so its name is sound. */
 static struct err list_resources(const struct call_work *work, struct audit_record *record)
 {
-	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
-		if (work->keys[i] != NULL)
-			TRY(add_resource(record, &keyring_key(work->keys[i])->key));
+	for (size_t i = 0; i < WORK_KEYS_MAX; i++) {
+		if (work->keys[i] == NULL)
+			continue;
+		if (work->operation->keys[i].alias != NULL)
+			TRY(add_alias(work, work->operation->keys[i].alias, record));
+		TRY(add_key(record, &keyring_key(work->keys[i])->key));
+	}
 	if (record->resource_count == 0 && work->out.made.version_count > 0)
-		TRY(add_resource(record, &work->out.made.key));
+		TRY(add_key(record, &work->out.made.key));
 	return OK;
 }
 

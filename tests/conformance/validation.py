@@ -23,6 +23,11 @@ VALID = {
     "ReEncrypt": {"CiphertextBlob": "aGk=", "DestinationKeyId": KEY},
     "EnableKey": {"KeyId": KEY},
     "DisableKey": {"KeyId": KEY},
+    "CreateAlias": {"AliasName": "alias/x", "TargetKeyId": KEY},
+    "UpdateAlias": {"AliasName": "alias/x", "TargetKeyId": KEY},
+    "DeleteAlias": {"AliasName": "alias/x"},
+    "ListAliases": {},
+    "GetKeyLastUsage": {"KeyId": KEY},
 }
 PREFIX = re.compile(r"(\d+) validation errors? detected: (.*)", re.DOTALL)
 # The service's own limits are lower than the model's and come with their own words.
