@@ -69,6 +69,10 @@ NODISCARD struct err permission_check_state(struct call_work *work, const struct
 		return OK;
 	char arn[KMS_KEY_ARN_TEXT];
 	kms_key_arn_format(&key->scope, &key->id, arn);
+	/* CancelKeyDeletion: not Disabled is in its way, but that nothing is there to cancel. */
+	if (work->operation->states == STATES_PENDING_DELETION)
+		return work_refuse(work, ERR(E_KMS_INVALID_STATE), "%s is not pending deletion.",
+				   arn);
 	return work_refuse(work, ERR(states[key->state].code), "%s %s.", arn,
 			   states[key->state].text);
 }

@@ -41,18 +41,48 @@ static struct view inside(const struct buf *object)
 	return object->len > 2 ? view_part(buf_view(object), 1, object->len - 2) : VIEW_NONE;
 }
 
-static struct err write_member(const struct call_work *work, const char *name, struct json_out *out)
+static struct err write_value(const struct schema_shape *shape, const char *name,
+			      const struct json *value, struct json_out *out);
+
+static struct err write_member(const struct schema_member *member, const struct json *value,
+			       struct json_out *out)
 {
-	const struct json *value = input_member(work, name);
-	if (value == NULL)
+	if (json_type_of(value) == JSON_TYPE_NULL)
 		return OK;
 	char lower[MEMBER_NAME_MAX];
 	struct writer w;
 	writer_init(&w, lower, sizeof lower);
-	schema_name(&w, name);
+	schema_name(&w, member->name);
 	TRY(writer_end_text(&w));
-	json_out_value(out, lower, value);
+	return write_value(member->shape, lower, value, out);
+}
+
+/* Names of members begin in lower case, at every depth; names in a map are the caller's. */
+static struct err write_value(const struct schema_shape *shape, const char *name,
+			      const struct json *value, struct json_out *out)
+{
+	if (shape->type == SCHEMA_STRUCTURE) {
+		json_out_begin_object(out, name);
+		for (const struct schema_member *m = shape->members; m->name != NULL; m++)
+			TRY(write_member(m, json_member(value, m->name), out));
+		json_out_end_object(out);
+	} else if (shape->type == SCHEMA_LIST) {
+		json_out_begin_array(out, name);
+		for (size_t i = 0; i < json_count(value); i++)
+			TRY(write_value(shape->element, NULL, json_element(value, i), out));
+		json_out_end_array(out);
+	} else {
+		json_out_value(out, name, value);
+	}
 	return OK;
+}
+
+static struct err write_named(const struct call_work *work, const char *name, struct json_out *out)
+{
+	for (const struct schema_member *m = work->operation->input->members; m->name != NULL; m++)
+		if (text_equal(m->name, name))
+			return write_member(m, input_member(work, name), out);
+	return ERR(E_BUG); /* a row names what its schema has not */
 }
 
 /* Only what the row names, only after it has been validated. */
@@ -65,7 +95,7 @@ static struct err write_request(const struct call_work *work, struct buf *text)
 	json_out_begin_object(&out, NULL);
 	const char *const *names = work->operation->audited;
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-		TRY(write_member(work, names[i], &out));
+		TRY(write_named(work, names[i], &out));
 	json_out_end_object(&out);
 	TRY(json_out_end(&out));
 	return writer_end(&w);

@@ -147,8 +147,6 @@ static void test_what_is_not_built_is_said(UNUSED void **state)
 		{"{\"Origin\":\"EXTERNAL\"}", "UnsupportedOperationException"},
 		{"{\"MultiRegion\":true}", "UnsupportedOperationException"},
 		{"{\"CustomKeyStoreId\":\"cks-1\"}", "UnsupportedOperationException"},
-		{"{\"Tags\":[{\"TagKey\":\"a\",\"TagValue\":\"b\"}]}",
-		 "UnsupportedOperationException"},
 		{"{\"Tags\":[{\"TagKey\":\"AWS:a\",\"TagValue\":\"b\"}]}", "TagException"},
 		{"{\"Tags\":[{\"TagKey\":\"a\",\"TagValue\":\"\"},{\"TagKey\":\"a\","
 		 "\"TagValue\":\"\"}]}",
