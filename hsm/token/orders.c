@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -97,7 +98,12 @@ NODISCARD struct err orders_from_settings(const struct settings *settings, struc
 	out->message_key_cache = (uint32_t)settings->token.message_key_cache;
 	out->queue_max = (uint32_t)settings->token.queue_max;
 	out->connections_max = (uint32_t)settings->token.connections_max;
-	out->log_form = logging_form(settings);
+	TRY(text_copy(out->log_file, sizeof out->log_file, view_of_text(settings->token.log_file)));
+	out->log_file_bytes = (uint64_t)settings->log.file_mib << 20;
+	out->log_files_kept = (uint32_t)settings->log.files_kept;
+	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
+	bool journal = getenv("JOURNAL_STREAM") != NULL && out->log_file[0] == '\0';
+	out->log_form = logging_form(settings, journal);
 	out->log_level = logging_level(settings);
 	return OK;
 }

@@ -39,10 +39,7 @@ const char arguments_help[] =
 	"\n"
 	"Signals: SIGTERM and SIGINT finish what is under way and end. SIGHUP reads the settings\n"
 	"again: a wrong file changes nothing, and the log names what waits for a restart.\n"
-	"Exit status: 0 ended as asked; 64 wrong command line; 69 something needed is away "
-	"(token,\n"
-	"store, disk); 70 a defect or a failed system call; 78 wrong settings, or not "
-	"initialised.\n";
+	"\n";
 
 enum option_id {
 	OPTION_CONFIG = 1,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -13,6 +14,19 @@
 #define CHANGES_MAX 128
 #define MIB (UINT64_C(1) << 20)
 #define MS_PER_S 1000
+
+static struct err start_log(const struct settings *settings)
+{
+	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
+	struct err e =
+		logging_start(settings, settings->log.file, getenv("JOURNAL_STREAM") != NULL);
+	if (err_failed(e))
+		log_event(LOG_ERROR, "log.file_not_opened", LOG_TEXT("file", settings->log.file),
+			  LOG_TEXT("action", "make its folder, owned by the service's user, or "
+					     "correct file in [log]"),
+			  LOG_ERR(e));
+	return e;
+}
 
 /* ---- what holds something ---- */
 
@@ -53,10 +67,11 @@ static void commit_service(struct plan *plan, struct wiring *w)
 	service_set_calls_max(w->service, (uint32_t)s->service.calls_max);
 }
 
-static void commit_log(struct plan *plan, struct wiring *w)
+/* Last of those that can refuse, as the new file is in use at once. */
+static struct err prepare_log(struct plan *plan, struct wiring *w)
 {
 	(void)w;
-	log_configure(logging_form(plan->fresh), logging_level(plan->fresh), STDERR_FILENO);
+	return start_log(plan->fresh);
 }
 
 /* All are prepared before the first is committed; each may lack either. */
@@ -68,7 +83,7 @@ static const struct part {
 } parts[] = {
 	{"users", prepare_users, commit_doors, NULL},
 	{"service", NULL, commit_service, NULL},
-	{"log", NULL, commit_log, NULL},
+	{"log", prepare_log, NULL, NULL},
 };
 
 static void discard(struct plan *plan, size_t prepared)
@@ -133,7 +148,6 @@ NODISCARD struct err reload_begin(struct reload *reload, const char *path,
 		return e;
 	}
 	reload->read = *in_force;
-	log_configure(logging_form(in_force), logging_level(in_force), STDERR_FILENO);
 	return wiring_check(in_force);
 }
 
@@ -149,6 +163,11 @@ static void say_changes(const struct reload *reload)
 			  LOG_TEXT("setting", changed[i].name));
 	log_event(LOG_INFO, "settings.reloaded", LOG_TEXT("file", reload->path),
 		  LOG_NUMBER("changed", found));
+}
+
+NODISCARD struct err reload_start_log(const struct reload *reload)
+{
+	return start_log(reload->in_force);
 }
 
 NODISCARD struct err reload_again(struct reload *reload, struct wiring *w)
