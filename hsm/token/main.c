@@ -3,14 +3,13 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/exit.h"
 #include "base/text.h"
 #include "hsm/token/init.h"
 #include "hsm/token/orders.h"
 #include "hsm/token/pin.h"
 #include "hsm/token/supervisor.h"
 #include "hsm/token/worker.h"
-
-#define EXIT_USAGE 2
 
 enum command { COMMAND_RUN, COMMAND_CHECK, COMMAND_INIT, COMMAND_VERSION, COMMAND_HELP };
 
@@ -42,8 +41,10 @@ static const char usage[] =
 	"SoftHSM finds its own settings through the environment variable SOFTHSM2_CONF.\n"
 	"Runs in the foreground and logs to standard error.\n"
 	"\n"
-	"Signals: SIGTERM finishes what is under way and ends; SIGHUP reads the PIN again.\n"
-	"Exit status: 0 success, 1 failure, 2 wrong settings or command line.\n";
+	"Signals: SIGTERM finishes what is under way and ends; SIGHUP reads settings\n"
+	"and PIN again: what is wrong changes nothing, and the log names what waits for a "
+	"restart.\n"
+	"\n";
 
 enum { OPTION_CONFIG = 1, OPTION_LABEL, OPTION_PIN, OPTION_SO_PIN, OPTION_COMMAND };
 
@@ -97,7 +98,7 @@ static bool parse(int argc, char **argv, struct command_line *line)
 static int complain(const char *message)
 {
 	(void)fprintf(stderr, "holdfast-token: %s\n", message);
-	return EXIT_USAGE;
+	return EXIT_SETTINGS;
 }
 
 static int check(const struct command_line *line, const struct settings *settings)
@@ -121,7 +122,7 @@ static int obey(const struct command_line *line)
 		return check(line, &settings);
 	if (line->command == COMMAND_INIT)
 		return init_token(&settings, &line->init);
-	return supervisor_main(&settings);
+	return supervisor_main(&settings, line->config);
 }
 
 int main(int argc, char **argv)
@@ -135,8 +136,10 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (line.command == COMMAND_HELP)
-		return fputs(usage, stdout) < 0;
+		return fputs(usage, stdout) < 0 || fputs(exit_help, stdout) < 0 ? EXIT_DEFECT
+										: EXIT_DONE;
 	if (line.command == COMMAND_VERSION)
-		return printf("holdfast-token %s\n", HOLDFAST_VERSION) < 0;
+		return printf("holdfast-token %s\n", HOLDFAST_VERSION) < 0 ? EXIT_DEFECT
+									   : EXIT_DONE;
 	return obey(&line);
 }
