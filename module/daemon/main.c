@@ -92,6 +92,15 @@ static void watch_readiness(struct wiring *w, bool *ready)
 				 err_action(state));
 }
 
+/* What can be read again without a restart; what failed has been logged, and the old stays. */
+static void reload(struct wiring *w)
+{
+	struct err result = server_tls_reload(w->server);
+	log_event(LOG_INFO, "daemon.reloaded",
+		  LOG_TEXT("tls", err_failed(result) ? "failed" : "done"),
+		  LOG_TEXT("action", "restart holdfastd to read its settings"));
+}
+
 static void serve(struct wiring *w)
 {
 	uint64_t watchdog_us = 0;
@@ -102,14 +111,14 @@ static void serve(struct wiring *w)
 	bool ready = true;
 	for (;;) {
 		watch_readiness(w, &ready);
+		server_tend(w->server);
 		if (watched)
 			(void)sd_notify(0, "WATCHDOG=1");
 		enum signals_event event = signals_wait(w->signals, look_ms);
 		if (event == SIGNALS_STOP)
 			return;
 		if (event == SIGNALS_RELOAD)
-			log_event(LOG_INFO, "daemon.reload_ignored",
-				  LOG_TEXT("action", "restart holdfastd to read its settings"));
+			reload(w);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "server/acceptor.h"
 #include "server/route.h"
 #include "server/server.h"
+#include "server/tls_session.h"
 #include "server/watch.h"
 
 /*
@@ -31,6 +32,7 @@ struct door {
 	uint32_t admin_uids[SERVER_ADMIN_UIDS_MAX];
 	size_t admin_uid_count;
 
+	struct tls *tls; /* borrowed; NULL: plain HTTP */
 	struct MHD_Daemon *mhd;
 	struct acceptor acceptor;
 	uint16_t port;
@@ -51,6 +53,7 @@ struct door_connection {
 	uint32_t peer_uid;
 	int32_t peer_pid;
 	bool admitted;
+	struct tls_session tls;
 };
 
 struct door_options {
@@ -59,6 +62,7 @@ struct door_options {
 	uint32_t connections_max;
 	uint32_t threads;
 	const struct server_options *server;
+	struct tls *tls; /* borrowed; NULL: plain HTTP */
 };
 
 NODISCARD struct err door_open(const struct door_options *options, struct door **out);
