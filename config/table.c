@@ -40,7 +40,10 @@ const struct setting settings_table[] = {
 	INTEGER(server, threads, 1, 64, 1, "threads that serve connections"),
 
 	TEXT(health, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
-	     "address and port of /healthz, /readyz and /metrics"),
+	     "address and port of /healthz and /readyz"),
+
+	TEXT(metrics, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
+	     "address and port of /metrics"),
 
 	TEXT(admin, socket, SETTING_PATH, 1, SOCKET_MAX, "/run/holdfast/admin.sock",
 	     "socket of the holdfast command"),

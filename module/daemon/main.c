@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "daemon/arguments.h"
@@ -118,6 +119,7 @@ static struct err run_service(struct wiring *w)
 	const struct settings *s = w->settings;
 	if (chdir("/") != 0)
 		return ERR(E_SYSTEM);
+	metric_process_start();
 	sandbox_limits((uint64_t)s->server.connections_max + DESCRIPTORS_BESIDE_CONNECTIONS);
 	TRY(wiring_start(w));
 	log_event(LOG_INFO, "daemon.serving", LOG_TEXT("listen", s->server.listen),

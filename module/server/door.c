@@ -230,6 +230,15 @@ static void discard(struct door **at)
 	mem_free(TAKE(*at));
 }
 
+static enum metric_door metric_door(unsigned serves)
+{
+	if ((serves & DOOR_SERVES_PUBLIC) != 0)
+		return METRIC_DOOR_PUBLIC;
+	if ((serves & DOOR_SERVES_ADMIN) != 0)
+		return METRIC_DOOR_ADMIN;
+	return (serves & DOOR_SERVES_HEALTH) != 0 ? METRIC_DOOR_HEALTH : METRIC_DOOR_METRICS;
+}
+
 NODISCARD struct err door_open(const struct door_options *options, struct door **out)
 {
 	const struct server_options *server = options->server;
@@ -252,6 +261,8 @@ NODISCARD struct err door_open(const struct door_options *options, struct door *
 	CLEANUP(discard) struct door *door = fresh;
 	door->service = server->service;
 	door->serves = options->serves;
+	door->acceptor.door = metric_door(options->serves);
+	watch_name(&door->watch, door->acceptor.door);
 	door->admin_uid_count = server->admin_uid_count;
 	for (size_t i = 0; i < server->admin_uid_count; i++)
 		door->admin_uids[i] = server->admin_uids[i];
