@@ -71,7 +71,11 @@ struct settings {
 		int64_t queue_max;            /* 4096; 16..65536 */
 		int64_t hang_ms; /* 2000; 100..60000: past a deadline, then the worker is replaced
 				  */
+		settings_text extra_syscalls; /* names, blank-separated; empty */
 	} token;
+	struct {
+		settings_text seccomp; /* enforce; log, off: system calls outside the list */
+	} sandbox;
 	struct {
 		settings_text
 			form; /* text, journal, json, auto: journal under systemd, else text */

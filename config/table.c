@@ -87,6 +87,11 @@ const struct setting settings_table[] = {
 	INTEGER(token, queue_max, 16, 65536, 4096, "operations waiting at once"),
 	INTEGER(token, hang_ms, 100, 60000, 2000,
 		"milliseconds past its deadline until a stuck operation has the worker replaced"),
+	TEXT(token, extra_syscalls, SETTING_TEXT, 0, TEXT_MAX, "",
+	     "system calls that the module needs beyond the sandbox's list"),
+
+	CHOICE(sandbox, seccomp, "enforce log off", "enforce",
+	       "what a system call outside the sandbox's list leads to"),
 
 	CHOICE(log, form, "text journal json auto", "auto", "form of the log's lines"),
 	CHOICE(log, level, "error warning info debug", "info", "least level that is logged"),

@@ -48,6 +48,10 @@ struct log_field {
 /* Set once at the start by the program, before threads; default TEXT, INFO, file descriptor 2. */
 void log_configure(enum log_form form, enum log_level least, int fd);
 
+/* What was set, for a signal handler that writes a line by itself. */
+enum log_form log_configured_form(void);
+int log_configured_fd(void);
+
 /* Writes one line with one write(2); never fails, never blocks longer than the descriptor does. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
 	       size_t count);

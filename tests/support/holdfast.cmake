@@ -11,6 +11,7 @@ target_compile_options(holdfast_flags INTERFACE
 	$<$<BOOL:${HOLDFAST_WERROR}>:-Werror>
 	-fno-strict-aliasing -fno-delete-null-pointer-checks -fno-common $<$<C_COMPILER_ID:GNU>:-ftrivial-auto-var-init=zero>)
 if(HOLDFAST_SANITIZE)
+	target_compile_definitions(holdfast_flags INTERFACE HOLDFAST_SANITIZED)
 	target_compile_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE}
 		-fno-omit-frame-pointer -fno-sanitize-recover=all)
 	target_link_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
