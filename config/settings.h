@@ -85,7 +85,11 @@ struct settings {
 		settings_text log_file;       /* empty: standard error */
 		int64_t hang_ms; /* 2000; 100..60000: past a deadline, then the worker is replaced
 				  */
+		settings_text extra_syscalls; /* names, blank-separated; empty */
 	} token;
+	struct {
+		settings_text seccomp; /* enforce; log, off: system calls outside the list */
+	} sandbox;
 	struct {
 		settings_text file; /* empty: standard error; holdfastd's */
 		int64_t file_mib;   /* 64; 0..4096; 0: no rotation by size */

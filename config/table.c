@@ -112,6 +112,11 @@ const struct setting settings_table[] = {
 	TEXT(token, log_file, SETTING_PATH, 0, TEXT_MAX, "", "file of holdfast-token's log"),
 	INTEGER_LIVE(token, hang_ms, 100, 60000, 2000,
 		"milliseconds past its deadline until a stuck operation has the worker replaced"),
+	TEXT(token, extra_syscalls, SETTING_TEXT, 0, TEXT_MAX, "",
+	     "system calls that the module needs beyond the sandbox's list"),
+
+	CHOICE(sandbox, seccomp, "enforce log off", "enforce",
+	       "what a system call outside the sandbox's list leads to"),
 
 	TEXT_LIVE(log, file, SETTING_PATH, 0, TEXT_MAX, "", "file of holdfastd's log"),
 	INTEGER_LIVE(log, file_mib, 0, 4096, 64, "MiB at which a log file is set aside; 0: never"),

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/sandbox.h"
 #include "daemon/signals.h"
 #include "hsm/remote.h"
 
@@ -246,6 +247,11 @@ static struct err open_doors(struct wiring *w)
 		&w->server);
 }
 
+static struct err confine(struct wiring *w)
+{
+	return sandbox_confine(w->settings);
+}
+
 /* ---- up and down ---- */
 
 static const struct step {
@@ -258,6 +264,7 @@ static const struct step {
 	{"open the audit log", open_audit},
 	{"start the service", start_service},
 	{"settle store and token", reconcile},
+	{"enter the sandbox", confine},
 	{"open the doors", open_doors},
 };
 
