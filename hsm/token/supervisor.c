@@ -26,6 +26,7 @@
 #define HEALTHY_MS 10000            /* a worker that lived so long is followed by one at once */
 #define STOP_MARGIN_MS 3000         /* beyond the worker's own bound */
 #define OPENING_MAX_MS (180 * 1000) /* the module may take so long to find and open the token */
+#define BEAT_EVERY_MS 1000          /* to the service manager */
 #define BEAT_MAX_MS (10 * 1000)     /* without a sign of life of the worker's thread */
 
 struct supervisor {
@@ -47,6 +48,8 @@ struct supervisor {
 	bool stopping;
 	int64_t stop_by_ms;
 	uint32_t told_condition;
+	bool watched; /* the service manager wants to hear of us */
+	int64_t beat_ms;
 };
 
 static int64_t now_ms(void)
@@ -264,6 +267,15 @@ static const char *const conditions[] = {
 	[HSM_REFUSED_UNSAFE] = "the token failed a safety probe and is not used",
 };
 
+/* sd_watchdog_enabled(3); its interval is no shorter than a few seconds in any unit of ours. */
+static void beat(struct supervisor *s)
+{
+	if (!s->watched || now_ms() - s->beat_ms < BEAT_EVERY_MS)
+		return;
+	s->beat_ms = now_ms();
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
 static void tell(struct supervisor *s)
 {
 	uint32_t condition = s->page->condition;
@@ -304,6 +316,7 @@ static void round_once(struct supervisor *s)
 	if (s->worker == 0 && !s->stopping && now_ms() >= s->spawn_at_ms)
 		spawn(s);
 	tell(s);
+	beat(s);
 }
 
 static struct err signals_block(struct supervisor *s)
@@ -381,6 +394,7 @@ int supervisor_main(const struct settings *settings)
 	log_event(LOG_INFO, "supervisor.started", LOG_NUMBER("pid", getpid()),
 		  LOG_TEXT("socket", settings->token.socket),
 		  LOG_TEXT("module", settings->token.module), LOG_TEXT("uri", settings->token.uri));
+	s->watched = sd_watchdog_enabled(0, NULL) > 0;
 	spawn(s);
 	(void)sd_notify(0, "READY=1");
 	while (!is_over(s))
