@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "config/changes.h"
 #include "hsm/token/pin.h"
+#include "hsm/token/pinstage.h"
 #include "hsm/token/place.h"
 #include "hsm/token/process.h"
 #include "hsm/token/spawn.h"
@@ -384,6 +385,7 @@ static struct err prepare(struct supervisor *s, char message[SETTINGS_MESSAGE_MA
 	TRY(orders_from_settings(settings, &s->orders, message));
 	TRY(log_begin(s, message));
 	TRY(place_lock(settings->token.state_directory, &s->lock_fd, message));
+	TRY(pinstage_check(settings->token.state_directory, message));
 	TRY(place_listen(settings->token.socket, &s->listen_fd, &s->bound, message));
 	TRY(pin_read(settings->token.pin_source, &s->pin, message));
 	return orders_page_new(&s->page_fd, &s->page);
