@@ -25,7 +25,7 @@
 #define FILE_BYTES_MAX ((size_t)256 << 10)
 #define LINE_BYTES_MAX 1000
 #define INIH_LINE_MAX (LINE_BYTES_MAX + 3) /* with CR, LF and NUL; by itself inih stops at 200 */
-#define ROWS_MAX 64
+#define ROWS_MAX 128
 #define PASSWD_BYTES 4096
 
 struct parse {

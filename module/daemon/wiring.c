@@ -62,13 +62,19 @@ static struct err admin_uids(const struct settings *settings, uint32_t uids[SERV
 	return OK;
 }
 
+NODISCARD struct err wiring_users(const struct settings *settings, int64_t *uid,
+				  uint32_t uids[SERVER_ADMIN_UIDS_MAX], size_t *count)
+{
+	TRY(token_uid(settings, uid));
+	return admin_uids(settings, uids, count);
+}
+
 NODISCARD struct err wiring_check(const struct settings *settings)
 {
 	int64_t uid = 0;
 	uint32_t uids[SERVER_ADMIN_UIDS_MAX];
 	size_t count = 0;
-	TRY(token_uid(settings, &uid));
-	return admin_uids(settings, uids, &count);
+	return wiring_users(settings, &uid, uids, &count);
 }
 
 /* ---- the token ---- */
@@ -114,7 +120,9 @@ static struct err await_token(struct wiring *w)
 			say_waiting(w, &status);
 			said = now;
 		}
-		REQUIRE(signals_wait(w->signals, TOKEN_LOOK_MS) != SIGNALS_STOP, E_CANCELLED);
+		enum signals_event event = signals_wait(w->signals, TOKEN_LOOK_MS);
+		REQUIRE(event != SIGNALS_STOP, E_CANCELLED);
+		w->reload_asked = w->reload_asked || event == SIGNALS_RELOAD;
 	}
 	log_event(LOG_INFO, "daemon.token_up", LOG_TEXT("label", status.token_label),
 		  LOG_TEXT("serial", status.serial), LOG_TEXT("manufacturer", status.manufacturer),

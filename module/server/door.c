@@ -40,10 +40,11 @@ static int descriptor_of(struct MHD_Connection *connection)
 	return info ? info->connect_fd : -1;
 }
 
-static bool uid_admitted(const struct door *door, uint32_t uid)
+static bool uid_admitted(struct door *door, uint32_t uid)
 {
 	if (uid == 0 || uid == geteuid())
 		return true;
+	LOCK_SCOPE(&door->mutex);
 	for (size_t i = 0; i < door->admin_uid_count; i++) {
 		if (door->admin_uids[i] == uid)
 			return true;
@@ -51,7 +52,7 @@ static bool uid_admitted(const struct door *door, uint32_t uid)
 	return false;
 }
 
-static void identify_user(const struct door *door, struct door_connection *connection, int fd)
+static void identify_user(struct door *door, struct door_connection *connection, int fd)
 {
 	struct ucred peer = {0};
 	socklen_t len = sizeof peer;
@@ -190,7 +191,7 @@ static struct err start_polling(struct door *door, const struct door_options *op
 	/* Numbers travel as intptr_t and are taken as unsigned int or size_t, as each option has
 	 * it. */
 	items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT,
-					     options->connections_max + LIMIT_SLACK, NULL};
+					     SERVER_CONNECTIONS_MAX + LIMIT_SLACK, NULL};
 	items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 					     DOOR_CONNECTION_MEMORY, NULL};
 	items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
@@ -230,6 +231,23 @@ static void discard(struct door **at)
 	mem_free(TAKE(*at));
 }
 
+static void take_users(struct door *door, const uint32_t *uids, size_t count)
+{
+	LOCK_SCOPE(&door->mutex);
+	door->admin_uid_count = MIN_OF(count, (size_t)SERVER_ADMIN_UIDS_MAX);
+	for (size_t i = 0; i < door->admin_uid_count; i++)
+		door->admin_uids[i] = uids[i];
+}
+
+void door_set_limits(struct door *door, const struct server_limits *limits,
+		     uint32_t connections_max)
+{
+	take_users(door, limits->admin_uids, limits->admin_uid_count);
+	watch_set_limits(&door->watch, limits->idle_timeout_ms, limits->request_timeout_ms);
+	if (connections_max > 0)
+		acceptor_set_max(&door->acceptor, connections_max);
+}
+
 NODISCARD struct err door_open(const struct door_options *options, struct door **out)
 {
 	const struct server_options *server = options->server;
@@ -252,9 +270,7 @@ NODISCARD struct err door_open(const struct door_options *options, struct door *
 	CLEANUP(discard) struct door *door = fresh;
 	door->service = server->service;
 	door->serves = options->serves;
-	door->admin_uid_count = server->admin_uid_count;
-	for (size_t i = 0; i < server->admin_uid_count; i++)
-		door->admin_uids[i] = server->admin_uids[i];
+	take_users(door, server->admin_uids, server->admin_uid_count);
 	TRY(start_polling(door, options));
 	int fd = -1;
 	TRY(listen_at(door, options->listen, &fd));

@@ -28,9 +28,6 @@ struct exchange;
 struct door {
 	struct service *service;
 	unsigned serves; /* bits of door_serves */
-	uint32_t admin_uids[SERVER_ADMIN_UIDS_MAX];
-	size_t admin_uid_count;
-
 	struct MHD_Daemon *mhd;
 	struct acceptor acceptor;
 	uint16_t port;
@@ -42,6 +39,8 @@ struct door {
 	pthread_cond_t finished; /* an exchange left the list while stopping */
 	bool stopping;           /* no new calls: 503, and connections end with their reply */
 	struct exchange *exchanges;
+	uint32_t admin_uids[SERVER_ADMIN_UIDS_MAX];
+	size_t admin_uid_count;
 };
 
 /* One connection, from accept to close. */
@@ -62,6 +61,11 @@ struct door_options {
 };
 
 NODISCARD struct err door_open(const struct door_options *options, struct door **out);
+
+/* Limits and users of a door that is open. connections_max 0: as it is. Thread-safe. */
+void door_set_limits(struct door *door, const struct server_limits *limits,
+		     uint32_t connections_max);
+
 void door_quiesce(struct door *door);
 void door_close(struct door **door);
 

@@ -89,6 +89,16 @@ NODISCARD struct err server_start(const struct server_options *options, struct s
 	return OK;
 }
 
+void server_set_limits(struct server *server, const struct server_limits *limits)
+{
+	for (size_t i = 0; i < DOOR_COUNT; i++) {
+		/* The small doors have a bound of their own. */
+		uint32_t connections = i == DOOR_PUBLIC ? limits->connections_max : 0;
+		if (server->doors[i] != NULL)
+			door_set_limits(server->doors[i], limits, connections);
+	}
+}
+
 void server_quiesce(struct server *server)
 {
 	for (size_t i = 0; i < DOOR_COUNT; i++) {

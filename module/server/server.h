@@ -29,6 +29,7 @@ struct server_options {
 };
 
 #define SERVER_ADMIN_UIDS_MAX 64
+#define SERVER_CONNECTIONS_MAX 65536
 
 /* How much of a body too large is read and thrown away, so that its sender can read the refusal.
  */
@@ -40,6 +41,15 @@ struct server_options {
  * address that cannot be read), E_ALREADY_RUNNING (a live admin socket). Blocks for name lookup.
  */
 NODISCARD struct err server_start(const struct server_options *options, struct server **out);
+
+/* What can change while the server runs; in server_options' terms, without defaults. */
+struct server_limits {
+	uint32_t connections_max; /* 1..SERVER_CONNECTIONS_MAX; those open above it stay */
+	uint32_t idle_timeout_ms, request_timeout_ms; /* for open connections as well */
+	const uint32_t *admin_uids;                   /* borrowed during the call */
+	size_t admin_uid_count; /* at most SERVER_ADMIN_UIDS_MAX; who is connected stays so */
+};
+void server_set_limits(struct server *server, const struct server_limits *limits);
 
 /* Stops accepting connections and calls: a request on an open connection is answered 503, calls
  * with the service go on and end their connection. Twice is fine. */

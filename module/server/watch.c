@@ -62,9 +62,9 @@ static uint32_t look_interval_ms(const struct watch *w)
 static void *run(void *arg)
 {
 	struct watch *w = arg;
-	const uint32_t interval = look_interval_ms(w);
 	LOCK_SCOPE(&w->mutex);
 	while (!w->stopping) {
+		const uint32_t interval = look_interval_ms(w);
 		struct timespec until = {0};
 		(void)clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += (long)(interval % 1000) * 1000000;
@@ -77,14 +77,26 @@ static void *run(void *arg)
 	return NULL;
 }
 
-NODISCARD struct err watch_start(struct watch *w, const struct clock *clock, uint32_t idle_ms,
-				 uint32_t request_ms)
+static void put_limits(struct watch *w, uint32_t idle_ms, uint32_t request_ms)
 {
-	*w = (struct watch){.clock = clock};
 	w->limit_ms[WATCH_FRESH] = request_ms;
 	w->limit_ms[WATCH_WAITING] = idle_ms;
 	w->limit_ms[WATCH_RECEIVING] = request_ms;
 	w->limit_ms[WATCH_SENDING] = request_ms;
+}
+
+void watch_set_limits(struct watch *w, uint32_t idle_ms, uint32_t request_ms)
+{
+	LOCK_SCOPE(&w->mutex);
+	put_limits(w, idle_ms, request_ms);
+	(void)pthread_cond_signal(&w->wake);
+}
+
+NODISCARD struct err watch_start(struct watch *w, const struct clock *clock, uint32_t idle_ms,
+				 uint32_t request_ms)
+{
+	*w = (struct watch){.clock = clock};
+	put_limits(w, idle_ms, request_ms);
 	pthread_condattr_t attributes;
 	(void)pthread_condattr_init(&attributes);
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -281,6 +281,8 @@ WRAP(C_CloseAllSessions, (CK_SLOT_ID a), (a))
 WRAP(C_GetSessionInfo, (CK_SESSION_HANDLE a, CK_SESSION_INFO_PTR b), (a, b))
 WRAP(C_Login, (CK_SESSION_HANDLE a, CK_USER_TYPE b, CK_UTF8CHAR_PTR c, CK_ULONG d), (a, b, c, d))
 WRAP(C_Logout, (CK_SESSION_HANDLE a), (a))
+WRAP(C_SetPIN, (CK_SESSION_HANDLE a, CK_UTF8CHAR_PTR b, CK_ULONG c, CK_UTF8CHAR_PTR d, CK_ULONG e),
+     (a, b, c, d, e))
 WRAP(C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b))
 WRAP(C_GetAttributeValue, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE_PTR c, CK_ULONG d),
      (a, b, c, d))
@@ -329,7 +331,7 @@ static void wrap_all(void)
 	PASS(C_GetAttributeValue), PASS(C_FindObjectsInit), PASS(C_FindObjects);
 	PASS(C_FindObjectsFinal), PASS(C_EncryptInit), PASS(C_Encrypt), PASS(C_DecryptInit);
 	PASS(C_Decrypt), PASS(C_SignInit), PASS(C_Sign), PASS(C_GenerateKey);
-	PASS(C_GenerateKeyPair), PASS(C_DeriveKey), PASS(C_GenerateRandom);
+	PASS(C_GenerateKeyPair), PASS(C_DeriveKey), PASS(C_GenerateRandom), PASS(C_SetPIN);
 	list.C_GetFunctionList = C_GetFunctionList;
 }
 
