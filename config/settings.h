@@ -25,6 +25,13 @@ struct settings {
 		int64_t threads;           /* 1; 1..64 */
 	} server;
 	struct {
+		settings_text certificate;         /* PEM, with its chain; empty: plain HTTP */
+		settings_text private_key;         /* PEM */
+		settings_text client_ca;           /* PEM; empty */
+		settings_text client_certificates; /* off, optional, required */
+		settings_text minimum_version;     /* 1.2, 1.3 */
+	} tls;
+	struct {
 		settings_text listen; /* empty: on the server's listener */
 	} health;
 	struct {

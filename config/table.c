@@ -46,6 +46,15 @@ const struct setting settings_table[] = {
 		"seconds from a request's first byte to its last"),
 	INTEGER(server, threads, 1, 64, 1, "threads that serve connections"),
 
+	TEXT(tls, certificate, SETTING_PATH, 0, TEXT_MAX, "",
+	     "PEM file of the certificate and its chain; empty: plain HTTP"),
+	TEXT(tls, private_key, SETTING_PATH, 0, TEXT_MAX, "", "PEM file of the certificate's key"),
+	TEXT(tls, client_ca, SETTING_PATH, 0, TEXT_MAX, "",
+	     "PEM file of the authorities whose client certificates are taken"),
+	CHOICE(tls, client_certificates, "off optional required", "off",
+	       "whether clients show a certificate"),
+	CHOICE(tls, minimum_version, "1.2 1.3", "1.2", "oldest version of TLS that is spoken"),
+
 	TEXT(health, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
 	     "address and port of /healthz, /readyz and /metrics"),
 

@@ -204,6 +204,21 @@ static struct err reconcile(struct wiring *w)
 	return service_reconcile(w->service);
 }
 
+static struct server_tls_options tls_options(const struct settings *s)
+{
+	static const char *const clients[] = {[SERVER_TLS_CLIENTS_OPTIONAL] = "optional",
+					      [SERVER_TLS_CLIENTS_REQUIRED] = "required"};
+	struct server_tls_options o = {.certificate = s->tls.certificate,
+				       .private_key = s->tls.private_key,
+				       .client_ca = s->tls.client_ca};
+	for (size_t i = SERVER_TLS_CLIENTS_OPTIONAL; i < ARRAY_LEN(clients); i++)
+		if (text_equal(s->tls.client_certificates, clients[i]))
+			o.clients = (enum server_tls_clients)i;
+	if (text_equal(s->tls.minimum_version, "1.3"))
+		o.minimum = SERVER_TLS_1_3;
+	return o;
+}
+
 static struct err open_doors(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -224,6 +239,7 @@ static struct err open_doors(struct wiring *w)
 			.idle_timeout_ms = (uint32_t)(s->server.idle_timeout_s * MS_PER_S),
 			.request_timeout_ms = (uint32_t)(s->server.request_timeout_s * MS_PER_S),
 			.threads = (uint32_t)s->server.threads,
+			.tls = tls_options(s),
 			.clock = &clock_system,
 		},
 		&w->server);
