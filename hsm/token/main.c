@@ -8,21 +8,31 @@
 #include "hsm/token/init.h"
 #include "hsm/token/orders.h"
 #include "hsm/token/pin.h"
+#include "hsm/token/pinchange.h"
 #include "hsm/token/supervisor.h"
 #include "hsm/token/worker.h"
 
-enum command { COMMAND_RUN, COMMAND_CHECK, COMMAND_INIT, COMMAND_VERSION, COMMAND_HELP };
+enum command {
+	COMMAND_RUN,
+	COMMAND_CHECK,
+	COMMAND_INIT,
+	COMMAND_CHANGE_PIN,
+	COMMAND_VERSION,
+	COMMAND_HELP
+};
 
 struct command_line {
 	enum command command;
 	const char *config;
 	struct init_options init;
+	const char *new_pin;
 };
 
 static const char usage[] =
 	"Usage: holdfast-token [--config PATH] [--check]\n"
 	"       holdfast-token [--config PATH] --init-token --label L [--pin-file P] "
 	"[--so-pin-file S]\n"
+	"       holdfast-token [--config PATH] --change-pin [--new-pin SOURCE] [--pin-file P]\n"
 	"\n"
 	"Serves the keys of one PKCS#11 token to holdfastd over a Unix socket.\n"
 	"\n"
@@ -35,6 +45,12 @@ static const char usage[] =
 	"  --pin-file P       file of the user PIN; made with a random PIN when it is missing\n"
 	"                     (default: the file that pin_source names)\n"
 	"  --so-pin-file S    the same for the security officer's PIN (default: P with -so added)\n"
+	"  --change-pin       give the token another user PIN and put it into the file of the "
+	"PIN;\n"
+	"                     holdfast-token must not be running. Interrupted, it is run again\n"
+	"  --new-pin SOURCE   where the new PIN comes from: file:PATH, fd:N, ask (at the terminal; "
+	"the\n"
+	"                     default) or random (32 characters)\n"
 	"  --version          print the version, exit\n"
 	"  --help             print this, exit\n"
 	"\n"
@@ -46,7 +62,7 @@ static const char usage[] =
 	"restart.\n"
 	"\n";
 
-enum { OPTION_CONFIG = 1, OPTION_LABEL, OPTION_PIN, OPTION_SO_PIN, OPTION_COMMAND };
+enum { OPTION_CONFIG = 1, OPTION_LABEL, OPTION_PIN, OPTION_SO_PIN, OPTION_NEW_PIN, OPTION_COMMAND };
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
@@ -55,6 +71,8 @@ static const struct option options[] = {
 	{"so-pin-file", required_argument, NULL, OPTION_SO_PIN},
 	{"check", no_argument, NULL, OPTION_COMMAND + COMMAND_CHECK},
 	{"init-token", no_argument, NULL, OPTION_COMMAND + COMMAND_INIT},
+	{"new-pin", required_argument, NULL, OPTION_NEW_PIN},
+	{"change-pin", no_argument, NULL, OPTION_COMMAND + COMMAND_CHANGE_PIN},
 	{"version", no_argument, NULL, OPTION_COMMAND + COMMAND_VERSION},
 	{"help", no_argument, NULL, OPTION_COMMAND + COMMAND_HELP},
 	{NULL, 0, NULL, 0},
@@ -75,6 +93,10 @@ static bool option_take(struct command_line *line, int option)
 	case OPTION_SO_PIN:
 		line->init.so_pin_path = optarg;
 		return true;
+	case OPTION_NEW_PIN:
+		line->new_pin = optarg;
+		return true;
+	case OPTION_COMMAND + COMMAND_CHANGE_PIN:
 	case OPTION_COMMAND + COMMAND_CHECK:
 	case OPTION_COMMAND + COMMAND_INIT:
 	case OPTION_COMMAND + COMMAND_VERSION:
@@ -122,6 +144,9 @@ static int obey(const struct command_line *line)
 		return check(line, &settings);
 	if (line->command == COMMAND_INIT)
 		return init_token(&settings, &line->init);
+	if (line->command == COMMAND_CHANGE_PIN)
+		return pinchange_main(
+			&settings, &(struct pinchange_options){line->init.pin_path, line->new_pin});
 	return supervisor_main(&settings, line->config);
 }
 

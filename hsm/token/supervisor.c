@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "config/changes.h"
 #include "hsm/token/pin.h"
+#include "hsm/token/pinstage.h"
 #include "hsm/token/place.h"
 #include "hsm/token/process.h"
 #include "hsm/token/spawn.h"
@@ -31,6 +32,7 @@
 #define HEALTHY_MS 10000            /* a worker that lived so long is followed by one at once */
 #define STOP_MARGIN_MS 3000         /* beyond the worker's own bound */
 #define OPENING_MAX_MS (180 * 1000) /* the module may take so long to find and open the token */
+#define BEAT_EVERY_MS 1000          /* to the service manager */
 #define US_PER_S 1000000LL
 #define NS_PER_US 1000
 #define CHANGES_MAX 128
@@ -57,6 +59,8 @@ struct supervisor {
 	bool stopping;
 	int64_t stop_by_ms;
 	uint32_t told_condition;
+	bool watched; /* the service manager wants to hear of us */
+	int64_t beat_ms;
 };
 
 static int64_t now_ms(void)
@@ -327,6 +331,15 @@ static const char *const conditions[] = {
 	[HSM_REFUSED_UNSAFE] = "the token failed a safety probe and is not used",
 };
 
+/* sd_watchdog_enabled(3); its interval is no shorter than a few seconds in any unit of ours. */
+static void beat(struct supervisor *s)
+{
+	if (!s->watched || now_ms() - s->beat_ms < BEAT_EVERY_MS)
+		return;
+	s->beat_ms = now_ms();
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
 static void tell(struct supervisor *s)
 {
 	uint32_t condition = s->page->condition;
@@ -367,6 +380,7 @@ static void round_once(struct supervisor *s)
 	if (s->worker == 0 && !s->stopping && now_ms() >= s->spawn_at_ms)
 		spawn(s);
 	tell(s);
+	beat(s);
 }
 
 static struct err signals_block(struct supervisor *s)
@@ -381,6 +395,15 @@ static struct err signals_block(struct supervisor *s)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signal_fd >= 0 ? OK : ERR_DETAIL(E_SYSTEM, errno);
+}
+
+static void root_warn(void)
+{
+	if (geteuid() == 0)
+		log_event(LOG_WARNING, "supervisor.runs_as_root",
+			  LOG_TEXT("effect", "without capabilities, but the owner of root's files"),
+			  LOG_TEXT("action", "start it as a user of its own, as "
+					     "holdfast-token.service does"));
 }
 
 static struct err log_begin(const struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
@@ -398,15 +421,6 @@ static struct err log_begin(const struct supervisor *s, char message[SETTINGS_ME
 	return e;
 }
 
-static void root_warn(void)
-{
-	if (geteuid() == 0)
-		log_event(LOG_WARNING, "supervisor.runs_as_root",
-			  LOG_TEXT("effect", "without capabilities, but the owner of root's files"),
-			  LOG_TEXT("action", "start it as a user of its own, as "
-					     "holdfast-token.service does"));
-}
-
 static struct err prepare(struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
 {
 	const struct settings *settings = s->settings;
@@ -415,6 +429,7 @@ static struct err prepare(struct supervisor *s, char message[SETTINGS_MESSAGE_MA
 	TRY(orders_from_settings(settings, &s->orders, message));
 	TRY(log_begin(s, message));
 	TRY(place_lock(settings->token.state_directory, &s->lock_fd, message));
+	TRY(pinstage_check(settings->token.state_directory, message));
 	TRY(place_listen(settings->token.socket, &s->listen_fd, &s->bound, message));
 	TRY(pin_read(settings->token.pin_source, &s->pin, message));
 	TRY(orders_page_new(&s->page_fd, &s->page));
@@ -460,6 +475,7 @@ int supervisor_main(struct settings *settings, const char *config)
 	log_event(LOG_INFO, "supervisor.started", LOG_NUMBER("pid", getpid()),
 		  LOG_TEXT("socket", settings->token.socket),
 		  LOG_TEXT("module", settings->token.module), LOG_TEXT("uri", settings->token.uri));
+	s->watched = sd_watchdog_enabled(0, NULL) > 0;
 	spawn(s);
 	(void)sd_notify(0, "READY=1");
 	while (!is_over(s))

@@ -56,7 +56,8 @@ enum log_form log_configured_form(void)
 
 int log_configured_fd(void)
 {
-	return config.fd;
+	int fd = log_file_fd();
+	return fd >= 0 ? fd : config.fd;
 }
 
 static const char *level_name(enum log_level level)

@@ -49,7 +49,7 @@ struct log_field {
  * go that a file (log_file.h) does not take. */
 void log_configure(enum log_form form, enum log_level least, int fd);
 
-/* What was set, for a signal handler that writes a line by itself. */
+/* Where lines go now, for a signal handler that writes one by itself; async-signal-safe. */
 enum log_form log_configured_form(void);
 int log_configured_fd(void);
 

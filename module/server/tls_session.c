@@ -174,8 +174,11 @@ static struct err identify(struct tls_session *s, const gnutls_datum_t *der)
 
 static int verify_none(struct tls_session *s)
 {
+	/* RFC 8446 §6.2; RFC 5246 §7.4.6 for the version before. */
+	bool current = gnutls_protocol_get_version(s->session) == GNUTLS_TLS1_3;
 	if (s->set->clients == SERVER_TLS_CLIENTS_REQUIRED)
-		return refuse(s, TLS_FAILURE_CLIENT_MISSING, GNUTLS_A_CERTIFICATE_REQUIRED);
+		return refuse(s, TLS_FAILURE_CLIENT_MISSING,
+			      current ? GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE);
 	s->vetted = true;
 	return 0;
 }

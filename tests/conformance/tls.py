@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
@@ -192,6 +193,22 @@ def test_sessions_are_not_resumed(plain_clients):
                 assert not again.session_reused
 
 
+def s_client(target, script, *options):
+    """What openssl's client says that is fed by a shell script."""
+    return subprocess.run(["sh", "-c", f'({script}) | openssl s_client "$@"', "sh", "-connect",
+                           f"127.0.0.1:{target.daemon.port}", "-CAfile", target.ca.certificate, *options],
+                          capture_output=True, text=True, timeout=30, check=False)
+
+
+ASK = "printf 'GET /none HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'; sleep 1"
+
+
+def test_a_client_cannot_renegotiate(plain_clients):
+    assert "HTTP/1.1 404" in s_client(plain_clients, f"sleep 0.5; {ASK}", "-tls1_2").stdout
+    again = s_client(plain_clients, f"sleep 0.5; echo R; sleep 0.5; {ASK}", "-tls1_2")
+    assert "RENEGOTIATING" in again.stderr and "HTTP/1.1" not in again.stdout
+
+
 def test_plain_http_on_the_tls_port_fails_cleanly_and_is_told(plain_clients):
     since = len(plain_clients.daemon.read_log())
     with socket.create_connection(plain_clients.address, 20) as connection:
@@ -301,6 +318,16 @@ def test_other_client_certificates_are_refused(mutual, ca, other_ca, version):
         assert not mutual.answers(context)
     # Those of a window are told together, in lines of their own reasons.
     wait_for(lambda: all(reason in mutual.daemon.read_log() for reason in cases), "all are told", 20)
+
+
+def test_a_refused_client_is_told_why(mutual, other_ca):
+    alerts = {"-tls1_3": "certificate required", "-tls1_2": "handshake failure"}
+    for version, alert in alerts.items():
+        assert alert in s_client(mutual, "sleep 1", version).stderr
+    stranger = other_ca.issue("stranger", "client")
+    for version in alerts:
+        told = s_client(mutual, "sleep 1", version, "-cert", stranger.certificate, "-key", stranger.key)
+        assert "unknown ca" in told.stderr
 
 
 def test_a_certificate_signed_by_a_client_is_refused(mutual, ca, client_certificate, tmp_path):
