@@ -27,7 +27,7 @@ class Place:
     other: str            # another key, enabled
     sealed: str           # a ciphertext under `key`, as Base64
     alias: str            # an alias of `key`
-    other_alias: str      # an alias of `other`
+    other_alias: str      # an alias of another key
     new_alias: str        # an alias that is not there
 
 
