@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/log_file.h"
 #include "base/text.h"
 #include "config/logging.h"
 #include "daemon/sandbox.h"
@@ -15,17 +16,21 @@
 #define MIB (UINT64_C(1) << 20)
 #define MS_PER_S 1000
 
+static struct err say_no_file(const char *file, struct err e)
+{
+	log_event(LOG_ERROR, "log.file_not_opened", LOG_TEXT("file", file),
+		  LOG_TEXT("action", "make its folder, owned by the service's user, or correct "
+				     "file in [log]"),
+		  LOG_ERR(e));
+	return e;
+}
+
 static struct err start_log(const struct settings *settings)
 {
 	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
-	struct err e =
-		logging_start(settings, settings->log.file, getenv("JOURNAL_STREAM") != NULL);
-	if (err_failed(e))
-		log_event(LOG_ERROR, "log.file_not_opened", LOG_TEXT("file", settings->log.file),
-			  LOG_TEXT("action", "make its folder, owned by the service's user, or "
-					     "correct file in [log]"),
-			  LOG_ERR(e));
-	return e;
+	bool journal = getenv("JOURNAL_STREAM") != NULL;
+	struct err e = logging_start(settings, settings->log.file, journal);
+	return err_failed(e) ? say_no_file(settings->log.file, e) : OK;
 }
 
 /* ---- what holds something ---- */
@@ -69,11 +74,18 @@ static void commit_service(struct plan *plan, struct wiring *w)
 	service_set_calls_max(w->service, (uint32_t)s->service.calls_max);
 }
 
-/* Last of those that can refuse, as the new file is in use at once. */
 static struct err prepare_log(struct plan *plan, struct wiring *w)
 {
 	(void)w;
-	return start_log(plan->fresh);
+	const char *file = plan->fresh->log.file;
+	struct err e = log_file_check(&(struct log_file_options){.path = file});
+	return err_failed(e) ? say_no_file(file, e) : OK;
+}
+
+static void commit_log(struct plan *plan, struct wiring *w)
+{
+	(void)w;
+	(void)!err_failed(start_log(plan->fresh)); /* it said so, and the old one stays */
 }
 
 /* All are prepared before the first is committed; each may lack either. */
@@ -85,7 +97,7 @@ static const struct part {
 } parts[] = {
 	{"users", prepare_users, commit_doors, NULL},
 	{"service", NULL, commit_service, NULL},
-	{"log", prepare_log, NULL, NULL},
+	{"log", prepare_log, commit_log, NULL},
 };
 
 static void discard(struct plan *plan, size_t prepared)

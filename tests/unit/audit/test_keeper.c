@@ -142,7 +142,7 @@ static void what_is_too_old_goes_and_is_recorded(void **state)
 static void what_is_too_much_goes_oldest_first(void **state)
 {
 	(void)state;
-	start((struct audit_retention){.keep_bytes = (3 << 20) + (1 << 19)});
+	start((struct audit_retention){.keep_bytes = (4 << 20) + (1 << 19)});
 	(void)after_removing(2);
 	assert_false(there(name_of(2)));
 	assert_true(there(name_of(3)));
