@@ -25,6 +25,13 @@ struct settings {
 		int64_t threads;           /* 1; 1..64 */
 	} server;
 	struct {
+		settings_text certificate;         /* PEM, with its chain; empty: plain HTTP */
+		settings_text private_key;         /* PEM */
+		settings_text client_ca;           /* PEM; empty */
+		settings_text client_certificates; /* off, optional, required */
+		settings_text minimum_version;     /* 1.2, 1.3 */
+	} tls;
+	struct {
 		settings_text listen; /* empty: on the server's listener */
 	} health;
 	struct {
@@ -75,7 +82,11 @@ struct settings {
 		settings_text log_file;       /* empty: standard error */
 		int64_t hang_ms; /* 2000; 100..60000: past a deadline, then the worker is replaced
 				  */
+		settings_text extra_syscalls; /* names, blank-separated; empty */
 	} token;
+	struct {
+		settings_text seccomp; /* enforce; log, off: system calls outside the list */
+	} sandbox;
 	struct {
 		settings_text file; /* empty: standard error; holdfastd's */
 		int64_t file_mib;   /* 64; 0..4096; 0: no rotation by size */

@@ -46,6 +46,15 @@ const struct setting settings_table[] = {
 		"seconds from a request's first byte to its last"),
 	INTEGER(server, threads, 1, 64, 1, "threads that serve connections"),
 
+	TEXT(tls, certificate, SETTING_PATH, 0, TEXT_MAX, "",
+	     "PEM file of the certificate and its chain; empty: plain HTTP"),
+	TEXT(tls, private_key, SETTING_PATH, 0, TEXT_MAX, "", "PEM file of the certificate's key"),
+	TEXT(tls, client_ca, SETTING_PATH, 0, TEXT_MAX, "",
+	     "PEM file of the authorities whose client certificates are taken"),
+	CHOICE(tls, client_certificates, "off optional required", "off",
+	       "whether clients show a certificate"),
+	CHOICE(tls, minimum_version, "1.2 1.3", "1.2", "oldest version of TLS that is spoken"),
+
 	TEXT(health, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
 	     "address and port of /healthz, /readyz and /metrics"),
 
@@ -100,6 +109,11 @@ const struct setting settings_table[] = {
 	TEXT(token, log_file, SETTING_PATH, 0, TEXT_MAX, "", "file of holdfast-token's log"),
 	INTEGER_LIVE(token, hang_ms, 100, 60000, 2000,
 		"milliseconds past its deadline until a stuck operation has the worker replaced"),
+	TEXT(token, extra_syscalls, SETTING_TEXT, 0, TEXT_MAX, "",
+	     "system calls that the module needs beyond the sandbox's list"),
+
+	CHOICE(sandbox, seccomp, "enforce log off", "enforce",
+	       "what a system call outside the sandbox's list leads to"),
 
 	TEXT_LIVE(log, file, SETTING_PATH, 0, TEXT_MAX, "", "file of holdfastd's log"),
 	INTEGER_LIVE(log, file_mib, 0, 4096, 64, "MiB at which a log file is set aside; 0: never"),

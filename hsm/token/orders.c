@@ -86,6 +86,10 @@ NODISCARD struct err orders_from_settings(const struct settings *settings, struc
 	out->latched_error = OK;
 	TRY(module_check(settings->token.module, message));
 	TRY(users_from(settings->token.daemon_users, out, message));
+	TRY(confine_extra_check(settings->token.extra_syscalls, message, SETTINGS_MESSAGE_MAX));
+	TRY(text_copy(out->extra_syscalls, sizeof out->extra_syscalls,
+		      view_of_text(settings->token.extra_syscalls)));
+	out->seccomp = confine_mode_of(settings->sandbox.seccomp);
 	TRY(text_copy(out->module, sizeof out->module, view_of_text(settings->token.module)));
 	TRY(text_copy(out->uri, sizeof out->uri, view_of_text(settings->token.uri)));
 	TRY(text_copy(out->module_parameters, sizeof out->module_parameters,

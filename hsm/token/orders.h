@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "config/settings.h"
+#include "confine/confine.h"
 #include "hsm/p11/local.h"
 
 /* Descriptors of the worker, from 3 on without a gap. The lock is held for as long as either
@@ -48,6 +49,8 @@ struct orders {
 	uint32_t message_key_cache;
 	uint32_t queue_max;
 	uint32_t connections_max;
+	enum confine_mode seccomp;
+	char extra_syscalls[SETTINGS_TEXT_MAX];
 	uint32_t user_count; /* 0: root and our own user */
 	int64_t users[ORDERS_USERS_MAX];
 };

@@ -27,9 +27,12 @@
 #define TICK_MS 100
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
+#define REFUSED_MIN_MS 2000 /* after a worker that made a refused system call */
+#define REFUSED_MAX_MS (60 * 1000)
 #define HEALTHY_MS 10000            /* a worker that lived so long is followed by one at once */
 #define STOP_MARGIN_MS 3000         /* beyond the worker's own bound */
 #define OPENING_MAX_MS (180 * 1000) /* the module may take so long to find and open the token */
+#define BEAT_EVERY_MS 1000          /* to the service manager */
 #define US_PER_S 1000000LL
 #define NS_PER_US 1000
 #define CHANGES_MAX 128
@@ -55,6 +58,8 @@ struct supervisor {
 	bool stopping;
 	int64_t stop_by_ms;
 	uint32_t told_condition;
+	bool watched; /* the service manager wants to hear of us */
+	int64_t beat_ms;
 };
 
 static int64_t now_ms(void)
@@ -128,9 +133,20 @@ static void latch_look(struct supervisor *s)
 		  LOG_TEXT("pin_source", s->settings->token.pin_source), LOG_ERR(ERR(E_HSM_PIN)));
 }
 
+static bool was_refused(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
 static void ended_log(pid_t pid, int status)
 {
-	if (WIFSIGNALED(status))
+	if (was_refused(status))
+		log_event(LOG_ERROR, "worker.ended", LOG_NUMBER("pid", pid),
+			  LOG_TEXT("why", "it made a system call that the sandbox refuses"),
+			  LOG_TEXT("action", "see sandbox.refused before this line, which names "
+					     "the call; if the token's module needs it, add it "
+					     "to extra_syscalls in [token]"));
+	else if (WIFSIGNALED(status))
 		log_event(LOG_WARNING, "worker.ended", LOG_NUMBER("pid", pid),
 			  LOG_TEXT("why", "killed by a signal"),
 			  LOG_TEXT("signal", strsignal(WTERMSIG(status))),
@@ -149,11 +165,15 @@ static void worker_reap(struct supervisor *s)
 	ended_log(s->worker, status);
 	latch_look(s);
 	int64_t now = now_ms();
+	bool refused = was_refused(status);
 	bool at_once = s->replacing || now - s->spawned_ms >= HEALTHY_MS;
 	s->backoff_ms = at_once ? 0 : s->backoff_ms;
+	/* What was refused once will most likely be tried again: no reason to hurry. */
+	if (refused)
+		s->backoff_ms = MAX_OF(s->backoff_ms, (int64_t)REFUSED_MIN_MS);
 	s->spawn_at_ms = now + s->backoff_ms;
-	s->backoff_ms =
-		MIN_OF(MAX_OF(s->backoff_ms * 2, (int64_t)BACKOFF_MIN_MS), (int64_t)BACKOFF_MAX_MS);
+	int64_t most = refused ? REFUSED_MAX_MS : BACKOFF_MAX_MS;
+	s->backoff_ms = MIN_OF(MAX_OF(s->backoff_ms * 2, (int64_t)BACKOFF_MIN_MS), most);
 	s->replacing = false;
 	s->worker = 0;
 }
@@ -306,6 +326,15 @@ static const char *const conditions[] = {
 	[HSM_REFUSED_UNSAFE] = "the token failed a safety probe and is not used",
 };
 
+/* sd_watchdog_enabled(3); its interval is no shorter than a few seconds in any unit of ours. */
+static void beat(struct supervisor *s)
+{
+	if (!s->watched || now_ms() - s->beat_ms < BEAT_EVERY_MS)
+		return;
+	s->beat_ms = now_ms();
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
 static void tell(struct supervisor *s)
 {
 	uint32_t condition = s->page->condition;
@@ -346,6 +375,7 @@ static void round_once(struct supervisor *s)
 	if (s->worker == 0 && !s->stopping && now_ms() >= s->spawn_at_ms)
 		spawn(s);
 	tell(s);
+	beat(s);
 }
 
 static struct err signals_block(struct supervisor *s)
@@ -360,6 +390,15 @@ static struct err signals_block(struct supervisor *s)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signal_fd >= 0 ? OK : ERR_DETAIL(E_SYSTEM, errno);
+}
+
+static void root_warn(void)
+{
+	if (geteuid() == 0)
+		log_event(LOG_WARNING, "supervisor.runs_as_root",
+			  LOG_TEXT("effect", "without capabilities, but the owner of root's files"),
+			  LOG_TEXT("action", "start it as a user of its own, as "
+					     "holdfast-token.service does"));
 }
 
 static struct err log_begin(const struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
@@ -388,7 +427,9 @@ static struct err prepare(struct supervisor *s, char message[SETTINGS_MESSAGE_MA
 	TRY(pinstage_check(settings->token.state_directory, message));
 	TRY(place_listen(settings->token.socket, &s->listen_fd, &s->bound, message));
 	TRY(pin_read(settings->token.pin_source, &s->pin, message));
-	return orders_page_new(&s->page_fd, &s->page);
+	TRY(orders_page_new(&s->page_fd, &s->page));
+	root_warn();
+	return process_confine_supervisor(s->orders.seccomp, s->orders.extra_syscalls);
 }
 
 static void finish(struct supervisor *s)
@@ -429,6 +470,7 @@ int supervisor_main(struct settings *settings, const char *config)
 	log_event(LOG_INFO, "supervisor.started", LOG_NUMBER("pid", getpid()),
 		  LOG_TEXT("socket", settings->token.socket),
 		  LOG_TEXT("module", settings->token.module), LOG_TEXT("uri", settings->token.uri));
+	s->watched = sd_watchdog_enabled(0, NULL) > 0;
 	spawn(s);
 	(void)sd_notify(0, "READY=1");
 	while (!is_over(s))

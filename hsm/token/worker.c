@@ -413,6 +413,7 @@ static struct err prepare(struct worker *w)
 	w->page->beat_ms = now_ms();
 	w->refused_ms = now_ms() - REFUSALS_EVERY_MS;
 	TRY(descriptors_make(w));
+	TRY(process_confine_worker(w->orders.seccomp, w->orders.extra_syscalls));
 	if (w->orders.latched == HSM_UP)
 		TRY(opening_start(&w->orders, w->pin, w->page, &w->opening));
 	struct hsm_status first;

@@ -28,6 +28,17 @@ void log_configure(enum log_form form, enum log_level least, int fd)
 	config.fd = fd;
 }
 
+enum log_form log_configured_form(void)
+{
+	return config.form;
+}
+
+int log_configured_fd(void)
+{
+	int fd = log_file_fd();
+	return fd >= 0 ? fd : config.fd;
+}
+
 static const char *level_name(enum log_level level)
 {
 	switch (level) {
@@ -73,7 +84,7 @@ static void put_detail(struct writer *w, struct err e)
 {
 	put_name(w, "detail");
 	writer_format(w, form_now == LOG_FORM_JSON ? "%u" : "0x%x", e.detail);
-	bool from_system = e.code == E_SYSTEM || e.code == E_AUDIT;
+	bool from_system = e.code == E_SYSTEM || e.code == E_AUDIT || e.code == E_SANDBOX;
 	const char *name = from_system ? strerrorname_np((int)e.detail) : NULL;
 	if (name == NULL)
 		return;

@@ -49,6 +49,10 @@ struct log_field {
  * go that a file (log_file.h) does not take. */
 void log_configure(enum log_form form, enum log_level least, int fd);
 
+/* Where lines go now, for a signal handler that writes one by itself; async-signal-safe. */
+enum log_form log_configured_form(void);
+int log_configured_fd(void);
+
 /* Writes one line with one write(2); never fails, never blocks longer than the descriptor does. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
 	       size_t count);

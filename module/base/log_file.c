@@ -20,7 +20,7 @@
 
 static struct {
 	pthread_mutex_t lock;
-	int fd; /* -1: no file */
+	atomic_int fd; /* -1: no file */
 	char path[PATH_ROOM];
 	uint64_t file_bytes;
 	uint32_t files_kept;
@@ -173,6 +173,11 @@ NODISCARD struct err log_file_open(const struct log_file_options *options)
 	file.files_kept = MIN_OF(options->files_kept, (uint32_t)LOG_FILES_KEPT_MAX);
 	atomic_store(&failure, 0);
 	return OK;
+}
+
+int log_file_fd(void)
+{
+	return atomic_load(&file.fd);
 }
 
 int log_file_failure(void)

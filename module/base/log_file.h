@@ -32,6 +32,9 @@ NODISCARD struct err log_file_check(const struct log_file_options *options);
  * the line is then for standard error. Thread-safe. */
 bool log_file_write(struct view line);
 
+/* The open file, -1 when there is none. Async-signal-safe. */
+int log_file_fd(void);
+
 /* The errno of the last line that the file did not take; 0 when it took it. */
 int log_file_failure(void);
 

@@ -38,7 +38,8 @@ const char arguments_help[] =
 	"  --version, --help\n"
 	"\n"
 	"Signals: SIGTERM and SIGINT finish what is under way and end. SIGHUP reads the settings\n"
-	"again: a wrong file changes nothing, and the log names what waits for a restart.\n"
+	"and the files of [tls] again: a wrong one changes nothing, and the log names what waits\n"
+	"for a restart.\n"
 	"\n";
 
 enum option_id {

@@ -59,6 +59,7 @@ static void serve(struct wiring *w, struct reload *reload)
 		do_reload(w, reload);
 	for (;;) {
 		watch_readiness(w, &ready);
+		server_tend(w->server);
 		if (watched)
 			(void)sd_notify(0, "WATCHDOG=1");
 		enum signals_event event = signals_wait(w->signals, look_ms);

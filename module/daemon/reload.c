@@ -49,6 +49,13 @@ static struct err prepare_users(struct plan *plan, struct wiring *w)
 	return wiring_users(plan->fresh, &token_uid, plan->admin_uids, &plan->admin_uid_count);
 }
 
+/* Loads and swaps at once, or refuses and leaves the old ones: so it is the last to prepare. */
+static struct err prepare_tls(struct plan *plan, struct wiring *w)
+{
+	(void)plan;
+	return server_tls_reload(w->server);
+}
+
 static void commit_doors(struct plan *plan, struct wiring *w)
 {
 	const struct settings *s = plan->fresh;
@@ -98,6 +105,7 @@ static const struct part {
 	{"users", prepare_users, commit_doors, NULL},
 	{"service", NULL, commit_service, NULL},
 	{"log", prepare_log, commit_log, NULL},
+	{"tls", prepare_tls, NULL, NULL},
 };
 
 static void discard(struct plan *plan, size_t prepared)

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/sandbox.h"
 #include "daemon/signals.h"
 #include "hsm/remote.h"
 
@@ -234,6 +235,21 @@ static struct err reconcile(struct wiring *w)
 	return service_reconcile(w->service);
 }
 
+static struct server_tls_options tls_options(const struct settings *s)
+{
+	static const char *const clients[] = {[SERVER_TLS_CLIENTS_OPTIONAL] = "optional",
+					      [SERVER_TLS_CLIENTS_REQUIRED] = "required"};
+	struct server_tls_options o = {.certificate = s->tls.certificate,
+				       .private_key = s->tls.private_key,
+				       .client_ca = s->tls.client_ca};
+	for (size_t i = SERVER_TLS_CLIENTS_OPTIONAL; i < ARRAY_LEN(clients); i++)
+		if (text_equal(s->tls.client_certificates, clients[i]))
+			o.clients = (enum server_tls_clients)i;
+	if (text_equal(s->tls.minimum_version, "1.3"))
+		o.minimum = SERVER_TLS_1_3;
+	return o;
+}
+
 static struct err open_doors(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -254,9 +270,15 @@ static struct err open_doors(struct wiring *w)
 			.idle_timeout_ms = (uint32_t)(s->server.idle_timeout_s * MS_PER_S),
 			.request_timeout_ms = (uint32_t)(s->server.request_timeout_s * MS_PER_S),
 			.threads = (uint32_t)s->server.threads,
+			.tls = tls_options(s),
 			.clock = &clock_system,
 		},
 		&w->server);
+}
+
+static struct err confine(struct wiring *w)
+{
+	return sandbox_confine(w->settings);
 }
 
 /* ---- up and down ---- */
@@ -265,10 +287,15 @@ static const struct step {
 	const char *name;
 	struct err (*run)(struct wiring *w);
 } steps[] = {
-	{"reach the token", wiring_open_token},         {"open the store", open_store},
-	{"verify the installation", open_installation}, {"open the audit log", open_audit},
-	{"start the service", start_service},           {"settle store and token", reconcile},
-	{"watch over the audit log", start_keeper},     {"open the doors", open_doors},
+	{"reach the token", wiring_open_token},
+	{"open the store", open_store},
+	{"verify the installation", open_installation},
+	{"open the audit log", open_audit},
+	{"start the service", start_service},
+	{"settle store and token", reconcile},
+	{"watch over the audit log", start_keeper},
+	{"enter the sandbox", confine},
+	{"open the doors", open_doors},
 };
 
 NODISCARD struct err wiring_start(struct wiring *w)

@@ -12,6 +12,7 @@
 #include "server/acceptor.h"
 #include "server/route.h"
 #include "server/server.h"
+#include "server/tls_session.h"
 #include "server/watch.h"
 
 /*
@@ -28,6 +29,7 @@ struct exchange;
 struct door {
 	struct service *service;
 	unsigned serves; /* bits of door_serves */
+	struct tls *tls; /* borrowed; NULL: plain HTTP */
 	struct MHD_Daemon *mhd;
 	struct acceptor acceptor;
 	uint16_t port;
@@ -50,6 +52,7 @@ struct door_connection {
 	uint32_t peer_uid;
 	int32_t peer_pid;
 	bool admitted;
+	struct tls_session tls;
 };
 
 struct door_options {
@@ -58,6 +61,7 @@ struct door_options {
 	uint32_t connections_max;
 	uint32_t threads;
 	const struct server_options *server;
+	struct tls *tls; /* borrowed; NULL: plain HTTP */
 };
 
 NODISCARD struct err door_open(const struct door_options *options, struct door **out);

@@ -13,8 +13,7 @@
 #define LOOK_MIN_MS 10
 #define LOOK_MAX_MS 1000
 
-/* Bytes that the kernel took from the peer so far; 0 on sockets that do not count. */
-static uint64_t bytes_received(int fd)
+uint64_t watch_bytes_received(int fd)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof info;
@@ -26,7 +25,7 @@ static uint64_t bytes_received(int fd)
 /* A kept-alive connection whose next request has begun, but not far enough to be parsed. */
 static void notice_first_byte(struct watch_entry *entry, int64_t now)
 {
-	uint64_t bytes = bytes_received(entry->fd);
+	uint64_t bytes = watch_bytes_received(entry->fd);
 	if (!entry->looked) {
 		entry->looked = true;
 		entry->bytes_seen = bytes;

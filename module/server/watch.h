@@ -60,6 +60,9 @@ void watch_remove(struct watch *w, struct watch_entry *entry);
 /* RECEIVING keeps the time of a first byte that was noticed before. */
 void watch_move(struct watch *w, struct watch_entry *entry, enum watch_phase phase);
 
+/* Bytes that the kernel took from the peer so far; 0 on sockets that do not count. */
+uint64_t watch_bytes_received(int fd);
+
 void watch_counts(struct watch *w, uint64_t *connections, uint64_t *timeouts);
 
 #endif
