@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/log_file.h"
 #include "base/text.h"
@@ -161,7 +162,7 @@ NODISCARD struct err reload_begin(struct reload *reload, const char *path,
 				  struct settings *in_force)
 {
 	char message[SETTINGS_MESSAGE_MAX];
-	*reload = (struct reload){.in_force = in_force};
+	*reload = (struct reload){.in_force = in_force, .lock = PTHREAD_MUTEX_INITIALIZER};
 	TRY(make_absolute(path, reload->path));
 	reload->stamp = stamp_of(reload->path);
 	struct err e = settings_read(path, in_force, message);
@@ -192,13 +193,20 @@ NODISCARD struct err reload_start_log(const struct reload *reload)
 	return start_log(reload->in_force);
 }
 
+static void note_attempt(struct reload *reload)
+{
+	struct reload_stamp stamp = stamp_of(reload->path);
+	LOCK_SCOPE(&reload->lock);
+	reload->stamp = stamp;
+	reload->refused = true;
+}
+
 NODISCARD struct err reload_again(struct reload *reload, struct wiring *w)
 {
 	char message[SETTINGS_MESSAGE_MAX];
 	struct settings fresh;
 	struct plan plan = {.fresh = &fresh};
-	reload->stamp = stamp_of(reload->path);
-	reload->refused = true;
+	note_attempt(reload);
 	struct err e = settings_read(reload->path, &fresh, message);
 	if (err_failed(e)) {
 		log_event(LOG_ERROR, "settings.not_reloaded", LOG_TEXT("what", message),
@@ -206,23 +214,32 @@ NODISCARD struct err reload_again(struct reload *reload, struct wiring *w)
 		return e;
 	}
 	TRY(prepare(&plan, w));
-	reload->refused = false;
-	reload->read = fresh;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (parts[i].commit != NULL)
 			parts[i].commit(&plan, w);
+	LOCK_SCOPE(&reload->lock);
+	reload->refused = false;
+	reload->read = fresh;
 	say_changes(reload);
 	changes_apply(reload->in_force, &fresh);
 	return OK;
 }
 
-bool reload_is_due(const struct reload *reload)
+void reload_look(struct reload *reload, struct reload_state *out)
 {
+	struct changes_setting changed[CHANGES_MAX];
 	struct reload_stamp now = stamp_of(reload->path);
-	return !same_stamp(&now, &reload->stamp);
+	LOCK_SCOPE(&reload->lock);
+	*out = (struct reload_state){.due = !same_stamp(&now, &reload->stamp),
+				     .refused = reload->refused};
+	out->waiting = changes_find(reload->in_force, &reload->read, CHANGES_HOLDFASTD, changed,
+				    ARRAY_LEN(changed));
+	if (out->waiting > 0)
+		out->first = changed[0];
 }
 
-size_t reload_waiting(const struct reload *reload, struct changes_setting *out, size_t max)
+void reload_copy_settings(struct reload *reload, struct settings *out)
 {
-	return changes_find(reload->in_force, &reload->read, CHANGES_HOLDFASTD, out, max);
+	LOCK_SCOPE(&reload->lock);
+	*out = *reload->in_force;
 }

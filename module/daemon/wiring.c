@@ -194,6 +194,8 @@ static struct err start_service(struct wiring *w)
 			.keys_cached_max = (uint32_t)s->service.keys_cached_max,
 			.direct_messages_max = (uint64_t)s->token.direct_messages_max,
 			.direct_block = (uint64_t)s->token.direct_block,
+			.more_checks = w->more_checks,
+			.more_checks_user = w->more_checks_user,
 		},
 		&w->service);
 }

@@ -19,6 +19,9 @@ struct wiring {
 	int signals;       /* a stop signal ends the wait for the token */
 	bool reload_asked; /* SIGHUP came during the start: to be done once it serves */
 
+	void (*more_checks)(void *user, struct service_checks *out); /* as in service_options */
+	void *more_checks_user;
+
 	struct hsm *hsm;
 	struct service_sealer sealer;
 	struct store_sqlite *store;

@@ -10,6 +10,7 @@
 #include "kms/installation.h"
 #include "kms/store.h"
 #include "service/call.h"
+#include "service/checks.h"
 
 struct service;
 
@@ -30,6 +31,9 @@ struct service_options {
 	uint64_t direct_messages_max; /* 0: 2^31; suite 3: messages under one version, well before
 					 2^32 */
 	uint64_t direct_block;        /* 0: 2^16; suite 3: messages reserved at a time */
+	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
+	void (*more_checks)(void *user, struct service_checks *out);
+	void *more_checks_user;
 };
 
 /* Starts its threads; *out owned by the caller, service_stop(). */
