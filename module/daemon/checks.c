@@ -48,7 +48,8 @@ static void check_disks(const struct checks_context *c, const struct settings *s
 	(void)!err_failed(text_format(audit, sizeof audit, "%s/", s->audit.directory));
 	check_disk(out, "store disk", s->store.path, s->audit.warn_free_mib);
 	check_disk(out, "audit disk", audit, s->audit.warn_free_mib);
-	service_check_add(out, "schema", SERVICE_LEVEL_OK, "", "%lld, the newest of this version",
+	service_check_add(out, "schema", SERVICE_LEVEL_OK, "",
+			  "version %lld of the store, this program's own",
 			  (long long)store_sqlite_schema());
 }
 
@@ -76,7 +77,7 @@ static void check_retention(const struct checks_context *c, const struct setting
 	timestamp_iso(report.oldest_ms, false, oldest);
 	bool failed = err_failed(report.last);
 	service_check_add(out, "audit files", failed ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
-			  err_action(report.last), "%llu of %llu MiB, since %s; %s%s%s%s",
+			  err_action(report.last), "%llu with %llu MiB, since %s; %s%s%s%s",
 			  (unsigned long long)report.segments,
 			  (unsigned long long)(report.bytes >> MIB_SHIFT), oldest, days, size,
 			  failed ? "; none can be removed: " : "",

@@ -13,18 +13,18 @@ static void put(char *out, size_t cap, const char *text)
 	(void)!err_failed(text_copy(out, cap, view_part(all, 0, cap - 1)));
 }
 
-void service_check_add(struct service_checks *checks, const char *name, enum service_level level,
-		       const char *remedy, const char *format, ...)
+void service_check_put(struct service_checks *checks, const struct service_check_head *head,
+		       const char *format, ...)
 {
 	if (checks->count == SERVICE_CHECKS_MAX) {
 		checks->rows[SERVICE_CHECKS_MAX - 1].level = SERVICE_LEVEL_FAILURE;
 		return;
 	}
 	struct service_check *row = &checks->rows[checks->count++];
-	*row = (struct service_check){.level = level};
-	put(row->name, sizeof row->name, name);
-	if (level != SERVICE_LEVEL_OK)
-		put(row->remedy, sizeof row->remedy, remedy);
+	*row = (struct service_check){.level = head->level};
+	put(row->name, sizeof row->name, head->name);
+	if (head->level != SERVICE_LEVEL_OK)
+		put(row->remedy, sizeof row->remedy, head->remedy);
 	va_list args;
 	va_start(args, format);
 	if (vsnprintf(row->detail, sizeof row->detail, format, args) < 0)

@@ -31,12 +31,24 @@ struct service_checks {
 	size_t count;
 };
 
+struct service_check_head {
+	const char *name;
+	enum service_level level;
+	const char *remedy; /* kept unless the level is OK */
+};
+
 /*
- * Adds a row; `format` makes its detail, and one that is too long is cut. `remedy` is kept unless
- * the level is OK. A row beyond the last makes a failure of the last: nothing is lost silently.
+ * Adds a row; `format` makes its detail, and one that is too long is cut. A row beyond the last
+ * makes a failure of the last: nothing is lost silently.
  */
-void service_check_add(struct service_checks *checks, const char *name, enum service_level level,
-		       const char *remedy, const char *format, ...) PRINTF_LIKE(5, 6);
+void service_check_put(struct service_checks *checks, const struct service_check_head *head,
+		       const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* service_check_add(checks, name, level, remedy, format, ...) */
+#define service_check_add(checks_, name_, level_, remedy_, ...)                             \
+	service_check_put((checks_),                                                        \
+			  &(const struct service_check_head){(name_), (level_), (remedy_)}, \
+			  __VA_ARGS__)
 
 /* The worst of all rows. */
 enum service_level service_checks_level(const struct service_checks *checks);
