@@ -25,7 +25,7 @@
 #define FILE_BYTES_MAX ((size_t)256 << 10)
 #define LINE_BYTES_MAX 1000
 #define INIH_LINE_MAX (LINE_BYTES_MAX + 3) /* with CR, LF and NUL; by itself inih stops at 200 */
-#define ROWS_MAX 64
+#define ROWS_MAX 128
 #define PASSWD_BYTES 4096
 
 struct parse {
@@ -245,7 +245,43 @@ static bool block_above_budget(const struct settings *s)
 	return s->token.direct_block > s->token.direct_messages_max;
 }
 
+static bool given(const char *text)
+{
+	return text[0] != '\0';
+}
+
+static bool certificate_without_key(const struct settings *s)
+{
+	return given(s->tls.certificate) != given(s->tls.private_key);
+}
+
+static bool clients_without_tls(const struct settings *s)
+{
+	return !given(s->tls.certificate) && !text_equal(s->tls.client_certificates, "off");
+}
+
+static bool clients_without_ca(const struct settings *s)
+{
+	return !given(s->tls.client_ca) && !text_equal(s->tls.client_certificates, "off");
+}
+
+static bool ca_without_clients(const struct settings *s)
+{
+	return given(s->tls.client_ca) && text_equal(s->tls.client_certificates, "off");
+}
+
 static const struct rule rules[] = {
+	{certificate_without_key, "tls", "certificate", "tls", "private_key",
+	 "certificate and private_key of [tls] belong together; set both, or neither for plain "
+	 "HTTP"},
+	{clients_without_tls, "tls", "client_certificates", "tls", "certificate",
+	 "client certificates need TLS; set certificate and private_key in [tls], or "
+	 "client_certificates to off"},
+	{clients_without_ca, "tls", "client_certificates", "tls", "client_ca",
+	 "client certificates need an authority to be checked against; name its file in client_ca"},
+	{ca_without_clients, "tls", "client_ca", "tls", "client_certificates",
+	 "client_ca is set and client_certificates is off, so that nobody is asked; set it to "
+	 "optional or required, or remove client_ca"},
 	{health_is_server, "health", "listen", "server", "listen",
 	 "[health] listen is the same as [server] listen; leave it empty to share the listener"},
 	{sockets_are_one, "admin", "socket", "token", "socket",

@@ -36,6 +36,9 @@ struct orders {
 	struct err latched_error; /* `file` is not valid across processes: orders_read() drops it */
 	enum log_form log_form;
 	enum log_level log_level;
+	char log_file[SETTINGS_TEXT_MAX];
+	uint64_t log_file_bytes;
+	uint32_t log_files_kept;
 	char module[SETTINGS_TEXT_MAX];
 	char uri[SETTINGS_TEXT_MAX];
 	char module_parameters[SETTINGS_TEXT_MAX];
@@ -60,6 +63,9 @@ struct orders_page {
 	_Atomic uint32_t error_detail;
 	_Atomic int64_t opening_since_ms; /* the token is being opened since; 0: it is not */
 	_Atomic int64_t beat_ms;          /* the worker's thread was alive then */
+	/* The other way, for a worker that runs while the settings are read again: */
+	_Atomic uint32_t log_form;  /* enum log_form */
+	_Atomic uint32_t log_level; /* enum log_level */
 };
 
 /* From [token] and [log]. E_SETTINGS with a line for people. */

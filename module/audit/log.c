@@ -44,7 +44,7 @@ static const uint16_t lane_codes[LANE_COUNT] = {
 struct audit_log {
 	/* Constant while the thread runs. */
 	const struct clock *clock;
-	uint32_t queue_max, window_ms, probe_ms;
+	uint32_t window_ms, probe_ms;
 	pthread_t thread;
 	bool started;
 
@@ -53,7 +53,9 @@ struct audit_log {
 	pthread_cond_t wake;
 	struct queue lanes[LANE_COUNT];
 	bool stopping;
-	int64_t window_end_ms; /* steady; NEVER: no window is open */
+	uint32_t queue_max;
+	uint64_t segment_bytes; /* for the segments, from the next group on */
+	int64_t window_end_ms;  /* steady; NEVER: no window is open */
 
 	/* The writer thread's own. */
 	struct segments segments;
@@ -231,6 +233,7 @@ static struct work take_work(struct audit_log *log)
 		log->lanes[i] = (struct queue){0};
 	}
 	work.stopping = log->stopping;
+	log->segments.options.segment_bytes = log->segment_bytes;
 	work.window_over = log->window_end_ms <= clock_steady_ms(log->clock);
 	if (work.window_over && atomic_load(&log->healthy))
 		log->window_end_ms = NEVER;
@@ -283,6 +286,15 @@ void audit_log_append(struct audit_log *log, struct audit_entry *entry)
 	LOCK_SCOPE(&log->lock);
 	queue_put(&log->lanes[lane_for(log, well_formed)], entry);
 	(void)pthread_cond_signal(&log->wake);
+}
+
+void audit_log_set_limits(struct audit_log *log, uint64_t segment_bytes, uint32_t queue_max)
+{
+	LOCK_SCOPE(&log->lock);
+	if (segment_bytes > 0)
+		log->segment_bytes = segment_bytes;
+	if (queue_max > 0)
+		log->queue_max = queue_max;
 }
 
 struct waiter {
@@ -371,6 +383,7 @@ static struct err start_thread(struct audit_log *log)
 	sigset_t all;
 	sigset_t before;
 	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGSYS); /* the sandbox tells of what it refuses */
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	int rc = pthread_create(&log->thread, NULL, run, log);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -405,9 +418,10 @@ NODISCARD struct err audit_log_open_tuned(const struct audit_log_options *option
 	log->window_end_ms = NEVER;
 	atomic_init(&log->healthy, true);
 	TRY(failures_init(&log->failed_logins));
+	log->segment_bytes =
+		options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
 	const struct segments_options segments = {
-		.segment_bytes =
-			options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT,
+		.segment_bytes = log->segment_bytes,
 		.zeros_bytes = tuning->zeros_bytes,
 		.clock = options->clock,
 		.io = tuning->io,

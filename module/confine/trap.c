@@ -23,9 +23,8 @@
 static struct {
 	const char *process;
 	const char *action;
-	enum log_form form;
-	int fd;
 	uint32_t arch;
+	enum log_form form; /* when it happens, as a reload may change it */
 	char names[NUMBERS_MAX][NAME_MAX_BYTES];
 } trap;
 
@@ -137,6 +136,7 @@ static void refused(int number, siginfo_t *info, void *context)
 {
 	(void)context;
 	static struct line line; /* one is enough: the process dies of the first */
+	trap.form = log_configured_form();
 	put_head(&line);
 	put_field(&line, "process", trap.process);
 	put_number_field(&line, "pid", (uint64_t)getpid());
@@ -146,7 +146,7 @@ static void refused(int number, siginfo_t *info, void *context)
 	put_field(&line, "action", trap.action);
 	put(&line, trap.form == LOG_FORM_JSON ? "}" : "");
 	line.text[line.len++] = '\n';
-	ssize_t written = write(trap.fd, line.text, line.len);
+	ssize_t written = write(log_configured_fd(), line.text, line.len);
 	(void)written;
 	/* SA_RESETHAND: this one takes its default action, and a SIGSYS from elsewhere, too. */
 	(void)syscall(SYS_tgkill, getpid(), gettid(), number);
@@ -175,8 +175,6 @@ NODISCARD struct err trap_install(const char *process, const char *action)
 {
 	trap.process = process;
 	trap.action = action;
-	trap.form = log_configured_form();
-	trap.fd = log_configured_fd();
 	trap.arch = seccomp_arch_native();
 	names_read();
 	struct sigaction handler = {.sa_sigaction = refused,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The system calls of holdfastd from just before its doors open until its end. */
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "daemon/sandbox.h"
@@ -28,6 +29,8 @@ static const struct confine_check checks[] = {
 	{"socket", CONFINE_INT(0, AF_INET), {0}},
 	{"socket", CONFINE_INT(0, AF_INET6), {0}},
 	{"socketpair", CONFINE_INT(0, AF_UNIX), {0}},
+	/* A reload may raise connections_max. */
+	{"prlimit64", CONFINE_INT(0, 0), CONFINE_INT(1, RLIMIT_NOFILE)},
 };
 
 const struct confine_table sandbox_calls = {

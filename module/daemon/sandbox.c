@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 
+#define DESCRIPTORS_BESIDE_CONNECTIONS 256
 #define DESCRIPTORS_KEPT 3 /* standard input, output and error */
 
 NODISCARD struct err sandbox_enter(void)
@@ -40,8 +41,9 @@ static void lock_memory(void)
 		LOG_TEXT("action", "set LimitMEMLOCK=infinity, or turn swap off or encrypt it"));
 }
 
-static void raise_descriptors(uint64_t wanted)
+void sandbox_descriptors(uint64_t connections)
 {
+	uint64_t wanted = connections + DESCRIPTORS_BESIDE_CONNECTIONS;
 	struct rlimit limit = {0};
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
@@ -76,8 +78,8 @@ NODISCARD struct err sandbox_confine(const struct settings *settings)
 		.tables = {&confine_runtime, &sandbox_calls}});
 }
 
-void sandbox_limits(uint64_t descriptors)
+void sandbox_limits(uint64_t connections)
 {
-	raise_descriptors(descriptors);
+	sandbox_descriptors(connections);
 	lock_memory();
 }

@@ -24,9 +24,12 @@ NODISCARD struct err sandbox_confine(const struct settings *settings);
 
 /*
  * Keeps memory out of swap, where the limits allow it for all that is to come, and makes room for
- * `descriptors`. What cannot be had is a warning in the log: secrets have locked pages of their
+ * `connections`. What cannot be had is a warning in the log: secrets have locked pages of their
  * own.
  */
-void sandbox_limits(uint64_t descriptors);
+void sandbox_limits(uint64_t connections);
+
+/* Room for so many connections and what stands beside them; a warning when it cannot be had. */
+void sandbox_descriptors(uint64_t connections);
 
 #endif

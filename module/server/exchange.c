@@ -28,6 +28,7 @@ struct exchange {
 	struct exchange *prev, *next; /* of the door's list */
 	struct MHD_Connection *mhd;
 	char *uri;
+	char address[INET6_ADDRSTRLEN]; /* outlives the connection, as the call may */
 	struct head head;
 	const struct route *route;
 	enum refusal refusal;
@@ -93,7 +94,8 @@ static void move(struct exchange *ex, enum watch_phase phase)
 
 struct exchange *exchange_new(struct door *door, struct MHD_Connection *connection, const char *uri)
 {
-	if (door_connection_of(connection) == NULL)
+	const struct door_connection *peer = door_connection_of(connection);
+	if (peer == NULL || !tls_session_admits(&peer->tls))
 		return NULL;
 	CLEANUP(mem_free_at) char *copy = NULL;
 	struct exchange *ex = NULL;
@@ -253,7 +255,10 @@ static struct err make_call(struct exchange *ex)
 	};
 	call->target = head->target;
 	call->user_agent = head->user_agent;
-	call->source_address = view_of_text(peer->address);
+	mem_copy(ex->address, sizeof ex->address, peer->address, sizeof peer->address);
+	call->source_address = view_of_text(ex->address);
+	call->secure = peer->tls.tls != NULL;
+	tls_session_describe(&peer->tls, &call->tls);
 	call->peer_uid = peer->peer_uid;
 	call->peer_pid = peer->peer_pid;
 	call->reply = on_reply;

@@ -151,6 +151,13 @@ NODISCARD struct err service_token_call(struct service *service, struct hsm_op *
 	return hsm_call(service->options.hsm, op);
 }
 
+void service_set_calls_max(struct service *service, uint32_t calls_max)
+{
+	pool_set_queue_max(service->pool, calls_max);
+	LOCK_SCOPE(&service->lock);
+	service->options.calls_max = calls_max;
+}
+
 static struct err admit(struct service *service)
 {
 	LOCK_SCOPE(&service->lock);
