@@ -263,6 +263,7 @@ static struct err open_doors(struct wiring *w)
 			.service = w->service,
 			.listen = s->server.listen,
 			.health_listen = s->health.listen,
+			.metrics_listen = s->metrics.listen,
 			.admin_socket = s->admin.socket,
 			.admin_uids = uids,
 			.admin_uid_count = count,
