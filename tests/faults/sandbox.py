@@ -261,6 +261,17 @@ def called(lines):
     return {match.group(2) for match in map(CALL.match, lines) if match}
 
 
+def change_settings(installation):
+    """What a reload applies: more descriptors, another user, a log file with rotation."""
+    with open(installation.daemon.settings, encoding="utf-8") as file:
+        text = file.read()
+    text = text.replace("[server]", "[server]\nconnections_max = 2000")
+    text = text.replace("[admin]", f"[admin]\nallowed_users = {DAEMON_USER}")
+    text = text.replace("[log]", f"[log]\nfile = {installation.path('daemon.file')}")
+    with open(installation.daemon.settings, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 def spend_a_life(installation):
     """Every verb, a new segment of the audit log, a reload, a worker replaced."""
     kms = installation.client()
@@ -275,6 +286,7 @@ def spend_a_life(installation):
     kms.enable_key(KeyId=key)
     kms.list_keys()
     installation.run("holdfast", "status", "--config", installation.daemon.settings)
+    change_settings(installation)
     installation.daemon.signal(signal.SIGHUP)
     installation.token.signal(signal.SIGHUP)
     time.sleep(1.2)
@@ -288,6 +300,8 @@ def test_no_call_of_a_whole_life_is_outside_the_tables(make, tmp_path):
                   for name, pid in pids.items()}
         spend_a_life(installation)
         installation.stop()
+    with open(installation.path("daemon.file"), encoding="utf-8") as file:
+        assert "reload" in file.read() and "sandbox.refused" not in file.read()
     assert len([name for name in os.listdir(installation.daemon.audit)
                 if name.endswith(".jsonl")]) > 1
     for name, trace in traces.items():

@@ -140,6 +140,11 @@ static const struct kms_catalog_ops catalog_ops = {
 	.last_use_since = sqlite_last_use_since,
 };
 
+int64_t store_sqlite_schema(void)
+{
+	return (int64_t)sqlite_migrations.count;
+}
+
 struct kms_store store_sqlite_keys(struct store_sqlite *store)
 {
 	return (struct kms_store){.ops = &key_ops, .self = store};

@@ -100,25 +100,38 @@ class Root:
         return found
 
 
-def make_base(package):
-    """The fresh root with all that the package needs downloaded, made once and kept in build/."""
-    with open(DEBIAN_ROOT, "rb") as file:
-        wanted = file.read().decode() + field(package, "Depends") + field(package, "Recommends")
-    stamp, base = os.path.join(CACHE, "stamp"), os.path.join(CACHE, "base")
-    made = hashlib.sha256(wanted.encode()).hexdigest()
-    if os.path.exists(stamp) and open(stamp, encoding="ascii").read() == made:
-        return base
-    shutil.rmtree(CACHE, ignore_errors=True)
-    os.makedirs(CACHE)
-    run(DEBIAN_ROOT, "make", base, timeout=900)
-    root = Root(base)
-    root.apt("update")
-    shutil.copy(package, root.path("/root/package.deb"))
-    root.apt("install", "--download-only", "/root/package.deb")
-    os.unlink(root.path("/root/package.deb"))
+def once(name, wanted, make):
+    """Does what build/debian/NAME does not say is done already."""
+    stamp = os.path.join(CACHE, name)
+    digest = hashlib.sha256(wanted.encode()).hexdigest()
+    if os.path.exists(stamp):
+        with open(stamp, encoding="ascii") as file:
+            if file.read() == digest:
+                return
+    make()
     with open(stamp, "w", encoding="ascii") as file:
-        file.write(made)
-    return base
+        file.write(digest)
+
+
+def make_base(package):
+    """The fresh root, and in it what the package needs, downloaded: made once, kept in build/."""
+    base = Root(os.path.join(CACHE, "base"))
+
+    def bootstrap():
+        shutil.rmtree(CACHE, ignore_errors=True)
+        os.makedirs(CACHE)
+        run(DEBIAN_ROOT, "make", base.folder, timeout=900)
+
+    def download():
+        base.apt("update")
+        shutil.copy(package, base.path("/root/package.deb"))
+        base.apt("install", "--download-only", "/root/package.deb")
+        os.unlink(base.path("/root/package.deb"))
+
+    with open(DEBIAN_ROOT, encoding="utf-8") as file:
+        once("base-stamp", file.read(), bootstrap)
+    once("packages-stamp", field(package, "Depends") + field(package, "Recommends"), download)
+    return base.folder
 
 
 def make_root(package, folder):

@@ -79,8 +79,8 @@ def check_options(tree, program):
 
 def check_exit_status(tree, program):
     page = section(read(tree.page(PAGES[program])), "EXIT STATUS")
-    told = re.search(r"Exit status: (.*?)\.\s*\Z", tree.helps[program], re.S).group(1)
-    helped = plural("statuses", set(re.findall(r"(?:^|[;,])\s*(\d+) ", told)))
+    told = tree.helps[program].partition("\nExit status:\n")[2]
+    helped = plural("statuses", set(re.findall(r"^  (\d+)\t", told, re.M)))
     return differ(f"{program}: exit status", helped, set(re.findall(r"^\.It (\d+)$", page, re.M)),
                   "--help", "its page")
 
@@ -99,14 +99,14 @@ def check_commands(tree, _):
 
 
 def table_rows(tree):
-    """(section, name) → default, of config/table.c."""
+    """(section, name) → (default, whether a reload applies it), of config/table.c."""
     text = read(os.path.join(tree.source, "config/table.c"))
     text = text[text.index("settings_table[] = {"):]
     rows = {}
-    for kind, args in re.findall(r"\b(INTEGER|TEXT|CHOICE)\(((?:[^()\"]|\"[^\"]*\")*)\)", text):
+    for kind, live, args in re.findall(r"\b(INTEGER|TEXT|CHOICE)(_LIVE)?\(((?:[^()\"]|\"[^\"]*\")*)\)", text):
         parts = [part.strip() for part in re.findall(r'(?:[^,"]|"[^"]*")+', args)]
         default = {"INTEGER": 4, "TEXT": 5, "CHOICE": 3}[kind]
-        rows[parts[0], parts[1]] = parts[default].strip('"')
+        rows[parts[0], parts[1]] = parts[default].strip('"'), bool(live)
     return plural("settings", rows)
 
 
@@ -129,7 +129,10 @@ def check_settings(tree, _):
     found += differ("setting", {".".join(k) for k in table}, {".".join(k) for k in page}, "the table",
                     "the page")
     for key in set(table) & set(page):
-        default = f".Ql {table[key]} ." if table[key] else "empty by default."
+        value, live = table[key]
+        default = f".Ql {value} ." if value else "empty by default."
+        if live != ("(reload)" in page[key]):
+            found.append(f"{'.'.join(key)}: {'not ' if live else ''}marked (reload)")
         if default not in page[key]:
             found.append(f"{'.'.join(key)}: the page has not its default, {default}")
         if len(page[key].splitlines()) < 2:

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,11 +19,13 @@
 
 #include <cmocka.h>
 
+#include "base/log_file.h"
 #include "base/text.h"
 #include "confine/confine.h"
 #include "confined.h"
 
-static const struct confine_group groups[] = {{"the log", "read write close"}};
+static const struct confine_group groups[] = {
+	{"the log", "read write close openat newfstatat fstat fchmod"}};
 static const struct confine_check checks[] = {{"socket", CONFINE_INT(0, AF_UNIX), {0}}};
 static const struct confine_table table = {groups, ARRAY_LEN(groups), checks, ARRAY_LEN(checks)};
 
@@ -99,7 +102,7 @@ static void tells_as_text(void **state)
 	(void)gmtime_r(&now, &utc);
 	assert_true(strftime(day, sizeof day, "%Y-%m-%dT", &utc) > 0);
 	assert_tells(LOG_FORM_TEXT, day, " error   sandbox.refused process=\"tester\" pid=");
-	assert_tells(LOG_FORM_TEXT, day, " syscall=\"chroot\" number==\"");
+	assert_tells(LOG_FORM_TEXT, day, " syscall=\"chroot\" number=");
 }
 
 static void tells_as_json(void **state)
@@ -115,6 +118,31 @@ static void tells_the_journal(void **state)
 {
 	(void)state;
 	assert_tells(LOG_FORM_JOURNAL, "<3>sandbox.refused process=\"tester\" pid=", "chroot");
+}
+
+static char log_path[] = "/tmp/holdfast-confine-XXXXXX";
+
+static struct err enter_with_a_log_file(void)
+{
+	TRY(enter());
+	return log_file_open(&(struct log_file_options){.path = log_path});
+}
+
+/* As a reload does it: the file comes after the filter. */
+static void tells_the_file_that_the_log_has_now(void **state)
+{
+	(void)state;
+	char text[1024] = "";
+	int fd = mkstemp(log_path);
+	assert_true(fd >= 0);
+	struct confined result = confined_run(LOG_FORM_TEXT, enter_with_a_log_file, chroot_call);
+	ssize_t n = read(fd, text, sizeof text - 1);
+	(void)close(fd);
+	(void)unlink(log_path);
+	assert_true(WIFSIGNALED(result.status));
+	assert_true(n > 0);
+	assert_non_null(strstr(text, "sandbox.refused process=\"tester\""));
+	assert_null(strstr(result.log, "sandbox.refused"));
 }
 
 static void arguments_decide(void **state)
@@ -279,6 +307,7 @@ int main(void)
 		cmocka_unit_test(tells_as_text),
 		cmocka_unit_test(tells_as_json),
 		cmocka_unit_test(tells_the_journal),
+		cmocka_unit_test(tells_the_file_that_the_log_has_now),
 		cmocka_unit_test(arguments_decide),
 		cmocka_unit_test(extras_pass),
 		cmocka_unit_test(an_unknown_name_enters_nothing),

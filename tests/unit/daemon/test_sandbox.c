@@ -115,6 +115,25 @@ static void counters_are_kept(void **state)
 	confined_assert_passes(enter, counters);
 }
 
+/* A reload reads users' names anew, and may raise the limit on descriptors. */
+static int reload_life(void)
+{
+	int64_t uid = -1;
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1;
+	limit.rlim_cur = limit.rlim_max;
+	return err_failed(settings_user("daemon", &uid)) ||
+	       !err_failed(settings_user("nobody-of-this-name", &uid)) ||
+	       setrlimit(RLIMIT_NOFILE, &limit) != 0;
+}
+
+static void reloads_are_kept(void **state)
+{
+	(void)state;
+	confined_assert_passes(enter, reload_life);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +143,7 @@ int main(void)
 		cmocka_unit_test(files_are_kept),
 		cmocka_unit_test(sockets_are_kept),
 		cmocka_unit_test(counters_are_kept),
+		cmocka_unit_test(reloads_are_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
