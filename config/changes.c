@@ -26,7 +26,7 @@ static const struct shared *shared_find(const struct setting *row)
 static bool concerns(const struct setting *row, enum changes_reader reader)
 {
 	bool token = reader == CHANGES_HOLDFAST_TOKEN;
-	if (text_equal(row->section, "log"))
+	if (text_equal(row->section, "log") || text_equal(row->section, "sandbox"))
 		return true;
 	if (!text_equal(row->section, "token"))
 		return !token;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/logging.h"
 
-#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/log_file.h"
 #include "base/text.h"
+
+#define MIB (UINT64_C(1) << 20)
 
 struct word {
 	const char *text;
@@ -32,10 +35,9 @@ static int word_value(const struct word *words, size_t count, const char *text, 
 	return fallback;
 }
 
-enum log_form logging_form(const struct settings *settings)
+enum log_form logging_form(const struct settings *settings, bool journal)
 {
-	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
-	int automatic = getenv("JOURNAL_STREAM") != NULL ? LOG_FORM_JOURNAL : LOG_FORM_TEXT;
+	int automatic = journal ? LOG_FORM_JOURNAL : LOG_FORM_TEXT;
 	return (enum log_form)word_value(forms, ARRAY_LEN(forms), settings->log.form, automatic);
 }
 
@@ -43,4 +45,17 @@ enum log_level logging_level(const struct settings *settings)
 {
 	return (enum log_level)word_value(levels, ARRAY_LEN(levels), settings->log.level,
 					  LOG_LEVEL_INFO);
+}
+
+NODISCARD struct err logging_start(const struct settings *settings, const char *file, bool journal)
+{
+	const struct log_file_options options = {
+		.path = file,
+		.file_bytes = (uint64_t)settings->log.file_mib * MIB,
+		.files_kept = (uint32_t)settings->log.files_kept,
+	};
+	TRY(log_file_open(&options));
+	log_configure(logging_form(settings, journal && file[0] == '\0'), logging_level(settings),
+		      STDERR_FILENO);
+	return OK;
 }

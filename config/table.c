@@ -69,6 +69,11 @@ const struct setting settings_table[] = {
 	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",
 	     "folder of the audit log's segments"),
 	INTEGER_LIVE(audit, segment_mib, 1, 4096, 256, "MiB at which a new segment begins"),
+	INTEGER_LIVE(audit, keep_days, 0, 36500, 0, "days that a segment is kept; 0: for ever"),
+	INTEGER_LIVE(audit, keep_mib, 0, 1073741824, 0,
+		     "MiB of segments that are kept; 0: without bound"),
+	INTEGER_LIVE(audit, warn_free_mib, 0, 1073741824, 1024,
+		     "MiB free on the audit log's disk below which a warning is given"),
 
 	INTEGER(service, blocking_threads, 1, 64, 4, "threads for work that waits for the store"),
 	INTEGER_LIVE(service, calls_max, 16, 65536, 4096, "calls under way at once"),
@@ -101,9 +106,18 @@ const struct setting settings_table[] = {
 	INTEGER(token, message_key_cache, 1, 65536, 1024, "message keys kept for opening"),
 	INTEGER(token, connections_max, 1, 1024, 64, "daemon connections at once"),
 	INTEGER(token, queue_max, 16, 65536, 4096, "operations waiting at once"),
+	TEXT(token, log_file, SETTING_PATH, 0, TEXT_MAX, "", "file of holdfast-token's log"),
 	INTEGER_LIVE(token, hang_ms, 100, 60000, 2000,
 		"milliseconds past its deadline until a stuck operation has the worker replaced"),
+	TEXT(token, extra_syscalls, SETTING_TEXT, 0, TEXT_MAX, "",
+	     "system calls that the module needs beyond the sandbox's list"),
 
+	CHOICE(sandbox, seccomp, "enforce log off", "enforce",
+	       "what a system call outside the sandbox's list leads to"),
+
+	TEXT_LIVE(log, file, SETTING_PATH, 0, TEXT_MAX, "", "file of holdfastd's log"),
+	INTEGER_LIVE(log, file_mib, 0, 4096, 64, "MiB at which a log file is set aside; 0: never"),
+	INTEGER_LIVE(log, files_kept, 0, 1000, 10, "log files set aside that are kept"),
 	CHOICE_LIVE(log, form, "text journal json auto", "auto", "form of the log's lines"),
 	CHOICE_LIVE(log, level, "error warning info debug", "info", "least level that is logged"),
 };

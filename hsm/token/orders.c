@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -85,6 +86,10 @@ NODISCARD struct err orders_from_settings(const struct settings *settings, struc
 	out->latched_error = OK;
 	TRY(module_check(settings->token.module, message));
 	TRY(users_from(settings->token.daemon_users, out, message));
+	TRY(confine_extra_check(settings->token.extra_syscalls, message, SETTINGS_MESSAGE_MAX));
+	TRY(text_copy(out->extra_syscalls, sizeof out->extra_syscalls,
+		      view_of_text(settings->token.extra_syscalls)));
+	out->seccomp = confine_mode_of(settings->sandbox.seccomp);
 	TRY(text_copy(out->module, sizeof out->module, view_of_text(settings->token.module)));
 	TRY(text_copy(out->uri, sizeof out->uri, view_of_text(settings->token.uri)));
 	TRY(text_copy(out->module_parameters, sizeof out->module_parameters,
@@ -97,7 +102,12 @@ NODISCARD struct err orders_from_settings(const struct settings *settings, struc
 	out->message_key_cache = (uint32_t)settings->token.message_key_cache;
 	out->queue_max = (uint32_t)settings->token.queue_max;
 	out->connections_max = (uint32_t)settings->token.connections_max;
-	out->log_form = logging_form(settings);
+	TRY(text_copy(out->log_file, sizeof out->log_file, view_of_text(settings->token.log_file)));
+	out->log_file_bytes = (uint64_t)settings->log.file_mib << 20;
+	out->log_files_kept = (uint32_t)settings->log.files_kept;
+	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
+	bool journal = getenv("JOURNAL_STREAM") != NULL && out->log_file[0] == '\0';
+	out->log_form = logging_form(settings, journal);
 	out->log_level = logging_level(settings);
 	return OK;
 }

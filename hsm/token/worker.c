@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/log_file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "hsm/token/connection.h"
@@ -288,6 +289,8 @@ static void tick(struct worker *w)
 		return;
 	w->ticked_ms = now;
 	w->page->beat_ms = now;
+	log_configure((enum log_form)w->page->log_form, (enum log_level)w->page->log_level,
+		      STDERR_FILENO);
 	status_tell(w);
 	for (struct connection *c = w->connections; c != NULL; c = c->next) {
 		struct err e = connection_is_open(c) ? connection_check(c) : OK;
@@ -383,15 +386,26 @@ static struct err descriptors_keep(void)
 	return OK;
 }
 
+/* A file that cannot be had is no reason to stay away: standard error takes the lines. */
+static void log_begin(struct worker *w)
+{
+	log_configure(w->orders.log_form, w->orders.log_level, STDERR_FILENO);
+	struct err e = log_file_open(&(struct log_file_options){
+		w->orders.log_file, w->orders.log_file_bytes, w->orders.log_files_kept});
+	if (err_failed(e))
+		log_event(LOG_WARNING, "log.file_not_opened", LOG_TEXT("file", w->orders.log_file),
+			  LOG_ERR(e));
+}
+
 static struct err prepare(struct worker *w)
 {
 	TRY(process_harden());
 	TRY(descriptors_keep());
 	TRY(orders_read(ORDERS_FD_ORDERS, &w->orders));
 	(void)close(ORDERS_FD_ORDERS);
-	log_configure(w->orders.log_form, w->orders.log_level, STDERR_FILENO);
 	TRY(process_follow(w->orders.supervisor));
 	TRY(orders_page_map(ORDERS_FD_PAGE, &w->page));
+	log_begin(w);
 	TRY(pin_receive(w));
 	w->host.clock = &clock_system;
 	w->host.in_flight_max =
@@ -399,6 +413,7 @@ static struct err prepare(struct worker *w)
 	w->page->beat_ms = now_ms();
 	w->refused_ms = now_ms() - REFUSALS_EVERY_MS;
 	TRY(descriptors_make(w));
+	TRY(process_confine_worker(w->orders.seccomp, w->orders.extra_syscalls));
 	if (w->orders.latched == HSM_UP)
 		TRY(opening_start(&w->orders, w->pin, w->page, &w->opening));
 	struct hsm_status first;

@@ -45,8 +45,13 @@ struct log_field {
 /* Code, meaning, detail, place and action of an error. */
 #define LOG_ERR(err_) ((struct log_field){.name = "error", .kind = LOG_FIELD_ERR, .err = (err_)})
 
-/* Set once at the start by the program, before threads; default TEXT, INFO, file descriptor 2. */
+/* Set by the program, at any time; default TEXT, INFO, file descriptor 2, which is also where lines
+ * go that a file (log_file.h) does not take. */
 void log_configure(enum log_form form, enum log_level least, int fd);
+
+/* Where lines go now, for a signal handler that writes one by itself; async-signal-safe. */
+enum log_form log_configured_form(void);
+int log_configured_fd(void);
 
 /* Writes one line with one write(2); never fails, never blocks longer than the descriptor does. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,

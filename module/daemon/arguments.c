@@ -40,10 +40,7 @@ const char arguments_help[] =
 	"Signals: SIGTERM and SIGINT finish what is under way and end. SIGHUP reads the settings\n"
 	"and the files of [tls] again: a wrong one changes nothing, and the log names what waits\n"
 	"for a restart.\n"
-	"Exit status: 0 ended as asked; 64 wrong command line; 69 something needed is away "
-	"(token,\n"
-	"store, disk); 70 a defect or a failed system call; 78 wrong settings, or not "
-	"initialised.\n";
+	"\n";
 
 enum option_id {
 	OPTION_CONFIG = 1,

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/exit.h"
 #include "base/log.h"
 #include "codec/json.h"
 #include "daemon/arguments.h"
@@ -17,33 +18,6 @@
 #define LOOK_MS 1000
 #define US_PER_S 1000000LL
 #define NS_PER_US 1000
-
-/* As sysexits.h has them; documented in --help. */
-enum exit_code {
-	EXIT_OK = 0,
-	EXIT_USAGE = 64,
-	EXIT_UNAVAILABLE = 69,
-	EXIT_DEFECT = 70,
-	EXIT_SETTINGS = 78
-};
-
-static int exit_status(struct err e)
-{
-	switch (err_category(e)) {
-	case ERR_NONE:
-		return EXIT_OK;
-	case ERR_OPERATOR:
-	case ERR_CALLER:
-	case ERR_DENIED:
-		return err_is(e, E_USAGE) ? EXIT_USAGE : EXIT_SETTINGS;
-	case ERR_CAPACITY:
-	case ERR_UNAVAILABLE:
-		return err_is(e, E_CANCELLED) ? EXIT_OK : EXIT_UNAVAILABLE;
-	case ERR_INTERNAL:
-		break;
-	}
-	return EXIT_DEFECT;
-}
 
 /* Tells the service manager when readiness comes or goes; the log has it from the service. */
 static void watch_readiness(struct wiring *w, bool *ready)
@@ -120,6 +94,7 @@ static struct err run_service(struct wiring *w, struct reload *reload)
 static struct err run_with(const struct arguments *arguments, struct reload *reload)
 {
 	struct wiring w = {.settings = reload->in_force, .signals = -1};
+	TRY(reload_start_log(reload));
 	TRY(json_start());
 	TRY(signals_open(&w.signals));
 	struct err result = arguments->mode == ARGUMENTS_INIT ? init_run(&w, arguments)
@@ -138,12 +113,14 @@ int main(int argc, char **argv)
 	struct err result = arguments_parse(argc, argv, &arguments, message);
 	if (err_failed(result)) {
 		(void)fprintf(stderr, "holdfastd: %s\nSee holdfastd --help.\n", message);
-		return exit_status(result);
+		return (int)exit_of(result);
 	}
 	if (arguments.mode == ARGUMENTS_HELP)
-		return fputs(arguments_help, stdout) < 0 ? EXIT_DEFECT : EXIT_OK;
+		return fputs(arguments_help, stdout) < 0 || fputs(exit_help, stdout) < 0
+			       ? EXIT_DEFECT
+			       : EXIT_DONE;
 	if (arguments.mode == ARGUMENTS_VERSION)
-		return puts("holdfastd " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_OK;
+		return puts("holdfastd " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_DONE;
 	result = sandbox_enter();
 	if (!err_failed(result))
 		result = reload_begin(&reload, arguments.config, &settings);
@@ -154,5 +131,5 @@ int main(int argc, char **argv)
 		result = run_with(&arguments, &reload);
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_SERVE)
 		log_event(LOG_INFO, "daemon.stopped", LOG_TEXT("reason", "as asked"));
-	return exit_status(result);
+	return (int)exit_of(result);
 }

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/log_file.h"
 #include "base/text.h"
 #include "config/logging.h"
 #include "daemon/sandbox.h"
@@ -13,6 +15,23 @@
 #define CHANGES_MAX 128
 #define MIB (UINT64_C(1) << 20)
 #define MS_PER_S 1000
+
+static struct err say_no_file(const char *file, struct err e)
+{
+	log_event(LOG_ERROR, "log.file_not_opened", LOG_TEXT("file", file),
+		  LOG_TEXT("action", "make its folder, owned by the service's user, or correct "
+				     "file in [log]"),
+		  LOG_ERR(e));
+	return e;
+}
+
+static struct err start_log(const struct settings *settings)
+{
+	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
+	bool journal = getenv("JOURNAL_STREAM") != NULL;
+	struct err e = logging_start(settings, settings->log.file, journal);
+	return err_failed(e) ? say_no_file(settings->log.file, e) : OK;
+}
 
 /* ---- what holds something ---- */
 
@@ -57,13 +76,23 @@ static void commit_service(struct plan *plan, struct wiring *w)
 	const struct settings *s = plan->fresh;
 	audit_log_set_limits(w->audit, (uint64_t)s->audit.segment_mib * MIB,
 			     (uint32_t)s->service.calls_max + 1);
+	const struct audit_retention retention = wiring_retention(s);
+	audit_keeper_set(w->keeper, &retention);
 	service_set_calls_max(w->service, (uint32_t)s->service.calls_max);
+}
+
+static struct err prepare_log(struct plan *plan, struct wiring *w)
+{
+	(void)w;
+	const char *file = plan->fresh->log.file;
+	struct err e = log_file_check(&(struct log_file_options){.path = file});
+	return err_failed(e) ? say_no_file(file, e) : OK;
 }
 
 static void commit_log(struct plan *plan, struct wiring *w)
 {
 	(void)w;
-	log_configure(logging_form(plan->fresh), logging_level(plan->fresh), STDERR_FILENO);
+	(void)!err_failed(start_log(plan->fresh)); /* it said so, and the old one stays */
 }
 
 /* All are prepared before the first is committed; each may lack either. */
@@ -75,7 +104,7 @@ static const struct part {
 } parts[] = {
 	{"users", prepare_users, commit_doors, NULL},
 	{"service", NULL, commit_service, NULL},
-	{"log", NULL, commit_log, NULL},
+	{"log", prepare_log, commit_log, NULL},
 	{"tls", prepare_tls, NULL, NULL},
 };
 
@@ -141,7 +170,6 @@ NODISCARD struct err reload_begin(struct reload *reload, const char *path,
 		return e;
 	}
 	reload->read = *in_force;
-	log_configure(logging_form(in_force), logging_level(in_force), STDERR_FILENO);
 	return wiring_check(in_force);
 }
 
@@ -157,6 +185,11 @@ static void say_changes(const struct reload *reload)
 			  LOG_TEXT("setting", changed[i].name));
 	log_event(LOG_INFO, "settings.reloaded", LOG_TEXT("file", reload->path),
 		  LOG_NUMBER("changed", found));
+}
+
+NODISCARD struct err reload_start_log(const struct reload *reload)
+{
+	return start_log(reload->in_force);
 }
 
 NODISCARD struct err reload_again(struct reload *reload, struct wiring *w)

@@ -38,6 +38,9 @@ struct reload {
 NODISCARD struct err reload_begin(struct reload *reload, const char *path,
 				  struct settings *in_force);
 
+/* The log goes where the settings say, from now on. E_SYSTEM, E_SETTINGS: logged. */
+NODISCARD struct err reload_start_log(const struct reload *reload);
+
 /* Once more, for a running process. E_SETTINGS, logged: nothing has changed. Main thread. */
 NODISCARD struct err reload_again(struct reload *reload, struct wiring *w);
 

@@ -49,6 +49,10 @@ void service_handle(struct service *service, struct call *call);
 /* Another bound of calls under way (calls_max, 1 and above) from now on. Thread-safe. */
 void service_set_calls_max(struct service *service, uint32_t calls_max);
 
+/* For audit/keeper.h: Unix time of the oldest event in the store's outbox, INT64_MAX when it is
+ * empty. Errors of the store. Blocks. */
+NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms);
+
 /* Refuses new calls and waits until those under way have been answered, at most timeout_ms. true:
  * all were. */
 bool service_drain(struct service *service, uint32_t timeout_ms);

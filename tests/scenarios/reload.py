@@ -157,3 +157,42 @@ def test_a_signal_during_the_start_is_kept(own, daemon):
     own.start_token()
     daemon.await_ready()
     wait_for(lambda: 'setting="connections_max"' in daemon.read_log(), "the reload")
+
+
+def test_the_log_moves_into_a_file_and_back(own, daemon):
+    path = own.path("daemon.log")
+    edit(daemon, "log", file=path)
+    daemon.signal(signal.SIGHUP)
+
+    def text():
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+            return file.read()
+        return ""
+
+    wait_for(lambda: "settings.reloaded" in text(), "the file")
+    assert os.stat(path).st_mode & 0o7777 == 0o640
+    os.rename(path, path + ".1")  # as logrotate does
+    daemon.signal(signal.SIGHUP)
+    wait_for(lambda: os.path.exists(path), "the file that follows")
+    edit(daemon, "log", file="")
+    reload(daemon)
+
+
+def test_a_log_file_that_cannot_be_had_changes_nothing(own, daemon):
+    edit(daemon, "log", file=own.path("no-such-folder/daemon.log"))
+    log = reload(daemon, "settings.not_reloaded")
+    assert "log.file_not_opened" in log and daemon.ready()
+
+
+def test_holdfast_token_reads_its_settings_again(own):
+    class Token:  # as Daemon, for edit() and reload()
+        settings = own.settings
+        read_log, signal = own.token.read_log, own.token.signal
+
+    edit(Token, "token", hang_ms=7777, lanes=1)
+    log = reload(Token)
+    assert 'settings.applied section="token" setting="hang_ms"' in log
+    assert 'settings.needs_restart section="token" setting="lanes"' in log
+    edit(Token, "token", lane=1)
+    assert "did you mean" in reload(Token, "settings.not_reloaded")
+    assert own.exchange().call("ListKeys").status == 200

@@ -237,6 +237,11 @@ class Installation:
         for process in (*self.daemons, self.token):
             process.end()
 
+    def assert_nothing_refused(self):
+        """Whatever a test did to it, no process made a system call outside its sandbox."""
+        for process in (self.token, *self.daemons):
+            assert " error   sandbox.refused " not in process.read_log(), process.read_log()[-3000:]
+
     def add_daemon(self, name, settings=None):
         """Another daemon on the same store and the same holdfast-token; start() starts it."""
         daemon = Daemon(self, name, settings or {})
