@@ -230,6 +230,16 @@ static bool health_is_server(const struct settings *s)
 	return text_equal(s->health.listen, s->server.listen);
 }
 
+static bool metrics_is_server(const struct settings *s)
+{
+	return text_equal(s->metrics.listen, s->server.listen);
+}
+
+static bool metrics_is_health(const struct settings *s)
+{
+	return s->metrics.listen[0] != '\0' && text_equal(s->metrics.listen, s->health.listen);
+}
+
 static bool sockets_are_one(const struct settings *s)
 {
 	return text_equal(s->admin.socket, s->token.socket);
@@ -284,6 +294,11 @@ static const struct rule rules[] = {
 	 "optional or required, or remove client_ca"},
 	{health_is_server, "health", "listen", "server", "listen",
 	 "[health] listen is the same as [server] listen; leave it empty to share the listener"},
+	{metrics_is_server, "metrics", "listen", "server", "listen",
+	 "[metrics] listen is the same as [server] listen; metrics ask nobody who he is: give them "
+	 "an address of their own"},
+	{metrics_is_health, "metrics", "listen", "health", "listen",
+	 "[metrics] listen is the same as [health] listen; leave it empty to share the listener"},
 	{sockets_are_one, "admin", "socket", "token", "socket",
 	 "[admin] socket and [token] socket are the same path; give each its own"},
 	{address_above_all, "server", "connections_per_address_max", "server", "connections_max",

@@ -35,6 +35,9 @@ struct settings {
 		settings_text listen; /* empty: on the server's listener */
 	} health;
 	struct {
+		settings_text listen; /* empty: on the health listener, if that has its own */
+	} metrics;
+	struct {
 		settings_text socket;        /* /run/holdfast/admin.sock */
 		settings_text allowed_users; /* names or uids, blank-separated, besides root and the
 						service's own; empty */

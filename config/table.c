@@ -56,7 +56,10 @@ const struct setting settings_table[] = {
 	CHOICE(tls, minimum_version, "1.2 1.3", "1.2", "oldest version of TLS that is spoken"),
 
 	TEXT(health, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
-	     "address and port of /healthz, /readyz and /metrics"),
+	     "address and port of /healthz and /readyz"),
+
+	TEXT(metrics, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
+	     "address and port of /metrics"),
 
 	TEXT(admin, socket, SETTING_PATH, 1, SOCKET_MAX, "/run/holdfast/admin.sock",
 	     "socket of the holdfast command"),

@@ -3,7 +3,7 @@
 #ifndef HOLDFAST_HSM_P11_LOCAL_H
 #define HOLDFAST_HSM_P11_LOCAL_H
 
-#include "hsm/hsm.h"
+#include "hsm/figures.h"
 
 /*
  * Written by lanes, read by the supervisor (it lies in shared memory): which operation each lane is
@@ -16,6 +16,10 @@ struct hsm_lane_watch {
 	_Atomic uint32_t pin_refused; /* the token refused the PIN: do not try again */
 	_Atomic uint64_t operations;
 	_Atomic uint64_t failures;
+	/* Of the operation in each lane: the request that it is for. Read when the lane hangs, and
+	 * it does not change then; else it may be torn. */
+	struct log_request requests[HSM_LANES_MAX];
+	struct hsm_figures figures;
 };
 
 struct hsm_local_options {

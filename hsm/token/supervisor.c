@@ -49,7 +49,8 @@ struct supervisor {
 	int page_fd;
 	struct orders_page *page;
 	int signal_fd;
-	pid_t worker; /* 0: none */
+	pid_t worker;        /* 0: none */
+	bool spawned_before; /* there has been a worker */
 	int64_t spawned_ms;
 	int64_t spawn_at_ms;
 	int64_t backoff_ms;
@@ -97,6 +98,9 @@ static void spawn(struct supervisor *s)
 		s->spawn_at_ms = now_ms() + BACKOFF_MAX_MS;
 		return;
 	}
+	if (s->spawned_before)
+		hsm_figures_add(&s->page->watch.figures.restarts, 1);
+	s->spawned_before = true;
 	log_event(LOG_INFO, "worker.spawned", LOG_NUMBER("pid", s->worker));
 }
 
@@ -180,6 +184,7 @@ static void worker_reap(struct supervisor *s)
 
 static void worker_kill(struct supervisor *s, const char *why, int64_t lane, int64_t overdue_ms)
 {
+	LOG_REQUEST_SCOPE(lane >= 0 ? s->page->watch.requests[lane].id : "");
 	log_event(LOG_ERROR, "worker.killed", LOG_NUMBER("pid", s->worker), LOG_TEXT("why", why),
 		  LOG_NUMBER("lane", lane), LOG_NUMBER("overdue_ms", overdue_ms),
 		  LOG_TEXT("action", "check the token; raise hang_ms if it is only slow"));

@@ -17,6 +17,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 
 #define QUEUE_DEFAULT 8192
 #define WINDOW_MS_DEFAULT 10000
@@ -88,6 +89,7 @@ static void finish(struct audit_entry *entry, size_t count, struct err result)
 static void set_health(struct audit_log *log, struct err e)
 {
 	bool was = atomic_exchange(&log->healthy, !err_failed(e));
+	metric_set(METRIC_AUDIT_HEALTHY, 0, 0, !err_failed(e));
 	if (was && err_failed(e))
 		log_event(LOG_ERROR, "audit.write_failed", LOG_ERR(e),
 			  LOG_TEXT("segment", log->segments.name));
@@ -105,7 +107,9 @@ static struct err write_group(struct audit_log *log, const struct audit_entry *f
 {
 	if (!atomic_load(&log->healthy))
 		return ERR(E_AUDIT);
+	int64_t began_ns = metric_now_ns();
 	struct err e = segments_append(&log->segments, first, count);
+	metric_observe_since(METRIC_AUDIT_TIME, 0, began_ns);
 	set_health(log, e);
 	if (err_failed(e))
 		return e;
@@ -115,7 +119,16 @@ static struct err write_group(struct audit_log *log, const struct audit_entry *f
 	for (const struct audit_entry *entry = first; count-- > 0; entry = entry->next)
 		bytes += entry->line.len + 1;
 	atomic_fetch_add(&log->bytes, bytes);
+	metric_set(METRIC_AUDIT_SYNCS, 0, 0, atomic_load(&log->syncs));
+	metric_set(METRIC_AUDIT_LINES, 0, 0, atomic_load(&log->lines));
+	metric_set(METRIC_AUDIT_BYTES, 0, 0, atomic_load(&log->bytes));
 	return OK;
+}
+
+static void count_failures(struct audit_log *log, size_t count)
+{
+	atomic_fetch_add(&log->failures, count);
+	metric_add(METRIC_AUDIT_FAILURES, 0, 0, count);
 }
 
 static void write_queue(struct audit_log *log, const struct queue *q)
@@ -128,7 +141,7 @@ static void write_queue(struct audit_log *log, const struct queue *q)
 			rest = rest->next;
 		struct err e = write_group(log, entry, count);
 		if (err_failed(e))
-			atomic_fetch_add(&log->failures, count);
+			count_failures(log, count);
 		finish(entry, count, e);
 		entry = rest;
 		left -= count;
@@ -232,6 +245,7 @@ static struct work take_work(struct audit_log *log)
 		work.lanes[i] = log->lanes[i];
 		log->lanes[i] = (struct queue){0};
 	}
+	metric_set(METRIC_AUDIT_QUEUE, 0, 0, 0);
 	work.stopping = log->stopping;
 	log->segments.options.segment_bytes = log->segment_bytes;
 	work.window_over = log->window_end_ms <= clock_steady_ms(log->clock);
@@ -285,6 +299,7 @@ void audit_log_append(struct audit_log *log, struct audit_entry *entry)
 			   view_find(line, '\n') == line.len && view_find(line, 0) == line.len;
 	LOCK_SCOPE(&log->lock);
 	queue_put(&log->lanes[lane_for(log, well_formed)], entry);
+	metric_set(METRIC_AUDIT_QUEUE, 0, 0, log->lanes[LANE_WRITE].count);
 	(void)pthread_cond_signal(&log->wake);
 }
 
@@ -417,6 +432,7 @@ NODISCARD struct err audit_log_open_tuned(const struct audit_log_options *option
 	log->probe_ms = tuning->probe_ms;
 	log->window_end_ms = NEVER;
 	atomic_init(&log->healthy, true);
+	metric_set(METRIC_AUDIT_HEALTHY, 0, 0, 1);
 	TRY(failures_init(&log->failed_logins));
 	log->segment_bytes =
 		options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;

@@ -82,10 +82,12 @@ static void put_resources(struct json_out *out, const struct audit_record *recor
 		return;
 	json_out_begin_array(out, "resources");
 	for (size_t i = 0; i < record->resource_count; i++) {
+		const struct audit_resource *resource = &record->resources[i];
 		json_out_begin_object(out, NULL);
-		put_text(out, "accountId", view_of_text(record->resources[i].account));
-		json_out_text(out, "type", VIEW_LITERAL("AWS::KMS::Key"));
-		put_text(out, "ARN", view_of_text(record->resources[i].arn));
+		put_text(out, "accountId", view_of_text(resource->account));
+		json_out_text(out, "type",
+			      view_of_text(resource->alias ? "AWS::KMS::Alias" : "AWS::KMS::Key"));
+		put_text(out, "ARN", view_of_text(resource->arn));
 		json_out_end_object(out);
 	}
 	json_out_end_array(out);

@@ -10,8 +10,8 @@
 
 #define AUDIT_EVENT_ID_LEN 36
 #define AUDIT_RECORD_MAX (128 << 10) /* bytes of one line */
-#define AUDIT_RESOURCES_MAX 2
-#define AUDIT_VERSION "1.11" /* eventVersion */
+#define AUDIT_RESOURCES_MAX 3        /* UpdateAlias: the alias, its key and its new key */
+#define AUDIT_VERSION "1.11"         /* eventVersion */
 
 struct audit_context_pair {
 	struct view key;
@@ -20,7 +20,8 @@ struct audit_context_pair {
 
 struct audit_resource {
 	char account[13];
-	char arn[160];
+	char arn[384];
+	bool alias; /* AWS::KMS::Alias; else AWS::KMS::Key */
 };
 
 /* Views are borrowed until the line has been written. Empty ones are left out. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log_file.h"
+#include "base/mem.h"
 #include "base/writer.h"
 
 #define LINE_MAX_BYTES 4096
@@ -20,6 +21,26 @@ static struct {
 } config = {LOG_FORM_TEXT, LOG_LEVEL_INFO, STDERR_FILENO};
 
 static _Thread_local enum log_form form_now; /* of the line that this thread is making */
+static _Thread_local struct log_request request;
+
+struct log_request log_request_enter(const char *id)
+{
+	struct log_request before = request;
+	struct view text = view_of_text(id);
+	request = (struct log_request){""};
+	mem_copy(request.id, LOG_REQUEST_LEN, text.ptr, MIN_OF(text.len, LOG_REQUEST_LEN));
+	return before;
+}
+
+void log_request_leave(struct log_request *before)
+{
+	request = *before;
+}
+
+void log_request_copy(char out[LOG_REQUEST_LEN + 1])
+{
+	mem_copy(out, sizeof request.id, request.id, sizeof request.id);
+}
 
 void log_configure(enum log_form form, enum log_level least, int fd)
 {
@@ -162,6 +183,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	form_now = config.form;
 	writer_init(&w, line, sizeof line - 2);
 	put_head(&w, level, event);
+	if (request.id[0] != '\0')
+		put_field(&w, &LOG_TEXT("request", request.id));
 	for (size_t i = 0; i < count; i++) {
 		struct writer before = w;
 		put_field(&w, &fields[i]);

@@ -57,6 +57,25 @@ int log_configured_fd(void);
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
 	       size_t count);
 
+/*
+ * The request that this thread is at work for: until the scope ends, every line that the thread
+ * writes has it as its first field, `request`. A copy is kept; scopes may nest.
+ *
+ *   LOG_REQUEST_SCOPE(call->request_id);
+ */
+#define LOG_REQUEST_LEN 36
+struct log_request {
+	char id[LOG_REQUEST_LEN + 1]; /* "": none */
+};
+struct log_request log_request_enter(const char *id);
+void log_request_leave(struct log_request *before);
+
+/* The request of this thread, "" without one. */
+void log_request_copy(char out[LOG_REQUEST_LEN + 1]);
+
+#define LOG_REQUEST_SCOPE(id) \
+	CLEANUP(log_request_leave) UNUSED struct log_request log_scope_ = log_request_enter(id)
+
 #define log_event(level, event, ...)                                         \
 	log_write((level), (event), (const struct log_field[]){__VA_ARGS__}, \
 		  sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

@@ -7,6 +7,7 @@
 
 #include "base/exit.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "codec/json.h"
 #include "daemon/arguments.h"
 #include "daemon/init.h"
@@ -75,6 +76,7 @@ static struct err run_service(struct wiring *w, struct reload *reload)
 	const struct settings *s = w->settings;
 	if (chdir("/") != 0)
 		return ERR(E_SYSTEM);
+	metric_process_start();
 	sandbox_limits((uint64_t)s->server.connections_max);
 	TRY(wiring_start(w));
 	log_event(LOG_INFO, "daemon.serving", LOG_TEXT("listen", s->server.listen),

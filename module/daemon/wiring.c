@@ -183,6 +183,7 @@ static struct err start_service(struct wiring *w)
 		&(struct service_options){
 			.hsm = w->hsm,
 			.store = store_sqlite_keys(w->store),
+			.catalog = store_sqlite_catalog(w->store),
 			.identities = store_sqlite_identities(w->store),
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,
@@ -261,6 +262,7 @@ static struct err open_doors(struct wiring *w)
 			.service = w->service,
 			.listen = s->server.listen,
 			.health_listen = s->health.listen,
+			.metrics_listen = s->metrics.listen,
 			.admin_socket = s->admin.socket,
 			.admin_uids = uids,
 			.admin_uid_count = count,

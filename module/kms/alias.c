@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/writer.h"
+#include "kms/key.h"
 
 static const struct view prefix = VIEW_LITERAL("alias/");
 static const struct view reserved = VIEW_LITERAL("alias/aws/");
@@ -36,6 +37,24 @@ void kms_alias_arn_format(const struct kms_scope *scope, struct view name,
 	writer_bytes(&w, view_part(name, 0, KMS_ALIAS_MAX));
 	if (err_failed(writer_end_text(&w)))
 		out[0] = '\0';
+}
+
+enum key_type { KEY_ASYMMETRIC, KEY_SYMMETRIC, KEY_HMAC };
+
+/* What is not named is asymmetric. */
+static const enum key_type key_types[KMS_SPEC_COUNT] = {
+	[KMS_SPEC_SYMMETRIC_DEFAULT] = KEY_SYMMETRIC,
+	[KMS_SPEC_HMAC_224] = KEY_HMAC,
+	[KMS_SPEC_HMAC_256] = KEY_HMAC,
+	[KMS_SPEC_HMAC_384] = KEY_HMAC,
+	[KMS_SPEC_HMAC_512] = KEY_HMAC,
+};
+
+bool kms_alias_may_move(const struct kms_key *from, const struct kms_key *to)
+{
+	if (from->spec >= KMS_SPEC_COUNT || to->spec >= KMS_SPEC_COUNT)
+		return false;
+	return key_types[from->spec] == key_types[to->spec] && from->usage == to->usage;
 }
 
 NODISCARD struct err kms_alias_check(const struct kms_alias *alias)

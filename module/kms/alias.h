@@ -27,6 +27,11 @@ bool kms_alias_name_is_reserved(struct view name);
 void kms_alias_arn_format(const struct kms_scope *scope, struct view name,
 			  char out[KMS_ALIAS_ARN_TEXT]);
 
+/* KMS API: UpdateAlias. Whether an alias of `from` may be pointed at `to`: both symmetric, both
+ * asymmetric or both HMAC, and of the same usage. */
+struct kms_key;
+bool kms_alias_may_move(const struct kms_key *from, const struct kms_key *to);
+
 /* What is wrong with an alias as a whole, as the store or a defect may hand it out: E_BUG, or OK.
  */
 NODISCARD struct err kms_alias_check(const struct kms_alias *alias);

@@ -115,7 +115,10 @@ NODISCARD struct err kms_key_copy(const struct kms_key *from, struct kms_key *to
  *   Creating ─► Enabled ◄──► Disabled
  *      │           │            │  ▲
  *      │           ▼            ▼  │ cancel
- *      └──► PendingImport ─► PendingDeletion ─► (gone)
+ *      └──► PendingImport ◄─► PendingDeletion ─► (gone)
+ *
+ * Cancelled, a key whose material was never imported is PendingImport again. To PendingDeletion:
+ * set deletion_ms as well; it is cleared on the way back.
  *
  * E_KMS_INVALID_STATE for a move that is not drawn; the key is then unchanged.
  */

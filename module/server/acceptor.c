@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 #define EXHAUSTED_PAUSE_MS 50 /* out of descriptors or memory: connections wait in the backlog */
 #define FULL_LOOK_MS 1000     /* at the bound: how often the library's own count is asked */
@@ -59,7 +60,10 @@ static void hand_over(struct acceptor *acceptor, int fd, struct sockaddr_storage
 		      socklen_t len)
 {
 	atomic_fetch_add(&acceptor->open, 1);
-	if (MHD_add_connection(acceptor->mhd, fd, (struct sockaddr *)peer, len) != MHD_YES)
+	bool taken = MHD_add_connection(acceptor->mhd, fd, (struct sockaddr *)peer, len) == MHD_YES;
+	metric_add(taken ? METRIC_CONNECTIONS_ACCEPTED : METRIC_CONNECTIONS_REFUSED, acceptor->door,
+		   0, 1);
+	if (!taken)
 		atomic_fetch_sub(&acceptor->open, 1);
 }
 

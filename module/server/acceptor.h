@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/metric.h"
 
 struct MHD_Daemon;
 
@@ -23,7 +24,8 @@ struct acceptor {
 	struct MHD_Daemon *mhd;
 	atomic_uint open; /* connections handed over and not ended */
 	atomic_uint open_max;
-	int64_t said_ms; /* steady; when it was last told that there is no room; 0: never */
+	enum metric_door door; /* for metrics; set before the start */
+	int64_t said_ms;       /* steady; when it was last told that there is no room; 0: never */
 	atomic_bool stopping;
 	bool started;
 	pthread_t thread;

@@ -300,6 +300,15 @@ void door_set_limits(struct door *door, const struct server_limits *limits,
 		acceptor_set_max(&door->acceptor, connections_max);
 }
 
+static enum metric_door metric_door(unsigned serves)
+{
+	if ((serves & DOOR_SERVES_PUBLIC) != 0)
+		return METRIC_DOOR_PUBLIC;
+	if ((serves & DOOR_SERVES_ADMIN) != 0)
+		return METRIC_DOOR_ADMIN;
+	return (serves & DOOR_SERVES_HEALTH) != 0 ? METRIC_DOOR_HEALTH : METRIC_DOOR_METRICS;
+}
+
 NODISCARD struct err door_open(const struct door_options *options, struct door **out)
 {
 	const struct server_options *server = options->server;
@@ -324,6 +333,8 @@ NODISCARD struct err door_open(const struct door_options *options, struct door *
 	door->serves = options->serves;
 	door->tls = options->tls;
 	take_users(door, server->admin_uids, server->admin_uid_count);
+	door->acceptor.door = metric_door(options->serves);
+	watch_name(&door->watch, door->acceptor.door);
 	TRY(start_polling(door, options));
 	int fd = -1;
 	TRY(listen_at(door, options->listen, &fd));

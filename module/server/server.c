@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "server/door.h"
+#include "server/metrics.h"
 #include "server/tls.h"
 
 #define CONNECTIONS_MAX 1024
@@ -14,7 +15,7 @@
 #define IDLE_TIMEOUT_MS 60000
 #define REQUEST_TIMEOUT_MS 20000
 
-enum { DOOR_PUBLIC, DOOR_HEALTH, DOOR_ADMIN, DOOR_COUNT };
+enum { DOOR_PUBLIC, DOOR_HEALTH, DOOR_METRICS, DOOR_ADMIN, DOOR_COUNT };
 
 struct server {
 	struct door *doors[DOOR_COUNT]; /* NULL: not asked for */
@@ -59,12 +60,26 @@ static struct err open_health(struct server *server, const struct server_options
 {
 	if (!given(o->health_listen))
 		return OK;
-	return door_open(&(struct door_options){.serves = DOOR_SERVES_HEALTH,
+	const unsigned metrics = given(o->metrics_listen) ? 0 : DOOR_SERVES_METRICS;
+	return door_open(&(struct door_options){.serves = DOOR_SERVES_HEALTH | metrics,
 						.listen = o->health_listen,
 						.connections_max = SMALL_DOOR_CONNECTIONS_MAX,
 						.threads = 1,
 						.server = o},
 			 &server->doors[DOOR_HEALTH]);
+}
+
+/* Whoever reaches it reads them, so that they are never on the public door. */
+static struct err open_metrics(struct server *server, const struct server_options *o)
+{
+	if (!given(o->metrics_listen))
+		return OK;
+	return door_open(&(struct door_options){.serves = DOOR_SERVES_METRICS,
+						.listen = o->metrics_listen,
+						.connections_max = SMALL_DOOR_CONNECTIONS_MAX,
+						.threads = 1,
+						.server = o},
+			 &server->doors[DOOR_METRICS]);
 }
 
 static struct err open_admin(struct server *server, const struct server_options *o)
@@ -92,7 +107,9 @@ NODISCARD struct err server_start(const struct server_options *options, struct s
 	TRY(MEM_NEW(&server));
 	TRY(load_tls(server, &o));
 	TRY(open_admin(server, &o));
+	metrics_name();
 	TRY(open_health(server, &o));
+	TRY(open_metrics(server, &o));
 	TRY(open_public(server, &o));
 	*out = TAKE(server);
 	return OK;
@@ -138,6 +155,11 @@ uint16_t server_port(const struct server *server)
 uint16_t server_health_port(const struct server *server)
 {
 	return server->doors[DOOR_HEALTH] ? server->doors[DOOR_HEALTH]->port : 0;
+}
+
+uint16_t server_metrics_port(const struct server *server)
+{
+	return server->doors[DOOR_METRICS] ? server->doors[DOOR_METRICS]->port : 0;
 }
 
 void server_figures(struct server *server, struct server_figures *out)

@@ -32,6 +32,8 @@ struct server_options {
 	struct service *service;    /* borrowed; outlives the server */
 	const char *listen;         /* "127.0.0.1:4599", "[::1]:4599"; port 0: any free one */
 	const char *health_listen;  /* NULL or "": /healthz and /readyz are on `listen` */
+	const char *metrics_listen; /* NULL or "": /metrics is on health_listen; without that as
+				       well, it is not served. Never on `listen` */
 	const char *admin_socket;   /* path; NULL or "": no admin door */
 	const uint32_t *admin_uids; /* users let in besides root and our own; borrowed by start */
 	size_t admin_uid_count;
@@ -82,7 +84,8 @@ void server_stop(struct server **server);
 
 /* The port that `listen` got, for a log line and for port 0. */
 uint16_t server_port(const struct server *server);
-uint16_t server_health_port(const struct server *server); /* 0: no listener of its own */
+uint16_t server_health_port(const struct server *server);  /* 0: no listener of its own */
+uint16_t server_metrics_port(const struct server *server); /* the same */
 
 struct server_figures {
 	uint64_t connections; /* open now */

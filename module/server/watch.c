@@ -8,6 +8,7 @@
 
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/metric.h"
 
 #define LOOKS_PER_TIMEOUT 8
 #define LOOK_MIN_MS 10
@@ -47,6 +48,7 @@ static void look_over(struct watch *w)
 		/* Once: it stays listed until its polling thread has closed it. */
 		at->since_ms = now;
 		w->timeouts++;
+		metric_add(METRIC_CONNECTIONS_TIMED_OUT, w->door, 0, 1);
 		(void)shutdown(at->fd, SHUT_RDWR);
 	}
 }
@@ -129,6 +131,12 @@ void watch_cleanup(struct watch *w)
 	(void)pthread_mutex_destroy(&w->mutex);
 }
 
+void watch_name(struct watch *w, enum metric_door door)
+{
+	LOCK_SCOPE(&w->mutex);
+	w->door = door;
+}
+
 void watch_add(struct watch *w, struct watch_entry *entry, int fd)
 {
 	*entry = (struct watch_entry){
@@ -139,6 +147,7 @@ void watch_add(struct watch *w, struct watch_entry *entry, int fd)
 		w->first->prev = entry;
 	w->first = entry;
 	w->count++;
+	metric_set(METRIC_CONNECTIONS, w->door, 0, w->count);
 }
 
 void watch_remove(struct watch *w, struct watch_entry *entry)
@@ -151,6 +160,7 @@ void watch_remove(struct watch *w, struct watch_entry *entry)
 	else
 		w->first = entry->next;
 	w->count--;
+	metric_set(METRIC_CONNECTIONS, w->door, 0, w->count);
 }
 
 void watch_move(struct watch *w, struct watch_entry *entry, enum watch_phase phase)

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/metric.h"
 
 enum watch_phase {
 	WATCH_FRESH,     /* connected, nothing complete received yet */
@@ -41,6 +42,7 @@ struct watch {
 	bool running, stopping;
 	struct watch_entry *first;
 	uint64_t count, timeouts;
+	enum metric_door door;
 };
 
 NODISCARD struct err watch_start(struct watch *w, const struct clock *clock, uint32_t idle_ms,
@@ -52,6 +54,9 @@ void watch_cleanup(struct watch *w);
 
 /* Other limits from now on, for connections under way as well. Thread-safe. */
 void watch_set_limits(struct watch *w, uint32_t idle_ms, uint32_t request_ms);
+
+/* Which door's connections these are, for metrics. Before the first. */
+void watch_name(struct watch *w, enum metric_door door);
 
 /* The descriptor must stay open until watch_remove(). */
 void watch_add(struct watch *w, struct watch_entry *entry, int fd);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "hsm/hsm.h"
+#include "service/measure.h"
 #include "service/service.h"
 
 struct service {
@@ -17,6 +18,8 @@ struct service {
 
 	struct credentials *credentials;
 	struct keyring *keyring;
+	struct aliases *aliases;
+	struct last_use *last_use;
 	struct budget *budget;
 	struct refused *refused;
 	struct pool *pool;
@@ -28,6 +31,7 @@ struct service {
 	uint32_t under_way;
 	bool draining;
 	uint64_t calls, failures;
+	struct measure measure;
 
 	_Atomic int64_t stop_by_ms; /* steady; 0: not stopping. The token is not waited for later */
 };

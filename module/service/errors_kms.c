@@ -61,10 +61,12 @@ static const struct error_kms rows[ERR_CODE_COUNT] = {
 				      "perform this operation."),
 	[E_KMS_INVALID_MARKER] = SPEAKS("InvalidMarkerException", "The marker is not valid."),
 	[E_KMS_ALIAS_NAME] = SPEAKS("InvalidAliasNameException", NULL),
+	[E_KMS_ALIAS_RESERVED] = SILENT("NotAuthorizedException"),
 	[E_KMS_EXISTS] = SPEAKS("AlreadyExistsException", NULL),
 	[E_KMS_LIMIT] = SPEAKS("LimitExceededException", NULL),
 	[E_KMS_MALFORMED_POLICY] = SPEAKS("MalformedPolicyDocumentException", NULL),
 	[E_KMS_TAG] = SPEAKS("TagException", NULL),
+	[E_KMS_KEY_STORE] = SPEAKS("CustomKeyStoreNotFoundException", NULL),
 	[E_KMS_DRY_RUN] = FIXED("DryRunOperationException", 400,
 				"The request would have succeeded, but the DryRun option is set."),
 

@@ -48,3 +48,10 @@ NODISCARD struct err key_change(struct call_work *work, key_change_fn *apply)
 	}
 	return e;
 }
+
+void key_change_audit(struct call_work *work, struct json_out *out)
+{
+	char arn[KMS_KEY_ARN_TEXT];
+	work_key_arn(work, 0, arn);
+	json_out_text(out, "keyId", view_of_text(arn));
+}

@@ -16,4 +16,7 @@
 typedef struct err key_change_fn(struct call_work *work, struct kms_key *key, bool *changed);
 NODISCARD struct err key_change(struct call_work *work, key_change_fn *apply);
 
+/* responseElements of a change whose reply is empty: the ARN of keys[0], as CloudTrail has it. */
+void key_change_audit(struct call_work *work, struct json_out *out);
+
 #endif

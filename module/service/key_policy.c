@@ -22,6 +22,33 @@ const struct schema_shape shape_policy = {.type = SCHEMA_STRING,
 					  .max = 131072,
 					  .pattern = &pattern};
 
+static bool is_policy_name(struct view value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		uint8_t c = value.ptr[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (!letter && !(c >= '0' && c <= '9') && c != '_')
+			return false;
+	}
+	return value.len > 0;
+}
+
+static const struct schema_pattern name_pattern = {"[\\w]+", is_policy_name};
+const struct schema_shape shape_policy_name = {.type = SCHEMA_STRING,
+					       .has_min = true,
+					       .min = 1,
+					       .has_max = true,
+					       .max = 128,
+					       .pattern = &name_pattern};
+
+NODISCARD struct err key_policy_check_name(struct call_work *work)
+{
+	if (input_member(work, "PolicyName") == NULL ||
+	    view_equal_text(input_text(work, "PolicyName"), KEY_POLICY_NAME))
+		return OK;
+	return work_refuse(work, ERR(E_KMS_NOT_FOUND), "No such policy exists");
+}
+
 NODISCARD struct err key_policy_check(struct call_work *work, const char *member)
 {
 	if (input_member(work, member) == NULL)

@@ -6,7 +6,13 @@
 
 #include "service/operation.h"
 
+#define KEY_POLICY_NAME "default" /* the one name that a key policy can have */
+
 extern const struct schema_shape shape_policy;
+extern const struct schema_shape shape_policy_name;
+
+/* The member PolicyName, which may be left out. E_KMS_NOT_FOUND for any other name. */
+NODISCARD struct err key_policy_check_name(struct call_work *work);
 
 /* E_KMS_LIMIT above KMS_POLICY_MAX, E_KMS_MALFORMED_POLICY for what is no JSON object. OK without.
  */

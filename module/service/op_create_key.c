@@ -55,14 +55,10 @@ static const char *const specs[] = {"RSA_2048",
 static const char *const origins[] = {"AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE",
 				      NULL};
 
-static const struct schema_shape description = {
-	.type = SCHEMA_STRING, .has_max = true, .max = KMS_DESCRIPTION_MAX};
 static const struct schema_shape usage = {.type = SCHEMA_STRING, .values = usages};
 static const struct schema_shape master_spec = {.type = SCHEMA_STRING, .values = master_specs};
 static const struct schema_shape spec = {.type = SCHEMA_STRING, .values = specs};
 static const struct schema_shape origin = {.type = SCHEMA_STRING, .values = origins};
-static const struct schema_shape store_id = {
-	.type = SCHEMA_STRING, .has_min = true, .min = 1, .has_max = true, .max = 64};
 
 static bool is_xks_key_id(struct view value)
 {
@@ -84,12 +80,12 @@ static const struct schema_shape xks_key_id = {.type = SCHEMA_STRING,
 
 static const struct schema_member members[] = {
 	{"Policy", &shape_policy, false},
-	{"Description", &description, false},
+	{"Description", &shape_description, false},
 	{"KeyUsage", &usage, false},
 	{"CustomerMasterKeySpec", &master_spec, false},
 	{"KeySpec", &spec, false},
 	{"Origin", &origin, false},
-	{"CustomKeyStoreId", &store_id, false},
+	{"CustomKeyStoreId", &shape_custom_key_store_id, false},
 	{"BypassPolicyLockoutSafetyCheck", &shape_boolean, false},
 	{"Tags", &shape_tags, false},
 	{"MultiRegion", &shape_boolean, false},
@@ -204,7 +200,10 @@ static struct err commit(struct call_work *work, const struct kms_key *key,
 	const struct kms_store *store = &work->service->options.store;
 	struct kms_outbox_record outbox;
 	TRY(trail_outbox(work, &outbox));
-	const struct kms_new_key made = {.key = key, .version = version};
+	CLEANUP(mem_free_at) struct kms_tag *tags = NULL;
+	struct kms_new_key made = {.key = key, .version = version};
+	TRY(tags_new(work, "Tags", &tags, &made.tag_count));
+	made.tags = tags;
 	return store->ops->key_create(store->self, &made, &outbox);
 }
 

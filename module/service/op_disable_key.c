@@ -26,4 +26,5 @@ const struct operation op_disable_key = {
 	.keys = {{.action = "kms:DisableKey", .member = "KeyId"}},
 	.audited = key_switch_audited,
 	.execute = execute,
+	.audit = key_change_audit,
 };

@@ -26,4 +26,5 @@ const struct operation op_enable_key = {
 	.keys = {{.action = "kms:EnableKey", .member = "KeyId"}},
 	.audited = key_switch_audited,
 	.execute = execute,
+	.audit = key_change_audit,
 };

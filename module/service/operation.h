@@ -16,6 +16,10 @@
 #define STATES_ENABLED STATE_BIT(KMS_STATE_ENABLED)
 #define STATES_DISABLED STATE_BIT(KMS_STATE_DISABLED)
 #define STATES_UNAVAILABLE STATE_BIT(KMS_STATE_UNAVAILABLE)
+#define STATES_PENDING_DELETION STATE_BIT(KMS_STATE_PENDING_DELETION)
+#define STATES_KEPT /* all but those of a key that is still made or soon gone */  \
+	(STATES_ENABLED | STATES_DISABLED | STATE_BIT(KMS_STATE_PENDING_IMPORT) | \
+	 STATES_UNAVAILABLE)
 #define STATES_ALL (STATE_BIT(KMS_STATE_COUNT) - 1)
 #define USAGES_ALL 0xffffffffU
 
@@ -39,15 +43,22 @@ enum operation_flag {
 		1 << 3, /* declares InvalidArnException; others say NotFoundException */
 	OPERATION_CIPHERTEXT_KEY =
 		1 << 4, /* CiphertextBlob names keys[0]; its member must only agree */
+	OPERATION_USES_KEY =
+		1 << 5, /* GetKeyLastUsage tells of it (KeyLastUsageTrackingOperation) */
 };
 
 /* One key of an operation (ReEncrypt has two). */
 struct operation_key {
 	const char *action;    /* kms:Encrypt; on the key, or on "*" without one */
-	const char *member;    /* that names the key; NULL: the operation has none */
+	const char *member;    /* that names the key; NULL: the operation has none, or: */
+	const char *alias;     /* member that names an alias, on which the action is needed too.
+				  Without `member`, the key is the one that the alias stands for,
+				  and work->alias is the alias */
 	const char *context;   /* member with the encryption context, or NULL */
 	const char *algorithm; /* member with the encryption algorithm, or NULL */
 	uint32_t grant;        /* enum operation_grant */
+	bool optional;         /* without `member` in the request there is no key */
+	bool any_state;        /* the operation's `states` are not asked of this key */
 };
 
 /* Handlers; NULL where there is nothing to do. All of them may fail with work_refuse(). */

@@ -19,11 +19,22 @@ static struct err decide(struct call_work *work, const char *action, struct view
 	return work_refuse(work, ERR(E_ACCESS_DENIED), "%s", work->verdict.message);
 }
 
+/* KMS Developer Guide, "Controlling access to aliases": on the alias and on each key. */
+static struct err check_alias(struct call_work *work, const struct operation_key *row)
+{
+	char arn[KMS_ALIAS_ARN_TEXT];
+	const struct kms_scope *home = &work->service->options.installation.scope;
+	kms_alias_arn_format(home, input_text(work, row->alias), arn);
+	return decide(work, row->action, view_of_text(arn));
+}
+
 static struct err check_key(struct call_work *work, size_t which)
 {
 	const struct operation_key *row = &work->operation->keys[which];
 	if (row->action == NULL)
 		return OK;
+	if (row->alias != NULL)
+		TRY(check_alias(work, row));
 	if (work->keys[which] == NULL)
 		return decide(work, row->action, VIEW_LITERAL("*"));
 	char arn[KMS_KEY_ARN_TEXT];
@@ -58,6 +69,10 @@ NODISCARD struct err permission_check_state(struct call_work *work, const struct
 		return OK;
 	char arn[KMS_KEY_ARN_TEXT];
 	kms_key_arn_format(&key->scope, &key->id, arn);
+	/* CancelKeyDeletion: not Disabled is in its way, but that nothing is there to cancel. */
+	if (work->operation->states == STATES_PENDING_DELETION)
+		return work_refuse(work, ERR(E_KMS_INVALID_STATE), "%s is not pending deletion.",
+				   arn);
 	return work_refuse(work, ERR(states[key->state].code), "%s %s.", arn,
 			   states[key->state].text);
 }
@@ -92,10 +107,12 @@ NODISCARD struct err permission_check_keys(struct call_work *work)
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++) {
 		if (work->keys[i] == NULL)
 			continue;
+		const struct operation_key *row = &work->operation->keys[i];
 		const struct kms_key *key = &keyring_key(work->keys[i])->key;
-		TRY(permission_check_state(work, key));
+		if (!row->any_state)
+			TRY(permission_check_state(work, key));
 		TRY(check_usage(work, key));
-		TRY(check_algorithm(work, work->operation->keys[i].algorithm, key));
+		TRY(check_algorithm(work, row->algorithm, key));
 	}
 	return OK;
 }

@@ -5,7 +5,7 @@
 
 #include "service/operation.h"
 
-/* Every action of the row on its key, or on "*" without one. E_ACCESS_DENIED. */
+/* Every action of the row on its alias and its key, or on "*" without a key. E_ACCESS_DENIED. */
 NODISCARD struct err permission_check(struct call_work *work);
 
 /* State, then usage, then algorithm, of every key of the call. E_KMS_DISABLED, E_KMS_INVALID_STATE,

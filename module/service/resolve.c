@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/resolve.h"
 
+#include "base/mem.h"
 #include "base/text.h"
+#include "service/aliases.h"
 #include "service/core.h"
 #include "service/input.h"
 #include "service/keyring.h"
@@ -33,6 +35,12 @@ static struct err refuse_region(struct call_work *work, const struct kms_name *n
 	return work_refuse(work, ERR(E_KMS_NOT_FOUND), "Invalid arn %s", name->scope.region);
 }
 
+/* A key that only narrows a list has no action of its own. */
+static const char *action_of(const struct call_work *work, const struct operation_key *row)
+{
+	return row->action != NULL ? row->action : work->operation->keys[0].action;
+}
+
 /* The wording for a key of an account that shares nothing with the caller. */
 static struct err refuse_account(struct call_work *work, const struct operation_key *row,
 				 struct view text)
@@ -41,17 +49,17 @@ static struct err refuse_account(struct call_work *work, const struct operation_
 			   "User: %s is not authorized to perform: %s on resource: %.*s because "
 			   "the resource does not exist in this Region, no resource-based policies "
 			   "allow access, or a resource-based policy explicitly denies access",
-			   work->principal.arn, row->action, SHOW(text));
+			   work->principal.arn, action_of(work, row), SHOW(text));
 }
 
-static struct err refuse_alias(struct call_work *work, const struct kms_name *name)
+static struct err refuse_alias(struct call_work *work, struct view alias)
 {
-	return work_refuse(work, ERR(E_KMS_NOT_FOUND), "Alias arn:%s:kms:%s:%s:%.*s is not found.",
-			   name->scope.partition, name->scope.region, name->scope.account,
-			   SHOW(name->alias));
+	char arn[KMS_ALIAS_ARN_TEXT];
+	kms_alias_arn_format(home(work), alias, arn);
+	return work_refuse(work, ERR(E_KMS_NOT_FOUND), "Alias %s is not found.", arn);
 }
 
-static struct err refuse_missing(struct call_work *work, const struct kms_key_id *id)
+NODISCARD struct err resolve_refuse_missing(struct call_work *work, const struct kms_key_id *id)
 {
 	char arn[KMS_KEY_ARN_TEXT];
 	kms_key_arn_format(home(work), id, arn);
@@ -82,8 +90,7 @@ static struct err parse_name(struct call_work *work, const struct operation_key 
 	bool alias = name->kind == KMS_NAME_ALIAS || name->kind == KMS_NAME_ALIAS_ARN;
 	if (alias && !(work->operation->flags & OPERATION_ALIASES))
 		return refuse_id(work, text);
-	TRY(check_scope(work, row, text, name));
-	return alias ? refuse_alias(work, name) : OK;
+	return check_scope(work, row, text, name);
 }
 
 static struct err acquire(struct call_work *work, const struct kms_key_id *id,
@@ -92,13 +99,52 @@ static struct err acquire(struct call_work *work, const struct kms_key_id *id,
 	return keyring_acquire(work->service->keyring, id, work->may_block, out);
 }
 
+/* The hot path of an alias; a key that went, and its aliases with it, is no longer stood for. */
+static struct err acquire_aliased(struct call_work *work, struct view alias,
+				  struct keyring_entry **out)
+{
+	struct aliases *aliases = work->service->aliases;
+	struct kms_key_id id;
+	struct err e = aliases_find(aliases, alias, work->may_block, &id);
+	if (!err_failed(e)) {
+		e = acquire(work, &id, out);
+		if (err_is(e, E_NOT_FOUND))
+			aliases_drop(aliases, alias);
+	}
+	return err_is(e, E_NOT_FOUND) ? refuse_alias(work, alias) : e;
+}
+
+static struct err acquire_by_id(struct call_work *work, const struct kms_key_id *id,
+				struct keyring_entry **out)
+{
+	struct err e = acquire(work, id, out);
+	return err_is(e, E_NOT_FOUND) ? resolve_refuse_missing(work, id) : e;
+}
+
 static struct err resolve_named(struct call_work *work, const struct operation_key *row,
 				struct keyring_entry **out)
 {
 	struct kms_name name;
 	TRY(parse_name(work, row, input_text(work, row->member), &name));
-	struct err e = acquire(work, &name.id, out);
-	return err_is(e, E_NOT_FOUND) ? refuse_missing(work, &name.id) : e;
+	return name.alias.len > 0 ? acquire_aliased(work, name.alias, out)
+				  : acquire_by_id(work, &name.id, out);
+}
+
+/* Of an operation that changes an alias: the alias as it is stored, and the key it stands for. */
+static struct err resolve_stored(struct call_work *work, const struct operation_key *row,
+				 struct keyring_entry **out)
+{
+	REQUIRE(work->may_block, E_WOULD_BLOCK);
+	const struct kms_catalog *catalog = &work->service->options.catalog;
+	struct view name = input_text(work, row->alias);
+	if (work->alias == NULL)
+		TRY(MEM_NEW(&work->alias));
+	struct err e = catalog->ops->alias_load(catalog->self, home(work), name, work->alias);
+	if (err_is(e, E_NOT_FOUND))
+		return refuse_alias(work, name);
+	TRY(e);
+	TRY(kms_alias_check(work->alias));
+	return acquire_by_id(work, &work->alias->key_id, out);
 }
 
 /* The ciphertext names its key; a name in the request, which must be one, has to agree. */
@@ -119,15 +165,24 @@ static struct err resolve_ciphertext(struct call_work *work, const struct operat
 	return err_is(e, E_NOT_FOUND) ? ERR(E_KMS_CIPHERTEXT) : e;
 }
 
+static bool is_by_ciphertext(const struct call_work *work, size_t which)
+{
+	return which == 0 && (work->operation->flags & OPERATION_CIPHERTEXT_KEY) &&
+	       !work->in.ignore_ciphertext;
+}
+
 static struct err resolve(struct call_work *work, size_t which)
 {
 	const struct operation_key *row = &work->operation->keys[which];
 	struct keyring_entry **out = &work->keys[which];
-	if (row->member == NULL || *out != NULL)
+	if (*out != NULL || (row->member == NULL && row->alias == NULL))
 		return OK;
-	bool by_ciphertext = which == 0 && (work->operation->flags & OPERATION_CIPHERTEXT_KEY) &&
-			     !work->in.ignore_ciphertext;
-	return by_ciphertext ? resolve_ciphertext(work, row, out) : resolve_named(work, row, out);
+	if (row->member == NULL)
+		return resolve_stored(work, row, out);
+	if (row->optional && input_member(work, row->member) == NULL)
+		return OK;
+	return is_by_ciphertext(work, which) ? resolve_ciphertext(work, row, out)
+					     : resolve_named(work, row, out);
 }
 
 NODISCARD struct err resolve_keys(struct call_work *work)

@@ -12,4 +12,7 @@
  */
 NODISCARD struct err resolve_keys(struct call_work *work);
 
+/* Of a key that a later step did not find. */
+NODISCARD struct err resolve_refuse_missing(struct call_work *work, const struct kms_key_id *id);
+
 #endif

@@ -9,11 +9,14 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "codec/uuid.h"
+#include "service/aliases.h"
 #include "service/budget.h"
 #include "service/core.h"
 #include "service/credentials.h"
 #include "service/keyring.h"
+#include "service/last_use.h"
 #include "service/outbox.h"
 #include "service/pipeline.h"
 #include "service/pool.h"
@@ -43,7 +46,9 @@ static void fill_defaults(struct service_options *options)
 /* On the keyring's thread. */
 static void store_changed(void *user)
 {
-	credentials_drop(((struct service *)user)->credentials);
+	struct service *service = (struct service *)user;
+	credentials_drop(service->credentials);
+	aliases_drop_all(service->aliases);
 }
 
 static struct err start_memory(struct service *service)
@@ -62,6 +67,11 @@ static struct err start_memory(struct service *service)
 		.block = options->direct_block,
 		.versions_max = options->keys_cached_max,
 	};
+	const struct aliases_options aliases = {
+		.catalog = options->catalog,
+		.scope = options->installation.scope,
+		.aliases_max = options->keys_cached_max,
+	};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -72,6 +82,7 @@ static struct err start_memory(struct service *service)
 	TRY(credentials_new(&credentials, &service->credentials));
 	TRY(budget_new(&budget, &service->budget));
 	TRY(refused_new(&service->refused));
+	TRY(aliases_new(&aliases, &service->aliases));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -83,7 +94,12 @@ static struct err start_threads(struct service *service)
 		.run = pipeline_run_blocking,
 	};
 	TRY(pool_start(&pool, &service->pool));
+	const struct last_use_options last_use = {
+		.catalog = service->options.catalog,
+		.keys_max = service->options.keys_cached_max,
+	};
 	TRY(outbox_start(&service->options.store, &service->outbox));
+	TRY(last_use_start(&last_use, &service->last_use));
 	return readiness_start(service, &service->readiness);
 }
 
@@ -93,6 +109,7 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 	TRY(MEM_NEW(&service));
 	service->options = *options;
 	fill_defaults(&service->options);
+	measure_init(&service->measure);
 	(void)pthread_mutex_init(&service->lock, NULL);
 	pthread_condattr_t attributes;
 	if (pthread_condattr_init(&attributes) != 0)
@@ -136,7 +153,9 @@ void service_stop(struct service **service)
 	readiness_stop(&(*service)->readiness);
 	pool_stop(&(*service)->pool);
 	outbox_stop(&(*service)->outbox);
+	last_use_stop(&(*service)->last_use);
 	keyring_close(&(*service)->keyring);
+	aliases_free(&(*service)->aliases);
 	refused_free(&(*service)->refused);
 	budget_free(&(*service)->budget);
 	credentials_free(&(*service)->credentials);
@@ -169,6 +188,7 @@ static struct err admit(struct service *service)
 	REQUIRE(!service->draining, E_CANCELLED);
 	REQUIRE(service->under_way < service->options.calls_max, E_BUSY);
 	service->under_way++;
+	metric_set(METRIC_REQUESTS_UNDER_WAY, 0, 0, service->under_way);
 	service->calls++;
 	return OK;
 }
@@ -177,6 +197,7 @@ void service_call_ended(struct service *service, bool failed)
 {
 	LOCK_SCOPE(&service->lock);
 	service->under_way--;
+	metric_set(METRIC_REQUESTS_UNDER_WAY, 0, 0, service->under_way);
 	service->failures += failed;
 	(void)pthread_cond_broadcast(&service->answered);
 }
@@ -186,6 +207,7 @@ static void turn_away(struct call *call, struct err why)
 {
 	call->work->failure = why;
 	reply_refuse(call->work);
+	measure_call(call->work);
 	call->reply(call);
 }
 
@@ -194,7 +216,9 @@ void service_handle(struct service *service, struct call *call)
 	struct call_work *work = call->work;
 	work->service = service;
 	work->time_ms = clock_real_ms(service->options.clock);
+	work->began_ns = metric_now_ns();
 	struct err e = uuid_make(call->request_id);
+	LOG_REQUEST_SCOPE(call->request_id);
 	if (!err_failed(e))
 		e = uuid_make(work->event_id);
 	if (!err_failed(e))

@@ -26,7 +26,7 @@ struct service_options {
 	uint32_t blocking_threads;    /* 0: 4; threads for what must wait for store or token */
 	uint32_t calls_max;           /* 0: 4096; calls under way; more: ThrottlingException */
 	uint32_t token_timeout_ms;    /* 0: 5,000; deadline of one token operation */
-	uint32_t keys_cached_max;     /* 0: 20,000; keys held in memory */
+	uint32_t keys_cached_max;     /* 0: 20,000; keys held in memory, and as many aliases */
 	uint64_t direct_messages_max; /* 0: 2^31; suite 3: messages under one version, well before
 					 2^32 */
 	uint64_t direct_block;        /* 0: 2^16; suite 3: messages reserved at a time */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/shapes.h"
 
+#include "kms/key.h"
+
 static const char *const encryption_algorithms[] = {"SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1",
 						    "RSAES_OAEP_SHA_256", "SM2PKE", NULL};
 static const char *const data_key_specs[] = {"AES_256", "AES_128", NULL};
@@ -69,3 +71,8 @@ const struct schema_shape shape_marker = {.type = SCHEMA_STRING,
 					  .has_max = true,
 					  .max = 1024,
 					  .pattern = &marker_pattern};
+
+const struct schema_shape shape_description = {
+	.type = SCHEMA_STRING, .has_max = true, .max = KMS_DESCRIPTION_MAX};
+const struct schema_shape shape_custom_key_store_id = {
+	.type = SCHEMA_STRING, .has_min = true, .min = 1, .has_max = true, .max = 64};

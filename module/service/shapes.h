@@ -18,6 +18,8 @@ extern const struct schema_shape shape_dry_run_modifiers;
 extern const struct schema_shape shape_boolean;
 extern const struct schema_shape shape_limit;
 extern const struct schema_shape shape_marker;
+extern const struct schema_shape shape_description;
+extern const struct schema_shape shape_custom_key_store_id;
 
 /* Characters U+0020 to U+00FF, of valid UTF-8; `blanks`: tab and line ends as well. */
 bool shape_is_latin(struct view text, bool blanks);

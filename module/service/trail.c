@@ -44,18 +44,48 @@ static struct view inside(const struct buf *object)
 	return object->len > 2 ? view_part(buf_view(object), 1, object->len - 2) : VIEW_NONE;
 }
 
-static struct err write_member(const struct call_work *work, const char *name, struct json_out *out)
+static struct err write_value(const struct schema_shape *shape, const char *name,
+			      const struct json *value, struct json_out *out);
+
+static struct err write_member(const struct schema_member *member, const struct json *value,
+			       struct json_out *out)
 {
-	const struct json *value = input_member(work, name);
-	if (value == NULL)
+	if (json_type_of(value) == JSON_TYPE_NULL)
 		return OK;
 	char lower[MEMBER_NAME_MAX];
 	struct writer w;
 	writer_init(&w, lower, sizeof lower);
-	schema_name(&w, name);
+	schema_name(&w, member->name);
 	TRY(writer_end_text(&w));
-	json_out_value(out, lower, value);
+	return write_value(member->shape, lower, value, out);
+}
+
+/* Names of members begin in lower case, at every depth; names in a map are the caller's. */
+static struct err write_value(const struct schema_shape *shape, const char *name,
+			      const struct json *value, struct json_out *out)
+{
+	if (shape->type == SCHEMA_STRUCTURE) {
+		json_out_begin_object(out, name);
+		for (const struct schema_member *m = shape->members; m->name != NULL; m++)
+			TRY(write_member(m, json_member(value, m->name), out));
+		json_out_end_object(out);
+	} else if (shape->type == SCHEMA_LIST) {
+		json_out_begin_array(out, name);
+		for (size_t i = 0; i < json_count(value); i++)
+			TRY(write_value(shape->element, NULL, json_element(value, i), out));
+		json_out_end_array(out);
+	} else {
+		json_out_value(out, name, value);
+	}
 	return OK;
+}
+
+static struct err write_named(const struct call_work *work, const char *name, struct json_out *out)
+{
+	for (const struct schema_member *m = work->operation->input->members; m->name != NULL; m++)
+		if (text_equal(m->name, name))
+			return write_member(m, input_member(work, name), out);
+	return ERR(E_BUG); /* a row names what its schema has not */
 }
 
 /* Only what the row names, only after it has been validated. */
@@ -68,7 +98,7 @@ static struct err write_request(const struct call_work *work, struct buf *text)
 	json_out_begin_object(&out, NULL);
 	const char *const *names = work->operation->audited;
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-		TRY(write_member(work, names[i], &out));
+		TRY(write_named(work, names[i], &out));
 	json_out_end_object(&out);
 	TRY(json_out_end(&out));
 	return writer_end(&w);
@@ -153,25 +183,44 @@ static void identify(const struct call_work *work, struct audit_record *record)
 	record->user_name = view_of_text(who->name);
 }
 
-static struct err add_resource(struct audit_record *record, const struct kms_key *key)
+static struct err add_resource(struct audit_record *record, const struct kms_scope *scope,
+			       const char *arn, bool alias)
 {
-	struct audit_resource *resource = &record->resources[record->resource_count];
-	char arn[KMS_KEY_ARN_TEXT];
-	kms_key_arn_format(&key->scope, &key->id, arn);
-	TRY(text_copy(resource->account, sizeof resource->account,
-		      view_of_text(key->scope.account)));
-	TRY(text_copy(resource->arn, sizeof resource->arn, view_of_text(arn)));
-	record->resource_count++;
-	return OK;
+	ENSURE(record->resource_count < AUDIT_RESOURCES_MAX);
+	struct audit_resource *resource = &record->resources[record->resource_count++];
+	resource->alias = alias;
+	TRY(text_copy(resource->account, sizeof resource->account, view_of_text(scope->account)));
+	return text_copy(resource->arn, sizeof resource->arn, view_of_text(arn));
 }
 
+static struct err add_key(struct audit_record *record, const struct kms_key *key)
+{
+	char arn[KMS_KEY_ARN_TEXT];
+	kms_key_arn_format(&key->scope, &key->id, arn);
+	return add_resource(record, &key->scope, arn, false);
+}
+
+static struct err add_alias(const struct call_work *work, const char *member,
+			    struct audit_record *record)
+{
+	const struct kms_scope *home = &work->service->options.installation.scope;
+	char arn[KMS_ALIAS_ARN_TEXT];
+	kms_alias_arn_format(home, input_text(work, member), arn);
+	return add_resource(record, home, arn, true);
+}
+
+/* An alias that the request names is told once its key is known, and so its name is sound. */
 static struct err list_resources(const struct call_work *work, struct audit_record *record)
 {
-	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
-		if (work->keys[i] != NULL)
-			TRY(add_resource(record, &keyring_key(work->keys[i])->key));
+	for (size_t i = 0; i < WORK_KEYS_MAX; i++) {
+		if (work->keys[i] == NULL)
+			continue;
+		if (work->operation->keys[i].alias != NULL)
+			TRY(add_alias(work, work->operation->keys[i].alias, record));
+		TRY(add_key(record, &keyring_key(work->keys[i])->key));
+	}
 	if (record->resource_count == 0 && work->out.made.version_count > 0)
-		TRY(add_resource(record, &work->out.made.key));
+		TRY(add_key(record, &work->out.made.key));
 	return OK;
 }
 

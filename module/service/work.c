@@ -26,6 +26,7 @@ static void output_cleanup(struct work_output *out)
 	kms_key_full_cleanup(&out->made);
 	mem_free(TAKE(out->list.items));
 	mem_free(TAKE(out->list.marker));
+	mem_free(TAKE(out->last_use));
 }
 
 void work_cleanup(struct call_work *work)
@@ -34,6 +35,7 @@ void work_cleanup(struct call_work *work)
 	output_cleanup(&work->out);
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		keyring_release(&work->keys[i]);
+	mem_free(TAKE(work->alias));
 	hsm_op_cleanup(&work->op);
 	buf_cleanup(&work->message);
 	buf_cleanup(&work->line);

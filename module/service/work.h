@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "codec/json.h"
 #include "hsm/hsm.h"
+#include "kms/alias.h"
 #include "kms/ciphertext.h"
 #include "kms/store.h"
 #include "service/call.h"
@@ -22,6 +23,7 @@
 #define WORK_REPLY_MAX (512 << 10) /* bytes of a reply; the largest: 1,000 keys of ListKeys */
 
 struct keyring_entry;
+struct last_use_answer;
 struct operation;
 struct service;
 
@@ -51,6 +53,7 @@ struct work_output {
 	uint8_t material[WORK_KEYS_MAX][KMS_MATERIAL_ID_LEN];
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
+	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
 };
 
 struct call_work {
@@ -60,6 +63,8 @@ struct call_work {
 	unsigned step;
 	bool may_block; /* on a thread of the pool */
 	int64_t time_ms;
+	int64_t began_ns; /* of the call, and of the wait that it is in; metric_now_ns() */
+	int64_t waits_ns;
 
 	/* who, what, on which keys */
 	bool authenticated;
@@ -69,6 +74,7 @@ struct call_work {
 	const struct operation *operation;
 	struct work_input in;
 	struct keyring_entry *keys[WORK_KEYS_MAX];
+	struct kms_alias *alias; /* that the call changes, as it is stored; mem_free() */
 
 	/* the token */
 	struct hsm_op op;

@@ -60,6 +60,7 @@ struct store_table {
 	const struct store_column *columns;
 	size_t column_count;
 	size_t key_count;
+	bool advisory; /* its rows carry no seal, and no decision may rest on them */
 };
 
 enum store_tag store_column_tag(const struct store_column *column);

@@ -31,6 +31,11 @@
 		.name = (name_), .columns = (columns_), .column_count = ARRAY_LEN(columns_), \
 		.key_count = (key_count_),                                                   \
 	}
+#define ADVISORY_TABLE(name_, columns_, key_count_)                                          \
+	{                                                                                    \
+		.name = (name_), .columns = (columns_), .column_count = ARRAY_LEN(columns_), \
+		.key_count = (key_count_), .advisory = true,                                 \
+	}
 
 _Static_assert(sizeof(enum kms_key_state) == sizeof(uint32_t), "enums are stored as U32");
 
@@ -137,6 +142,43 @@ static const struct store_column access_keys[] = {
 };
 #undef A
 
+#define L struct kms_alias
+static const struct store_column aliases[] = {
+	TEXT("account", L, scope.account),
+	TEXT("region", L, scope.region),
+	TEXT("name", L, name),
+	TEXT("partition", L, scope.partition),
+	BYTES("key_id", L, key_id.bytes),
+	BOOL("multi_region", L, key_id.multi_region),
+	TIME("created_ms", L, created_ms),
+	TIME("updated_ms", L, updated_ms),
+	U64("revision", L, revision),
+};
+#undef L
+
+#define T struct store_key_tag
+static const struct store_column tags[] = {
+	TEXT("account", T, scope.account),     TEXT("region", T, scope.region),
+	BYTES("key_id", T, key_id.bytes),      TEXT("tag_key", T, tag.key),
+	TEXT("partition", T, scope.partition), BOOL("multi_region", T, key_id.multi_region),
+	TEXT("tag_value", T, tag.value),
+};
+#undef T
+
+#define U struct kms_last_use
+static const struct store_column last_uses[] = {
+	TEXT("account", U, scope.account),
+	TEXT("region", U, scope.region),
+	BYTES("key_id", U, key_id.bytes),
+	TEXT("partition", U, scope.partition),
+	BOOL("multi_region", U, key_id.multi_region),
+	TEXT("operation", U, operation),
+	TIME("time_ms", U, time_ms),
+	TEXT("event_id", U, event_id),
+	TEXT("request_id", U, request_id),
+};
+#undef U
+
 const struct store_table store_table_installation = TABLE("installation", installation, 1);
 const struct store_table store_table_keys = TABLE("keys", keys, 3);
 const struct store_table store_table_versions = TABLE("versions", versions, 4);
@@ -144,3 +186,6 @@ const struct store_table store_table_intents = TABLE("intents", intents, 1);
 const struct store_table store_table_outbox = TABLE("outbox", outbox, 1);
 const struct store_table store_table_principals = TABLE("principals", principals, 2);
 const struct store_table store_table_access_keys = TABLE("access_keys", access_keys, 1);
+const struct store_table store_table_aliases = TABLE("aliases", aliases, 3);
+const struct store_table store_table_tags = TABLE("tags", tags, 4);
+const struct store_table store_table_last_uses = ADVISORY_TABLE("last_uses", last_uses, 3);

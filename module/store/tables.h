@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sealed tables: their columns, and the struct that each row becomes. */
+/* The tables: their columns, and the struct that each row becomes. All but the last are sealed. */
 #ifndef HOLDFAST_STORE_TABLES_H
 #define HOLDFAST_STORE_TABLES_H
 
 #include "auth/identities.h"
+#include "kms/catalog.h"
 #include "kms/installation.h"
 #include "kms/store.h"
 #include "store/row.h"
@@ -14,6 +15,13 @@ struct store_version {
 	struct kms_version version;
 };
 
+/* A tag with the key that bears it. */
+struct store_key_tag {
+	struct kms_scope scope;
+	struct kms_key_id key_id;
+	struct kms_tag tag;
+};
+
 extern const struct store_table store_table_installation; /* struct kms_installation */
 /* struct kms_key; multi_region is id.multi_region, and set from it by the reader */
 extern const struct store_table store_table_keys;
@@ -22,5 +30,8 @@ extern const struct store_table store_table_intents;     /* struct kms_intent */
 extern const struct store_table store_table_outbox;      /* struct kms_outbox_record */
 extern const struct store_table store_table_principals;  /* struct auth_principal */
 extern const struct store_table store_table_access_keys; /* struct auth_access_key */
+extern const struct store_table store_table_aliases;     /* struct kms_alias */
+extern const struct store_table store_table_tags;        /* struct store_key_tag */
+extern const struct store_table store_table_last_uses;   /* struct kms_last_use; advisory */
 
 #endif

@@ -1,32 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every constraint of botocore's service model on every member of the built operations is enforced,
-in AWS's words. The requests are sent as JSON by hand: stock clients check some of it themselves."""
+"""Every constraint of botocore's service model on every member of every operation that is built, at
+every depth, is enforced in AWS's words. The requests are sent as JSON by hand: stock clients check
+some of it themselves."""
 import base64
 import json
 import re
 import uuid
 
 import pytest
-from botocore.session import get_session
 
-MODEL = get_session().get_service_model("kms")
+from holdfast.operations import MODEL, Place, built, requests
+
+BODY_MAX = 256 << 10
 KEY = str(uuid.uuid4())
-# A valid request of each built operation; the key need not exist: shape comes before the key.
-VALID = {
-    "CreateKey": {},
-    "DescribeKey": {"KeyId": KEY},
-    "ListKeys": {},
-    "Encrypt": {"KeyId": KEY, "Plaintext": "aGk="},
-    "Decrypt": {"CiphertextBlob": "aGk="},
-    "GenerateDataKey": {"KeyId": KEY, "KeySpec": "AES_256"},
-    "GenerateDataKeyWithoutPlaintext": {"KeyId": KEY, "KeySpec": "AES_256"},
-    "ReEncrypt": {"CiphertextBlob": "aGk=", "DestinationKeyId": KEY},
-    "EnableKey": {"KeyId": KEY},
-    "DisableKey": {"KeyId": KEY},
-}
+# Valid requests; the key need not exist: shape comes before the key.
+VALID = requests(Place(KEY, KEY, "aGk=", "aGk=", "alias/a", "alias/b", "alias/c"))
+BUILT = built()
 PREFIX = re.compile(r"(\d+) validation errors? detected: (.*)", re.DOTALL)
-# The service's own limits are lower than the model's and come with their own words.
-OWN_LIMIT = {("CreateKey", "Policy"), ("CreateKey", "Tags")}
 
 
 def lower(name):
@@ -41,8 +31,61 @@ def of_length(shape, length):
     return b"\x20" * length if shape.type_name == "blob" else "a" * length
 
 
+def sample(shape):
+    """A value that the shape allows, as small as may be."""
+    if "enum" in shape.metadata:
+        return shape.metadata["enum"][0]
+    return {
+        "string": lambda: "a", "blob": lambda: "aGk=", "integer": lambda: shape.metadata.get("min", 1),
+        "boolean": lambda: False, "list": lambda: [sample(shape.member)], "map": lambda: {},
+        "structure": lambda: {name: sample(shape.members[name]) for name in shape.required_members},
+    }[shape.type_name]()
+
+
+class Spot:
+    """A place in the input of an operation: how AWS calls it, and the request with a value there."""
+
+    def __init__(self, operation, path, shape, fill):
+        self.operation, self.path, self.shape, self.fill = operation, path, shape, fill
+
+    def inside(self, name, shape, fill):
+        path = f"{self.path}.{name}" if self.path else name
+        return Spot(self.operation, path, shape, lambda value: self.fill(fill(value)))
+
+    def members(self, valid=None):
+        """The spots of a structure's members; `valid`: what stands in the others."""
+        valid = sample(self.shape) if valid is None else valid
+        for name, shape in self.shape.members.items():
+            yield self.inside(lower(name), shape, lambda value, name=name: {**valid, name: value})
+
+    def below(self):
+        """This one and all within it."""
+        yield self
+        within = []
+        if self.shape.type_name == "structure":
+            within = self.members()
+        elif self.shape.type_name == "list":
+            within = [self.inside("1.member", self.shape.member, lambda value: [value])]
+        for spot in within:
+            yield from spot.below()
+
+
+def root(operation):
+    return Spot(operation, "", MODEL.operation_model(operation).input_shape, lambda value: value)
+
+
+def spots():
+    for operation in BUILT:
+        for spot in root(operation).members(VALID[operation]):
+            yield from spot.below()
+
+
+def is_simple_element(spot):
+    return spot.path.endswith(".1.member") and spot.shape.type_name != "structure"
+
+
 def too_short_and_too_long(shape):
-    """(value, constraint) for the limits of a string, blob or number."""
+    """(value, constraint) for the limits of a string, blob, number or list."""
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if shape.type_name in ("integer", "long"):
         if least is not None:
@@ -56,6 +99,12 @@ def too_short_and_too_long(shape):
         if most is not None:
             yield (encoded(shape, of_length(shape, most + 1)),
                    f"Member must have length less than or equal to {most}")
+    elif shape.type_name == "list":
+        if least:
+            yield [], f"Member must have length greater than or equal to {least}"
+        if most is not None:
+            yield ([sample(shape.member)] * (most + 1),
+                   f"Member must have length less than or equal to {most}")
 
 
 def patterns_and_enumerations(shape):
@@ -66,67 +115,104 @@ def patterns_and_enumerations(shape):
 
 
 def violations():
-    """(operation, path as AWS writes it, member, shape, value to send, constraint)"""
-    for operation in VALID:
-        for member, shape in MODEL.operation_model(operation).input_shape.members.items():
-            if (operation, member) in OWN_LIMIT:
-                continue
-            for value, text in (*too_short_and_too_long(shape), *patterns_and_enumerations(shape)):
-                yield operation, lower(member), member, shape, value, text
-            if shape.type_name == "list" and shape.metadata.get("max"):
-                too_many = ["a"] * (shape.metadata["max"] + 1)
-                text = f"Member must have length less than or equal to {shape.metadata['max']}"
-                yield operation, lower(member), member, shape, too_many, text
+    """(spot, path to be named, value to put there, constraint)"""
+    for spot in spots():
+        for value, text in (*too_short_and_too_long(spot.shape), *patterns_and_enumerations(spot.shape)):
+            if len(json.dumps(spot.fill(value))) > BODY_MAX:
+                continue  # nobody can send so much
+            # Elements without members of their own are told of with their list.
+            path = spot.path.removesuffix(".1.member") if is_simple_element(spot) else spot.path
+            yield spot, path, value, text
 
 
-CASES = [pytest.param(*case, id=f"{case[0]}-{case[1]}-{case[5][12:40]}-{i}")
+CASES = [pytest.param(*case, id=f"{case[0].operation}-{case[0].path}-{case[3][12:40]}-{i}")
          for i, case in enumerate(violations())]
 
 
-def test_the_model_still_has_what_is_walked_here():
-    assert len(CASES) > 50
-    assert {case.values[0] for case in CASES} == set(VALID)
+def test_every_operation_that_is_built_is_walked():
+    assert not set(BUILT) - set(VALID), "holdfast/operations.py: a request for each of these"
+    assert len(CASES) > 100
+    paths = {f"{case.values[0].operation} {case.values[0].path}" for case in CASES}
+    assert {"TagResource tags.1.member.tagKey", "UntagResource tagKeys.1.member",
+            "Decrypt recipient.attestationDocument", "DescribeKey grantTokens.1.member"} <= paths
 
 
-@pytest.mark.parametrize("operation,path,member,shape,value,constraint", CASES)
-def test_constraint(service, operation, path, member, shape, value, constraint):
-    reply = service.exchange().call(operation, {**VALID[operation], member: value})
+def refused(service, spot, value):
+    """The texts of the constraints that the value breaks."""
+    reply = service.exchange().call(spot.operation, spot.fill(value))
     assert (reply.status, reply.error) == (400, "ValidationException"), reply.body
     match = PREFIX.fullmatch(reply.message)
     assert match, reply.message
     texts = match.group(2).split("; ")
     assert int(match.group(1)) == len(texts)
     assert (match.group(1) == "1") == reply.message.startswith("1 validation error detected: ")
-    wanted = rf"Value (null )?('.*' )?at '{re.escape(path)}' failed to satisfy constraint: " \
-             rf"{re.escape(constraint)}.*"
-    assert any(re.fullmatch(wanted, text, re.DOTALL) for text in texts), reply.message
-    if shape.metadata.get("sensitive") or shape.type_name == "blob":
-        assert encoded(shape, b"\x20" * 8)[:8] not in reply.message
+    return texts
 
 
-@pytest.mark.parametrize("operation,path,member,shape,value,constraint", [
-    case for case in CASES if "enum" in case.values[3].metadata])
-def test_enumerations_are_listed_whole(service, operation, path, member, shape, value, constraint):
-    message = service.exchange().call(operation, {**VALID[operation], member: value}).message
-    listed = re.search(r"enum value set: \[([^]]*)\]", message).group(1).split(", ")
-    assert sorted(listed) == sorted(shape.metadata["enum"])
-    assert f"Value '{value}' at '{path}'" in message
+@pytest.mark.parametrize("spot,path,value,constraint", CASES)
+def test_constraint(service, spot, path, value, constraint):
+    texts = refused(service, spot, value)
+    inner = rf"Member must satisfy constraint: \[.*{re.escape(constraint)}.*\]"
+    outer = rf"{re.escape(constraint)}.*"
+    wanted = rf"Value ('.*' )?at '{re.escape(path)}' failed to satisfy constraint: " \
+             rf"{inner if is_simple_element(spot) else outer}"
+    assert any(re.fullmatch(wanted, text, re.DOTALL) for text in texts), texts
+    if spot.shape.metadata.get("sensitive") or spot.shape.type_name == "blob":
+        assert encoded(spot.shape, b"\x20" * 8)[:8] not in "".join(texts)
 
 
-REQUIRED = [(operation, member) for operation in VALID
-            for member in MODEL.operation_model(operation).input_shape.required_members]
+@pytest.mark.parametrize("spot,path,value,constraint", [
+    case for case in CASES if "enum" in case.values[0].shape.metadata])
+def test_enumerations_are_listed_whole(service, spot, path, value, constraint):
+    text = "; ".join(refused(service, spot, value))
+    listed = re.search(r"enum value set: \[([^]]*)\]", text).group(1).split(", ")
+    assert sorted(listed) == sorted(spot.shape.metadata["enum"])
+    shown = f"[{value}]" if is_simple_element(spot) else value
+    assert f"Value '{shown}' at '{path}'" in text
 
 
-@pytest.mark.parametrize("operation,member", REQUIRED)
+def required():
+    for operation in BUILT:
+        whole = root(operation)
+        for name in whole.shape.required_members:
+            yield whole, VALID[operation], name
+    for spot in spots():
+        if spot.shape.type_name == "structure":
+            for name in spot.shape.required_members:
+                yield spot, sample(spot.shape), name
+
+
+REQUIRED = [pytest.param(*case, id=f"{case[0].operation}-{case[0].path}-{case[2]}")
+            for case in required()]
+
+
+@pytest.mark.parametrize("spot,valid,name", REQUIRED)
 @pytest.mark.parametrize("value", ["absent", None])
-def test_required_members(service, operation, member, value):
-    body = {name: given for name, given in VALID[operation].items() if name != member}
+def test_required_members(service, spot, valid, name, value):
+    given = {n: v for n, v in valid.items() if n != name}
     if value is None:
-        body[member] = None
-    reply = service.exchange().call(operation, body)
+        given[name] = None
+    path = f"{spot.path}.{lower(name)}" if spot.path else lower(name)
+    assert refused(service, spot, given) == [
+        f"Value null at '{path}' failed to satisfy constraint: Member must not be null"]
+
+
+def test_number_of_bytes_is_asked_for_in_other_words(service):
+    reply = service.exchange().call("GenerateRandom", {})
     assert (reply.status, reply.error) == (400, "ValidationException")
-    assert reply.message == (f"1 validation error detected: Value null at '{lower(member)}' failed to "
-                             "satisfy constraint: Member must not be null")
+    assert reply.message == "NumberOfBytes is required."
+
+
+def test_a_tag_is_named_by_its_place_and_shown_whole(service):
+    tags = [{"TagKey": "a", "TagValue": ""}, {"TagKey": "k" * 129, "TagValue": "v" * 257}]
+    for operation in ("CreateKey", "TagResource"):
+        reply = service.exchange().call(operation, {"KeyId": KEY, "Tags": tags})
+        assert reply.error == "ValidationException"
+        assert reply.message == (
+            f"2 validation errors detected: Value '{'k' * 129}' at 'tags.2.member.tagKey' failed to "
+            "satisfy constraint: Member must have length less than or equal to 128; Value "
+            f"'{'v' * 257}' at 'tags.2.member.tagValue' failed to satisfy constraint: Member must "
+            "have length less than or equal to 256")
 
 
 def test_several_errors_are_counted_and_joined(service):
@@ -158,23 +244,19 @@ def test_elements_of_lists_are_shown_with_their_list(service):
         "must have length greater than or equal to 1]")
 
 
-def wrong_types():
-    wrong = {"string": [1, True, [], {}, 1.5], "blob": [1, True, [], {}], "integer": ["1", [], {}, True],
-             "boolean": ["true", 1, [], {}], "list": ["a", 1, {}, True], "map": ["a", 1, [], True],
-             "structure": ["a", 1, [], True]}
-    for operation in VALID:
-        for member, shape in MODEL.operation_model(operation).input_shape.members.items():
-            for value in wrong[shape.type_name]:
-                yield operation, member, value
+WRONG = {"string": [1, True, [], {}, 1.5], "blob": [1, True, [], {}],
+         "integer": ["1", [], {}, True], "boolean": ["true", 1, [], {}], "list": ["a", 1, {}, True],
+         "map": ["a", 1, [], True], "structure": ["a", 1, [], True]}
 
 
 def test_wrong_types(service):
     """One connection after the other; a list instead of a parameter, for there are hundreds."""
     taken = []
-    for operation, member, value in wrong_types():
-        reply = service.exchange().call(operation, {**VALID[operation], member: value})
-        if (reply.status, reply.error) != (400, "SerializationException"):
-            taken.append((operation, member, value, reply.status, reply.body))
+    for spot in spots():
+        for value in WRONG[spot.shape.type_name]:
+            reply = service.exchange().call(spot.operation, spot.fill(value))
+            if (reply.status, reply.error) != (400, "SerializationException"):
+                taken.append((spot.operation, spot.path, value, reply.status, reply.body))
     assert taken == []
 
 

@@ -22,12 +22,16 @@ union row {
 	struct kms_outbox_record record;
 	struct auth_principal principal;
 	struct auth_access_key access_key;
+	struct kms_alias alias;
+	struct store_key_tag tag;
+	struct kms_last_use last_use;
 };
 
 static const struct store_table *const tables[] = {
-	&store_table_installation, &store_table_keys,   &store_table_versions,
-	&store_table_intents,      &store_table_outbox, &store_table_principals,
-	&store_table_access_keys,
+	&store_table_installation, &store_table_keys,    &store_table_versions,
+	&store_table_intents,      &store_table_outbox,  &store_table_principals,
+	&store_table_access_keys,  &store_table_aliases, &store_table_tags,
+	&store_table_last_uses,
 };
 
 static void canonical_check(const struct store_table *table, struct view canonical, bool must)

@@ -64,3 +64,10 @@ def test_the_lab_authority_serves_tls(make, service, blocks, tmp_path):
     ran = run(secured, tmp_path, command, AWS_CA_BUNDLE=str(tmp_path / "ca.pem"))
     assert ran.returncode == 0, ran.stderr
     assert run(secured, tmp_path, command).returncode != 0
+
+
+def test_a_rotation_by_hand(service, blocks, tmp_path):
+    block = blocks["A name for a key, and its rotation by hand"]
+    ran = run(service, tmp_path, ["sh", "-euc", block])
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "harbourDecrypt\n"

@@ -5,12 +5,45 @@
 #include "base/text.h"
 #include "store/sqlite/ports.h"
 
-#define PAGE_LIMIT_MAX 1000 /* KMS API: LimitType */
-
-static void bind_scope(struct sqlite_statement *statement, const struct kms_scope *scope)
+void sqlite_bind_scope(struct sqlite_statement *statement, const struct kms_scope *scope)
 {
 	sqlite_bind_text(statement, ":account", view_of_text(scope->account));
 	sqlite_bind_text(statement, ":region", view_of_text(scope->region));
+}
+
+void sqlite_bind_key(struct sqlite_statement *statement, const struct kms_scope *scope,
+		     const struct kms_key_id *key_id)
+{
+	sqlite_bind_scope(statement, scope);
+	sqlite_bind_bytes(statement, ":key_id", VIEW_ARRAY(key_id->bytes));
+}
+
+NODISCARD struct err sqlite_key_expect(struct sqlite_connection *writer,
+				       const struct kms_scope *scope,
+				       const struct kms_key_id *key_id)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int64_t count = 0;
+	TRY(sqlite_statement_take(writer, SQL_KEY_IS_THERE, &statement));
+	sqlite_bind_key(&statement, scope, key_id);
+	sqlite_bind_text(&statement, ":partition", view_of_text(scope->partition));
+	sqlite_bind_integer(&statement, ":multi_region", key_id->multi_region);
+	TRY(sqlite_statement_integer(&statement, &count));
+	REQUIRE(count == 1, E_NOT_FOUND);
+	return OK;
+}
+
+NODISCARD struct err sqlite_key_limit(struct sqlite_connection *writer,
+				      enum sqlite_statement_id count, const struct kms_scope *scope,
+				      const struct kms_key_id *key_id, int64_t max)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int64_t counted = 0;
+	TRY(sqlite_statement_take(writer, count, &statement));
+	sqlite_bind_key(&statement, scope, key_id);
+	TRY(sqlite_statement_integer(&statement, &counted));
+	REQUIRE(counted <= max, E_KMS_LIMIT);
+	return OK;
 }
 
 NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *made,
@@ -20,7 +53,7 @@ NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *mad
 	const struct kms_key *key = made->key;
 	const struct kms_version *version = made->version;
 	const struct store_version row = {key->scope, *version};
-	ENSURE(made->tag_count == 0);
+	const struct kms_tag_change tags = {&key->scope, &key->id, made->tags, made->tag_count};
 	TRY(kms_key_check(key));
 	ENSURE(kms_key_id_equal(&key->id, &version->key_id));
 	ENSURE(key->current_version == version->number);
@@ -29,6 +62,7 @@ NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *mad
 	TRY(store_batch_add(&batch, &store_table_keys, key));
 	TRY(store_batch_add(&batch, &store_table_versions, &row));
 	TRY(store_batch_add(&batch, &store_table_outbox, outbox));
+	TRY(sqlite_tags_add(&tags, &batch));
 	TRY(store_batch_seal(&batch, &store->sealer));
 
 	LOCK_SCOPE(&store->write_lock);
@@ -38,6 +72,7 @@ NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *mad
 	TRY(sqlite_row_insert(store->writer, SQL_VERSION_INSERT, &batch, 1));
 	TRY(sqlite_intent_take(store, version));
 	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, &batch, 2));
+	TRY(sqlite_tags_write(store->writer, &batch, 3, tags.count));
 	return sqlite_transaction_commit(&transaction);
 }
 
@@ -83,8 +118,7 @@ static struct err rows_of_key(struct sqlite_connection *reader, enum sqlite_stat
 	bool versions = id == SQL_VERSION_OF_KEY;
 	bool more = false;
 	TRY(sqlite_statement_take(reader, id, &statement));
-	bind_scope(&statement, scope);
-	sqlite_bind_bytes(&statement, ":key_id", VIEW_ARRAY(key_id->bytes));
+	sqlite_bind_key(&statement, scope, key_id);
 	if (versions)
 		sqlite_bind_integer(&statement, ":limit", KMS_VERSIONS_MAX + 1);
 	return sqlite_rows_fetch(&statement, versions ? &store_table_versions : &store_table_keys,
@@ -173,7 +207,7 @@ static struct err page_fetch(struct store_sqlite *store, const struct page_query
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_statement_take(reader.connection, SQL_KEY_PAGE, &statement));
-	bind_scope(&statement, query->scope);
+	sqlite_bind_scope(&statement, query->scope);
 	sqlite_bind_bytes(&statement, ":after", query->after);
 	sqlite_bind_integer(&statement, ":limit", (int64_t)query->limit);
 	return sqlite_rows_fetch(&statement, &store_table_keys, STORE_BATCH_BYTES_ENOUGH, batch,
@@ -208,7 +242,7 @@ NODISCARD struct err sqlite_key_list(void *self, const struct kms_scope *scope,
 				     const struct kms_key_id *after, size_t limit,
 				     struct kms_key_page *out)
 {
-	REQUIRE(limit > 0 && limit <= PAGE_LIMIT_MAX, E_BOUNDS);
+	REQUIRE(limit > 0 && limit <= SQLITE_PAGE_LIMIT_MAX, E_BOUNDS);
 	CLEANUP(mem_free_at) struct kms_key_id *ids = NULL;
 	TRY(MEM_NEW_ARRAY(limit + 1, &ids)); /* one more, to know whether there is one */
 	struct kms_key_page page = {.ids = ids};

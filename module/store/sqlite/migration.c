@@ -69,7 +69,39 @@ static const char schema_1[] =
 	" wrapped BLOB NOT NULL, " SEAL_COLUMN ","
 	" FOREIGN KEY(account, principal_id) REFERENCES principals(account, id)) STRICT;";
 
-static const char *const steps[] = {schema_1};
+/*
+ * Schema 2: what is known of keys beside the keys. Aliases and tags hold their key: it can only go
+ * together with them, each taken out by a statement of its own. The order of names and of tag keys
+ * is that of their bytes.
+ */
+static const char schema_2[] =
+	"CREATE TABLE aliases("
+	" account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,"
+	" \"partition\" TEXT NOT NULL, key_id BLOB NOT NULL, multi_region INTEGER NOT NULL,"
+	" created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+	" revision INTEGER NOT NULL, " SEAL_COLUMN ","
+	" PRIMARY KEY(account, region, name),"
+	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)) STRICT;"
+
+	"CREATE INDEX aliases_of_key ON aliases(account, region, key_id, name);"
+
+	"CREATE TABLE tags("
+	" account TEXT NOT NULL, region TEXT NOT NULL, key_id BLOB NOT NULL,"
+	" tag_key TEXT NOT NULL, \"partition\" TEXT NOT NULL, multi_region INTEGER NOT NULL,"
+	" tag_value TEXT NOT NULL, " SEAL_COLUMN ","
+	" PRIMARY KEY(account, region, key_id, tag_key),"
+	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)) STRICT;"
+
+	/* Advisory, hence without a seal; it goes with its key. */
+	"CREATE TABLE last_uses("
+	" account TEXT NOT NULL, region TEXT NOT NULL, key_id BLOB NOT NULL,"
+	" \"partition\" TEXT NOT NULL, multi_region INTEGER NOT NULL, operation TEXT NOT NULL,"
+	" time_ms INTEGER NOT NULL, event_id TEXT NOT NULL, request_id TEXT NOT NULL,"
+	" PRIMARY KEY(account, region, key_id),"
+	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)"
+	" ON DELETE CASCADE) STRICT;";
+
+static const char *const steps[] = {schema_1, schema_2};
 
 const struct sqlite_migrations sqlite_migrations = {steps, ARRAY_LEN(steps)};
 
@@ -121,19 +153,31 @@ static struct err copy_write(const char *path, const char *copy)
 }
 
 /* Whole or not at all: written beside its name, synced, then renamed. */
-static struct err copy_keep(const char *path, size_t version)
+static struct err copy_make(const char *path, const char *kept)
 {
 	CLEANUP(discard) char unfinished[SQLITE_PATH_MAX] = "";
-	char kept[SQLITE_PATH_MAX];
-	TRY(text_format(kept, sizeof kept, "%s.before-schema-%zu", path, version));
 	TRY(text_format(unfinished, sizeof unfinished, "%s.unfinished", kept));
 	(void)unlink(unfinished);
 	TRY(copy_write(path, unfinished));
 	if (rename(unfinished, kept) != 0)
 		return ERR_DETAIL(E_STORE, errno);
 	unfinished[0] = '\0';
-	log_event(LOG_INFO, "store.copied", LOG_TEXT("copy", kept));
 	return sqlite_file_sync_folder(path);
+}
+
+static struct err copy_keep(const char *path, size_t version)
+{
+	char kept[SQLITE_PATH_MAX];
+	TRY(text_format(kept, sizeof kept, "%s.before-schema-%zu", path, version));
+	struct err e = copy_make(path, kept);
+	if (err_failed(e))
+		log_event(LOG_ERROR, "store.copy_failed", LOG_TEXT("copy", kept),
+			  LOG_TEXT("what", "without it the schema is not changed"),
+			  LOG_TEXT("do", "make room beside the store and start again"), LOG_ERR(e));
+	else
+		log_event(LOG_INFO, "store.copied", LOG_TEXT("copy", kept),
+			  LOG_TEXT("what", "the store as it was before its schema is changed"));
+	return e;
 }
 
 static struct err step_take(struct sqlite_connection *connection, const char *step, size_t version,

@@ -28,7 +28,20 @@ struct store_sqlite {
 	struct sqlite_pool readers;
 };
 
+#define SQLITE_PAGE_LIMIT_MAX 1000 /* KMS API: LimitType */
+
 /* keys.c */
+void sqlite_bind_scope(struct sqlite_statement *statement, const struct kms_scope *scope);
+void sqlite_bind_key(struct sqlite_statement *statement, const struct kms_scope *scope,
+		     const struct kms_key_id *key_id);
+/* In the writer's transaction: E_NOT_FOUND unless the key is there. */
+NODISCARD struct err sqlite_key_expect(struct sqlite_connection *writer,
+				       const struct kms_scope *scope,
+				       const struct kms_key_id *key_id);
+/* In the writer's transaction: E_KMS_LIMIT when a count of rows of the key is above `max`. */
+NODISCARD struct err sqlite_key_limit(struct sqlite_connection *writer,
+				      enum sqlite_statement_id count, const struct kms_scope *scope,
+				      const struct kms_key_id *key_id, int64_t max);
 NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *made,
 				       const struct kms_outbox_record *outbox);
 NODISCARD struct err sqlite_key_update(void *self, const struct kms_key *key,
@@ -60,6 +73,39 @@ NODISCARD struct err sqlite_intent_claim(void *self, const struct kms_intent *se
  * it; else E_STORE_CONFLICT. */
 NODISCARD struct err sqlite_intent_take(struct store_sqlite *store,
 					const struct kms_version *version);
+
+/* aliases.c */
+NODISCARD struct err sqlite_alias_create(void *self, const struct kms_alias *alias,
+					 const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_alias_update(void *self, const struct kms_alias *alias,
+					 const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_alias_delete(void *self, const struct kms_alias *seen,
+					 const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_alias_load(void *self, const struct kms_scope *scope, struct view name,
+				       struct kms_alias *out);
+NODISCARD struct err sqlite_alias_list(void *self, const struct kms_page_query *query,
+				       struct kms_alias_page *out);
+
+/* tags.c */
+NODISCARD struct err sqlite_tags_put(void *self, const struct kms_tag_change *change,
+				     const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_tags_remove(void *self, const struct kms_tag_change *change,
+					const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_tags_list(void *self, const struct kms_page_query *query,
+				      struct kms_tag_page *out);
+/* Adds the rows of a change to the batch; then, from row `first`, into the writer's transaction. */
+NODISCARD struct err sqlite_tags_add(const struct kms_tag_change *change,
+				     struct store_batch *batch);
+NODISCARD struct err sqlite_tags_write(struct sqlite_connection *writer,
+				       const struct store_batch *batch, size_t first, size_t count);
+
+/* last_uses.c */
+NODISCARD struct err sqlite_last_use_save(void *self, const struct kms_last_use *uses,
+					  size_t count);
+NODISCARD struct err sqlite_last_use_load(void *self, const struct kms_scope *scope,
+					  const struct kms_key_id *key_id,
+					  struct kms_last_use *out);
+NODISCARD struct err sqlite_last_use_since(void *self, int64_t *since_ms);
 
 /* outbox.c */
 NODISCARD struct err sqlite_outbox_list(void *self, struct kms_outbox_record **out, size_t *count);

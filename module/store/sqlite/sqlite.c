@@ -63,9 +63,11 @@ NODISCARD struct err store_sqlite_open(const struct store_sqlite_options *option
 	store->clock = options->clock ? options->clock : &clock_system;
 	(void)pthread_mutex_init(&store->write_lock, NULL);
 	TRY(map_init(&store->claimed));
+	sqlite_metrics_name();
 	TRY(file_prepare(options));
 	TRY(writer_open(store, options, busy));
 	TRY(sqlite_pool_init(&store->readers, options->path, busy));
+	sqlite_metrics_measure(store->writer);
 	*out = TAKE(store);
 	return OK;
 }
@@ -86,12 +88,8 @@ void store_sqlite_close(struct store_sqlite **store)
 static struct err data_version(struct sqlite_connection *writer, int64_t *out)
 {
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	bool row = false;
 	TRY(sqlite_statement_take(writer, SQL_DATA_VERSION, &statement));
-	TRY(sqlite_statement_step(&statement, &row));
-	ENSURE(row);
-	*out = sqlite3_column_int64(statement.raw, 0);
-	return OK;
+	return sqlite_statement_integer(&statement, out);
 }
 
 /*
@@ -128,9 +126,28 @@ static const struct kms_store_ops key_ops = {
 	.change_count = change_count,
 };
 
+static const struct kms_catalog_ops catalog_ops = {
+	.alias_create = sqlite_alias_create,
+	.alias_update = sqlite_alias_update,
+	.alias_delete = sqlite_alias_delete,
+	.alias_load = sqlite_alias_load,
+	.alias_list = sqlite_alias_list,
+	.tags_put = sqlite_tags_put,
+	.tags_remove = sqlite_tags_remove,
+	.tags_list = sqlite_tags_list,
+	.last_use_save = sqlite_last_use_save,
+	.last_use_load = sqlite_last_use_load,
+	.last_use_since = sqlite_last_use_since,
+};
+
 struct kms_store store_sqlite_keys(struct store_sqlite *store)
 {
 	return (struct kms_store){.ops = &key_ops, .self = store};
+}
+
+struct kms_catalog store_sqlite_catalog(struct store_sqlite *store)
+{
+	return (struct kms_catalog){.ops = &catalog_ops, .self = store};
 }
 
 struct auth_identities store_sqlite_identities(struct store_sqlite *store)

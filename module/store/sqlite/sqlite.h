@@ -5,6 +5,7 @@
 
 #include "auth/identities.h"
 #include "base/clock.h"
+#include "kms/catalog.h"
 #include "kms/installation.h"
 #include "kms/store.h"
 
@@ -29,6 +30,7 @@ void store_sqlite_close(struct store_sqlite **store);
 
 /* The ports; valid until the store is closed. */
 struct kms_store store_sqlite_keys(struct store_sqlite *store);
+struct kms_catalog store_sqlite_catalog(struct store_sqlite *store);
 struct auth_identities store_sqlite_identities(struct store_sqlite *store);
 struct kms_installation_store store_sqlite_installation(struct store_sqlite *store);
 

@@ -7,9 +7,10 @@
 #define SQL_MAX 2048
 #define NAME_MAX_BYTES 64
 
-enum form { FORM_TEXT, FORM_INSERT, FORM_SELECT, FORM_UPDATE };
+enum form { FORM_TEXT, FORM_INSERT, FORM_SELECT, FORM_UPDATE, FORM_DELETE };
 
-/* The columns of `table` and its seal are put in front of `text`. */
+/* The columns of `table` and its seal are put in front of `text`. A DELETE names a whole row: it
+ * takes none that differs in a single value. */
 struct statement_row {
 	const char *what;
 	enum form form;
@@ -31,6 +32,10 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_KEY_PAGE] = {"key page", FORM_SELECT, &store_table_keys,
 			  " WHERE account=:account AND region=:region AND key_id>:after"
 			  " ORDER BY key_id LIMIT :limit"},
+	[SQL_KEY_IS_THERE] = {"key is there", FORM_TEXT, NULL,
+			      "SELECT count(*) FROM keys WHERE account=:account"
+			      " AND region=:region AND key_id=:key_id"
+			      " AND \"partition\"=:partition AND multi_region=:multi_region"},
 
 	[SQL_VERSION_INSERT] = {"version insert", FORM_INSERT, &store_table_versions, ""},
 	[SQL_VERSION_UPDATE] = {"version update", FORM_UPDATE, &store_table_versions,
@@ -77,6 +82,53 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 				     " LIMIT 2"},
 	[SQL_INSTALLATION_DELETE] = {"installation delete", FORM_TEXT, NULL,
 				     "DELETE FROM installation WHERE id=:id OR ready=0"},
+
+	/* An alias that was removed and made again has another time of creation. */
+	[SQL_ALIAS_INSERT] = {"alias insert", FORM_INSERT, &store_table_aliases, ""},
+	[SQL_ALIAS_UPDATE] = {"alias update", FORM_UPDATE, &store_table_aliases,
+			      " AND revision=:was AND created_ms=:created"},
+	[SQL_ALIAS_DELETE] = {"alias delete", FORM_DELETE, &store_table_aliases, ""},
+	[SQL_ALIAS_SELECT] = {"alias select", FORM_SELECT, &store_table_aliases,
+			      " WHERE account=:account AND region=:region AND name=:name"},
+	[SQL_ALIAS_PAGE] = {"alias page", FORM_SELECT, &store_table_aliases,
+			    " WHERE account=:account AND region=:region AND name>:after"
+			    " ORDER BY name LIMIT :limit"},
+	[SQL_ALIAS_OF_KEY] = {"aliases of key", FORM_SELECT, &store_table_aliases,
+			      " INDEXED BY aliases_of_key"
+			      " WHERE account=:account AND region=:region AND key_id=:key_id"
+			      " AND multi_region=:multi_region AND name>:after"
+			      " ORDER BY name LIMIT :limit"},
+	[SQL_ALIAS_COUNT] = {"alias count", FORM_TEXT, NULL,
+			     "SELECT count(*) FROM aliases INDEXED BY aliases_of_key"
+			     " WHERE account=:account AND region=:region AND key_id=:key_id"},
+
+	[SQL_TAG_PUT] = {"tag put", FORM_INSERT, &store_table_tags,
+			 " ON CONFLICT DO UPDATE SET \"partition\"=excluded.\"partition\","
+			 "multi_region=excluded.multi_region,tag_value=excluded.tag_value,"
+			 "seal=excluded.seal"},
+	[SQL_TAG_DELETE] = {"tag delete", FORM_TEXT, NULL,
+			    "DELETE FROM tags WHERE account=:account AND region=:region"
+			    " AND key_id=:key_id AND tag_key=:tag_key"},
+	[SQL_TAG_PAGE] = {"tag page", FORM_SELECT, &store_table_tags,
+			  " WHERE account=:account AND region=:region AND key_id=:key_id"
+			  " AND multi_region=:multi_region AND tag_key>:after"
+			  " ORDER BY tag_key LIMIT :limit"},
+	[SQL_TAG_COUNT] = {"tag count", FORM_TEXT, NULL,
+			   "SELECT count(*) FROM tags"
+			   " WHERE account=:account AND region=:region AND key_id=:key_id"},
+
+	[SQL_LAST_USE_PUT] = {"last use put", FORM_INSERT, &store_table_last_uses,
+			      " ON CONFLICT DO UPDATE SET \"partition\"=excluded.\"partition\","
+			      "multi_region=excluded.multi_region,operation=excluded.operation,"
+			      "time_ms=excluded.time_ms,event_id=excluded.event_id,"
+			      "request_id=excluded.request_id WHERE excluded.time_ms>=time_ms"},
+	[SQL_LAST_USE_SELECT] = {"last use select", FORM_SELECT, &store_table_last_uses,
+				 " WHERE account=:account AND region=:region"
+				 " AND key_id=:key_id AND multi_region=:multi_region"},
+	/* Schema 2 brought the table. */
+	[SQL_LAST_USE_SINCE] = {"last use since", FORM_TEXT, NULL,
+				"SELECT coalesce(min(applied_ms),0) FROM schema_info"
+				" WHERE version=2"},
 };
 
 _Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement has its slot");
@@ -84,8 +136,8 @@ _Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement ha
 static void names_write(struct writer *w, const struct store_table *table)
 {
 	for (size_t i = 0; i < table->column_count; i++)
-		writer_format(w, "\"%s\",", table->columns[i].name);
-	writer_text(w, "seal");
+		writer_format(w, "%s\"%s\"", i ? "," : "", table->columns[i].name);
+	writer_text(w, table->advisory ? "" : ",seal");
 }
 
 static void insert_write(struct writer *w, const struct store_table *table)
@@ -93,9 +145,17 @@ static void insert_write(struct writer *w, const struct store_table *table)
 	writer_format(w, "INSERT INTO %s(", table->name);
 	names_write(w, table);
 	writer_text(w, ") VALUES(");
+	for (size_t i = 0; i < table->column_count + !table->advisory; i++)
+		writer_format(w, "%s?%zu", i ? "," : "", i + 1);
+	writer_text(w, ")");
+}
+
+static void delete_write(struct writer *w, const struct store_table *table)
+{
+	writer_format(w, "DELETE FROM %s WHERE ", table->name);
 	for (size_t i = 0; i < table->column_count; i++)
-		writer_format(w, "?%zu,", i + 1);
-	writer_format(w, "?%zu)", table->column_count + 1);
+		writer_format(w, "\"%s\"=?%zu AND ", table->columns[i].name, i + 1);
+	writer_format(w, "seal=?%zu", table->column_count + 1);
 }
 
 static void update_write(struct writer *w, const struct store_table *table)
@@ -116,6 +176,8 @@ static struct err sql_write(const struct statement_row *row, char sql[SQL_MAX])
 		insert_write(&w, row->table);
 	if (row->form == FORM_UPDATE)
 		update_write(&w, row->table);
+	if (row->form == FORM_DELETE)
+		delete_write(&w, row->table);
 	if (row->form == FORM_SELECT) {
 		writer_text(&w, "SELECT ");
 		names_write(&w, row->table);
@@ -227,6 +289,15 @@ NODISCARD struct err sqlite_statement_run(struct sqlite_statement *statement, in
 	return OK;
 }
 
+NODISCARD struct err sqlite_statement_integer(struct sqlite_statement *statement, int64_t *out)
+{
+	bool row = false;
+	TRY(sqlite_statement_step(statement, &row));
+	ENSURE(row);
+	*out = sqlite3_column_int64(statement->raw, 0);
+	return OK;
+}
+
 NODISCARD struct err sqlite_statement_once(struct sqlite_connection *connection,
 					   enum sqlite_statement_id id)
 {
@@ -281,7 +352,9 @@ static struct err row_fetch(sqlite3_stmt *raw, const struct store_table *table,
 	ENSURE(table->column_count <= STORE_COLUMNS_MAX);
 	for (size_t i = 0; i < table->column_count; i++)
 		values[i] = column_value(raw, (int)i);
-	struct store_value seal = column_value(raw, (int)table->column_count);
+	struct store_value seal = {0};
+	if (!table->advisory)
+		seal = column_value(raw, (int)table->column_count);
 	return store_batch_add_stored(batch, table, values,
 				      seal.tag == STORE_OCTETS ? seal.bytes : VIEW_NONE);
 }

@@ -20,6 +20,7 @@ enum sqlite_statement_id {
 	SQL_KEY_UPDATE,
 	SQL_KEY_SELECT,
 	SQL_KEY_PAGE,
+	SQL_KEY_IS_THERE,
 	SQL_VERSION_INSERT,
 	SQL_VERSION_UPDATE,
 	SQL_VERSION_OF_KEY,
@@ -41,6 +42,20 @@ enum sqlite_statement_id {
 	SQL_INSTALLATION_INSERT,
 	SQL_INSTALLATION_SELECT,
 	SQL_INSTALLATION_DELETE,
+	SQL_ALIAS_INSERT,
+	SQL_ALIAS_UPDATE,
+	SQL_ALIAS_DELETE,
+	SQL_ALIAS_SELECT,
+	SQL_ALIAS_PAGE,
+	SQL_ALIAS_OF_KEY,
+	SQL_ALIAS_COUNT,
+	SQL_TAG_PUT,
+	SQL_TAG_DELETE,
+	SQL_TAG_PAGE,
+	SQL_TAG_COUNT,
+	SQL_LAST_USE_PUT,
+	SQL_LAST_USE_SELECT,
+	SQL_LAST_USE_SINCE,
 	SQL_STATEMENT_COUNT
 };
 
@@ -61,7 +76,7 @@ void sqlite_bind_integer(struct sqlite_statement *statement, const char *name, i
 void sqlite_bind_text(struct sqlite_statement *statement, const char *name, struct view text);
 void sqlite_bind_bytes(struct sqlite_statement *statement, const char *name, struct view bytes);
 
-/* Row `at` of the batch, its seal included: for INSERT and UPDATE statements. */
+/* Row `at` of the batch, its seal included: for INSERT, UPDATE and DELETE statements. */
 void sqlite_bind_row(struct sqlite_statement *statement, const struct store_batch *batch,
 		     size_t at);
 
@@ -70,6 +85,9 @@ NODISCARD struct err sqlite_statement_step(struct sqlite_statement *statement, b
 
 /* Runs a statement without results; *changed is the number of rows it touched. */
 NODISCARD struct err sqlite_statement_run(struct sqlite_statement *statement, int *changed);
+
+/* The one integer of a query that answers exactly one row. */
+NODISCARD struct err sqlite_statement_integer(struct sqlite_statement *statement, int64_t *out);
 
 /* Takes, runs, releases: for statements without parameters and results. */
 NODISCARD struct err sqlite_statement_once(struct sqlite_connection *connection,

@@ -37,6 +37,7 @@ static bool drawn(enum kms_key_state from, enum kms_key_state to)
 		{KMS_STATE_DISABLED, KMS_STATE_PENDING_DELETION},
 		{KMS_STATE_PENDING_IMPORT, KMS_STATE_PENDING_DELETION},
 		{KMS_STATE_PENDING_DELETION, KMS_STATE_DISABLED},
+		{KMS_STATE_PENDING_DELETION, KMS_STATE_PENDING_IMPORT},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(arrows); i++)
 		if (arrows[i][0] == from && arrows[i][1] == to)

@@ -165,9 +165,14 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 	s->ops = *store.ops;
 	if (w->adjust != NULL)
 		w->adjust(&s->ops);
+	const struct kms_catalog catalog = store_sqlite_catalog(s->store);
+	s->catalog = *catalog.ops;
+	if (w->adjust_catalog != NULL)
+		w->adjust_catalog(&s->catalog);
 	const struct service_options options = {
 		.hsm = w->hsm,
 		.store = {.ops = &s->ops, .self = store.self},
+		.catalog = {.ops = &s->catalog, .self = catalog.self},
 		.identities = store_sqlite_identities(s->store),
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,

@@ -41,6 +41,7 @@
 struct world_service {
 	struct store_sqlite *store;
 	struct kms_store_ops ops; /* the store's, as adjusted */
+	struct kms_catalog_ops catalog;
 	struct service_sealer sealer;
 	char audit_directory[96];
 	struct audit_log *audit;
@@ -52,6 +53,7 @@ struct world {
 	enum hsm_suite suite; /* before world_make(): pinned; 0: probed */
 	uint64_t direct_messages_max, direct_block;
 	void (*adjust)(struct kms_store_ops *ops); /* a test's own in between, or NULL */
+	void (*adjust_catalog)(struct kms_catalog_ops *ops);
 	struct hsm *hsm;
 	struct kms_installation installation;
 	char access_key_id[AUTH_ACCESS_KEY_ID_LEN + 1];

@@ -424,6 +424,38 @@ static void test_faults_of_the_token_as_clients_see_them(UNUSED void **state)
 	}
 }
 
+static void test_random_bytes_that_were_lost_are_not_answered(UNUSED void **state)
+{
+	CLEANUP(reply_cleanup) struct reply lost;
+	CLEANUP(reply_cleanup) struct reply drawn;
+	plan(HSM_RANDOM, FAULT_LOST, E_HSM_TIMEOUT);
+	world_call(&world, &lost, "GenerateRandom", "{\"NumberOfBytes\":32}");
+	assert_int_equal(lost.status, 500);
+	assert_string_equal(reply_type(&lost), "DependencyTimeoutException");
+	assert_null(json_member(lost.json, "Plaintext"));
+	world_call(&world, &drawn, "GenerateRandom", "{\"NumberOfBytes\":32}");
+	assert_status(&drawn, 200);
+	assert_true(drawn.secret);
+	assert_int_equal(strlen(reply_text(&drawn, "Plaintext")), 44);
+}
+
+/* Committed, but nobody said so: the key must refuse work from that moment. */
+static void test_an_unclear_scheduling_is_seen_at_once(UNUSED void **state)
+{
+	CLEANUP(reply_cleanup) struct reply unclear;
+	CLEANUP(reply_cleanup) struct reply used;
+	CLEANUP(reply_cleanup) struct reply cancelled;
+	atomic_store(&store_fault, STORE_UNCLEAR);
+	world_call(&world, &unclear, "ScheduleKeyDeletion", "{\"KeyId\":\"%s\"}", key);
+	atomic_store(&store_fault, STORE_WELL);
+	assert_int_equal(unclear.status, 500);
+	world_encrypt(&world, key, "aGk=", "{}", &used);
+	assert_string_equal(reply_type(&used), "KMSInvalidStateException");
+	world_call(&world, &cancelled, "CancelKeyDeletion", "{\"KeyId\":\"%s\"}", key);
+	assert_status(&cancelled, 200);
+	world_switch(&world, "EnableKey", key);
+}
+
 static void test_a_dry_run_asks_the_token_for_no_plaintext(UNUSED void **state)
 {
 	CLEANUP(reply_cleanup) struct reply dry;
@@ -475,6 +507,8 @@ int main(void)
 		cmocka_unit_test(test_a_change_without_a_record_gets_it_at_the_next_start),
 		cmocka_unit_test(test_no_change_is_begun_while_the_audit_log_fails),
 		cmocka_unit_test(test_faults_of_the_token_as_clients_see_them),
+		cmocka_unit_test(test_random_bytes_that_were_lost_are_not_answered),
+		cmocka_unit_test(test_an_unclear_scheduling_is_seen_at_once),
 		cmocka_unit_test(test_a_dry_run_asks_the_token_for_no_plaintext),
 		cmocka_unit_test(test_a_version_whose_object_is_gone_is_refused),
 	};

@@ -63,6 +63,7 @@ void fixture_open(struct fixture *f)
 	struct store_sqlite_options options = fixture_options(f);
 	assert_ok(store_sqlite_open(&options, &f->store));
 	f->keys = store_sqlite_keys(f->store);
+	f->catalog = store_sqlite_catalog(f->store);
 	f->identities = store_sqlite_identities(f->store);
 	f->installation = store_sqlite_installation(f->store);
 }
@@ -243,6 +244,27 @@ struct kms_outbox_record sample_record(uint32_t n)
 	assert_ok(text_format(record.event_id, sizeof record.event_id,
 			      "00000000-0000-4000-8000-%012x", n));
 	return record;
+}
+
+struct kms_alias sample_alias(uint32_t n, uint32_t key)
+{
+	struct kms_alias alias = {
+		.scope = sample_scope,
+		.key_id = sample_id(key),
+		.created_ms = START_MS + n,
+		.updated_ms = START_MS + n,
+		.revision = 1,
+	};
+	assert_ok(text_format(alias.name, sizeof alias.name, "alias/sample-%04u", n));
+	return alias;
+}
+
+struct kms_tag sample_tag(uint32_t n)
+{
+	struct kms_tag tag;
+	assert_ok(text_format(tag.key, sizeof tag.key, "tag-%04u", n));
+	assert_ok(text_format(tag.value, sizeof tag.value, "value-%u", n));
+	return tag;
 }
 
 struct auth_access_key sample_access_key(uint32_t n)

@@ -26,6 +26,7 @@ struct fixture {
 	struct clock_manual clock;
 	struct store_sqlite *store;
 	struct kms_store keys;
+	struct kms_catalog catalog;
 	struct auth_identities identities;
 	struct kms_installation_store installation;
 };
@@ -60,6 +61,8 @@ struct kms_key sample_key(uint32_t n); /* description and policy are literals */
 struct kms_version sample_version(uint32_t n);
 struct kms_intent sample_intent(uint32_t n);
 struct kms_outbox_record sample_record(uint32_t n);
+struct kms_alias sample_alias(uint32_t n, uint32_t key); /* alias/sample-<n> */
+struct kms_tag sample_tag(uint32_t n);                   /* tag-<n>: value-<n> */
 struct auth_access_key sample_access_key(uint32_t n);
 struct kms_installation sample_installation(void);
 

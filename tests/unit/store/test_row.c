@@ -37,7 +37,8 @@ static const struct store_column columns[] = {
 	{.name = "text", .kind = STORE_TEXT_OWNED, AT(text), .size = 6},
 	{.name = "view", .kind = STORE_VIEW, AT(view), .size = 6},
 };
-static const struct store_table table = {"sample", columns, ARRAY_LEN(columns), 2};
+static const struct store_table table = {
+	.name = "sample", .columns = columns, .column_count = ARRAY_LEN(columns), .key_count = 2};
 
 static struct sample sample_make(void)
 {

@@ -15,6 +15,7 @@
 #include "store/sqlite/ports.h"
 
 #define CONTENT_MAX (1 << 20)
+#define SCHEMA 2 /* the newest */
 
 static struct err open_again(struct fixture *f, bool create)
 {
@@ -194,19 +195,25 @@ static void test_file_says_what_it_is(void **state)
 	struct fixture *f = *state;
 	fixture_open(f);
 	assert_int_equal(fixture_ask(f, "PRAGMA application_id"), SQLITE_APPLICATION_ID);
-	assert_int_equal(fixture_ask(f, "PRAGMA user_version"), 1);
-	assert_int_equal(fixture_ask(f, "SELECT version FROM schema_info"), 1);
-	assert_int_equal(fixture_ask(f, "SELECT applied_ms FROM schema_info"),
+	assert_int_equal(fixture_ask(f, "PRAGMA user_version"), SCHEMA);
+	assert_int_equal(fixture_ask(f, "SELECT max(version) FROM schema_info"), SCHEMA);
+	assert_int_equal(fixture_ask(f, "SELECT max(applied_ms) FROM schema_info"),
 			 f->clock.now_real_ms);
 }
 
-static const char step_two[] = "CREATE TABLE second(a INTEGER NOT NULL) STRICT;";
-static const char step_broken[] = "CREATE TABLE third(a INTEGER) STRICT; CREATE TABLE third(a);";
+static const char step_next[] = "CREATE TABLE next(a INTEGER NOT NULL) STRICT;";
+static const char step_broken[] = "CREATE TABLE other(a INTEGER) STRICT; CREATE TABLE other(a);";
 
-static struct err migrate_to(struct fixture *f, const char *second, const char *third)
+/* As a program would that knows one schema more, or two. */
+static struct err migrate_on(struct fixture *f, const char *next, const char *other)
 {
-	const char *steps[] = {sqlite_migrations.steps[0], second, third};
-	struct sqlite_migrations migrations = {steps, third ? 3 : 2};
+	const char *steps[SCHEMA + 2] = {0};
+	struct sqlite_migrations migrations = {steps, SCHEMA + (other ? 2 : 1)};
+	assert_int_equal(sqlite_migrations.count, SCHEMA);
+	for (size_t i = 0; i < SCHEMA; i++)
+		steps[i] = sqlite_migrations.steps[i];
+	steps[SCHEMA] = next;
+	steps[SCHEMA + 1] = other;
 	CLEANUP(sqlite_connection_close) struct sqlite_connection *connection = NULL;
 	TRY(sqlite_connection_open(f->path, 1000, &connection));
 	TRY(sqlite_connection_prepare(connection, SQLITE_ROLE_WRITER));
@@ -229,11 +236,11 @@ static void test_migration_keeps_a_copy(void **state)
 	fixture_open(f);
 	assert_ok(sample_create(f, 1));
 	/* The row is still in the write-ahead log: a copy of the file alone would lack it. */
-	assert_ok(migrate_to(f, step_two, NULL));
-	assert_int_equal(fixture_ask(f, "PRAGMA user_version"), 2);
+	assert_ok(migrate_on(f, step_next, NULL));
+	assert_int_equal(fixture_ask(f, "PRAGMA user_version"), SCHEMA + 1);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM keys"), 1);
 	fixture_close(f);
-	copy_path(f, 2, copy);
+	copy_path(f, SCHEMA + 1, copy);
 	assert_int_equal(stat(copy, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	assert_ok(text_copy(f->path, sizeof f->path, view_of_text(copy)));
@@ -249,10 +256,10 @@ static void test_failed_migration_changes_nothing(void **state)
 	fixture_open(f);
 	assert_ok(sample_create(f, 1));
 	fixture_close(f);
-	assert_err(migrate_to(f, step_two, step_broken), E_STORE);
-	assert_int_equal(fixture_ask(f, "PRAGMA user_version"), 1);
+	assert_err(migrate_on(f, step_next, step_broken), E_STORE);
+	assert_int_equal(fixture_ask(f, "PRAGMA user_version"), SCHEMA);
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM sqlite_schema WHERE name IN"
-					" ('second','third')"),
+					" ('next','other')"),
 			 0);
 	assert_ok(open_again(f, false));
 }
@@ -261,10 +268,10 @@ static void test_migration_is_taken_once(void **state)
 {
 	struct fixture *f = *state;
 	char copy[160];
-	assert_ok(migrate_to(f, step_two, NULL));
-	assert_ok(migrate_to(f, step_two, NULL));
+	assert_ok(migrate_on(f, step_next, NULL));
+	assert_ok(migrate_on(f, step_next, NULL));
 	/* A file that never had a schema needs no copy. */
-	copy_path(f, 2, copy);
+	copy_path(f, SCHEMA + 1, copy);
 	assert_int_equal(access(copy, F_OK), -1);
 }
 
@@ -277,8 +284,8 @@ static void test_path_with_a_quote_is_refused_before_a_copy(void **state)
 	assert_ok(text_format(quoted, sizeof quoted, "%s/st'ore.db", f->folder));
 	assert_int_equal(rename(f->path, quoted), 0);
 	assert_ok(text_copy(f->path, sizeof f->path, view_of_text(quoted)));
-	assert_err(migrate_to(f, step_two, NULL), E_SETTINGS);
-	assert_int_equal(fixture_ask(f, "PRAGMA user_version"), 1);
+	assert_err(migrate_on(f, step_next, NULL), E_SETTINGS);
+	assert_int_equal(fixture_ask(f, "PRAGMA user_version"), SCHEMA);
 }
 
 static int setup_file(void **state)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* KMS API: CancelKeyDeletion. The key is Disabled afterwards, whatever it was before. */
+#include "service/key_change.h"
+#include "service/key_switch.h"
+#include "service/operation.h"
+
+static struct err apply(struct call_work *work, struct kms_key *key, bool *changed)
+{
+	(void)work;
+	bool empty = key->current_version == 0; /* its material was never imported */
+	return key_switch(key, empty ? KMS_STATE_PENDING_IMPORT : KMS_STATE_DISABLED, changed);
+}
+
+static struct err execute(struct call_work *work)
+{
+	return key_change(work, apply);
+}
+
+static void encode(struct call_work *work, struct json_out *out)
+{
+	char arn[KMS_KEY_ARN_TEXT];
+	work_key_arn(work, 0, arn);
+	json_out_text(out, "KeyId", view_of_text(arn));
+}
+
+const struct operation op_cancel_key_deletion = {
+	.name = "CancelKeyDeletion",
+	.door = CALL_DOOR_PUBLIC,
+	.read_only = false,
+	.flags = OPERATION_BLOCKS | OPERATION_INVALID_ARN,
+	.states = STATES_PENDING_DELETION,
+	.usages = USAGES_ALL,
+	.input = &key_switch_input,
+	.keys = {{.action = "kms:CancelKeyDeletion", .member = "KeyId"}},
+	.audited = key_switch_audited,
+	.execute = execute,
+	.encode = encode,
+	.audit = key_change_audit,
+};
