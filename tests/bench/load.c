@@ -4,13 +4,15 @@
  * connections, each with one request under way; the request is signed once a minute and sent as it
  * is.
  *
- *   load PORT CREDENTIALS REGION OPERATION BODY CONNECTIONS SECONDS
+ *   load PORT CREDENTIALS REGION OPERATION BODY CONNECTIONS SECONDS [CA]
  *
+ * CA: the PEM file of the authority of the service's certificate; with it, TLS is spoken.
  * CREDENTIALS is a file as holdfastd --init leaves it, or - for unsigned requests. Prints one line
  * of JSON: answers per second, answers that were not 200 (and the first of them), latencies.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -35,6 +37,7 @@
 
 struct connection {
 	int fd;
+	gnutls_session_t tls; /* NULL: plain */
 	int64_t sent_ns;
 	size_t len;      /* of the reply, so far */
 	size_t expected; /* of the reply, whole; 0: not known yet */
@@ -48,6 +51,7 @@ static struct {
 	struct signer signer;
 	bool unsigned_;
 	uint16_t port;
+	gnutls_certificate_credentials_t tls; /* NULL: plain */
 	char host[32];
 	const char *target, *body;
 	int epoll;
@@ -134,8 +138,33 @@ static void send_request(struct connection *c)
 	c->len = c->expected = 0;
 	c->sent_ns = now_ns();
 	/* Small enough for any socket buffer that is empty. */
+	if (c->tls != NULL) {
+		if (gnutls_record_send(c->tls, load.request, load.request_len) !=
+		    (ssize_t)load.request_len)
+			fail("send over TLS");
+		return;
+	}
 	if (send(c->fd, load.request, load.request_len, MSG_NOSIGNAL) != (ssize_t)load.request_len)
 		fail("send");
+}
+
+static void trust(const char *ca)
+{
+	if (gnutls_certificate_allocate_credentials(&load.tls) != 0 ||
+	    gnutls_certificate_set_x509_trust_file(load.tls, ca, GNUTLS_X509_FMT_PEM) < 1)
+		fail(ca);
+}
+
+static void shake_hands(struct connection *c)
+{
+	if (gnutls_init(&c->tls, GNUTLS_CLIENT) != 0 || gnutls_set_default_priority(c->tls) != 0 ||
+	    gnutls_credentials_set(c->tls, GNUTLS_CRD_CERTIFICATE, load.tls) != 0)
+		fail("TLS");
+	gnutls_session_set_verify_cert(c->tls, "127.0.0.1", 0);
+	gnutls_transport_set_int(c->tls, c->fd);
+	int code = gnutls_handshake(c->tls);
+	if (code != 0)
+		fail(gnutls_strerror(code));
 }
 
 static void open_connection(struct connection *c)
@@ -148,6 +177,8 @@ static void open_connection(struct connection *c)
 	if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&address, sizeof address) != 0)
 		fail("connect");
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (load.tls != NULL)
+		shake_hands(c);
 	if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
 		fail("fcntl");
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
@@ -185,14 +216,25 @@ static void count_answer(struct connection *c)
 			       (int)MIN_OF(c->len, sizeof load.first_error - 1), c->reply);
 }
 
+/* 0: nothing yet. */
+static size_t receive(struct connection *c)
+{
+	void *room = c->reply + c->len;
+	size_t size = REPLY_MAX - 1 - c->len;
+	ssize_t n = c->tls ? gnutls_record_recv(c->tls, room, size) : recv(c->fd, room, size, 0);
+	bool again = c->tls ? n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED
+			    : n < 0 && (errno == EAGAIN || errno == EINTR);
+	if (n <= 0 && !again)
+		fail("the service closed a connection");
+	return n > 0 ? (size_t)n : 0;
+}
+
 static void on_readable(struct connection *c)
 {
-	ssize_t n = recv(c->fd, c->reply + c->len, REPLY_MAX - 1 - c->len, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	size_t n = receive(c);
+	if (n == 0)
 		return;
-	if (n <= 0)
-		fail("the service closed a connection");
-	c->len += (size_t)n;
+	c->len += n;
 	if (c->expected == 0)
 		find_length(c);
 	if (c->expected > REPLY_MAX - 1)
@@ -203,13 +245,21 @@ static void on_readable(struct connection *c)
 	send_request(c);
 }
 
+/* Records that the TLS library holds already wake nobody: read until there are none. */
+static void on_event(struct connection *c)
+{
+	do {
+		on_readable(c);
+	} while (c->tls != NULL && gnutls_record_check_pending(c->tls) > 0);
+}
+
 static void run_until(int64_t end_ns)
 {
 	struct epoll_event events[EVENTS_MAX];
 	while (now_ns() < end_ns) {
 		int n = epoll_wait(load.epoll, events, EVENTS_MAX, 100);
 		for (int i = 0; i < n; i++)
-			on_readable(events[i].data.ptr);
+			on_event(events[i].data.ptr);
 		if (clock_real_ms(&clock_system) - load.signed_ms > SIGN_AGAIN_MS)
 			make_request();
 	}
@@ -252,9 +302,10 @@ static int64_t number(const char *text, int64_t max)
 
 int main(int argc, char **argv)
 {
-	if (argc != 8) {
-		(void)fputs("load PORT CREDENTIALS REGION OPERATION BODY CONNECTIONS SECONDS\n",
-			    stderr);
+	if (argc != 8 && argc != 9) {
+		(void)fputs(
+			"load PORT CREDENTIALS REGION OPERATION BODY CONNECTIONS SECONDS [CA]\n",
+			stderr);
 		return 64;
 	}
 	static char target[128];
@@ -268,6 +319,8 @@ int main(int argc, char **argv)
 	load.body = argv[5];
 	if (!load.unsigned_)
 		read_credentials(argv[2]);
+	if (argc == 9)
+		trust(argv[8]);
 	make_request();
 	size_t count = (size_t)number(argv[6], CONNECTIONS_MAX);
 	int64_t seconds = number(argv[7], 3600);

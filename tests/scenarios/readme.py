@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from holdfast.installation import ROOT
+from holdfast.installation import ROOT, free_port
 
 BLOCK = re.compile(r"^### (?P<title>.+?)$.*?^```(?P<language>\w+)\n(?P<text>.*?)^```$",
                    re.MULTILINE | re.DOTALL)
@@ -19,13 +19,13 @@ def blocks():
         return {match["title"]: match["text"] for match in BLOCK.finditer(file.read())}
 
 
-def run(service, folder, command):
+def run(service, folder, command, **more):
     """With the names that `. ./.holdfast/env` sets, and nothing else."""
     environment = {
         "PATH": f"{ROOT}/build/venv/bin:/usr/bin:/bin", "HOME": str(folder),
         "KMS_ENDPOINT": service.endpoint(), "AWS_ENDPOINT_URL_KMS": service.endpoint(),
         "AWS_ACCESS_KEY_ID": service.signer.access_key, "AWS_DEFAULT_REGION": service.region,
-        "AWS_SECRET_ACCESS_KEY": service.signer.secret_key,
+        "AWS_SECRET_ACCESS_KEY": service.signer.secret_key, **more,
     }
     return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=120, check=False)
@@ -51,6 +51,19 @@ def test_the_wrapped_key_opens_with_no_other_context(service, blocks, tmp_path):
 def test_the_same_with_boto3(service, blocks, tmp_path):
     ran = run(service, tmp_path, ["python3", "-c", blocks["The same with boto3"]])
     assert ran.returncode == 0, ran.stderr
+
+
+def test_the_lab_authority_serves_tls(make, service, blocks, tmp_path):
+    ran = run(service, tmp_path, ["sh", "-euc", blocks["An authority for a lab"]])
+    assert ran.returncode == 0, ran.stderr
+    secured = make(settings={"tls": {"certificate": tmp_path / "server.pem",
+                                     "private_key": tmp_path / "server.key"},
+                             "health": {"listen": f"127.0.0.1:{free_port()}"}})
+    command = ["aws", "kms", "list-keys", "--endpoint-url", secured.endpoint()]
+    assert secured.endpoint().startswith("https://")
+    ran = run(secured, tmp_path, command, AWS_CA_BUNDLE=str(tmp_path / "ca.pem"))
+    assert ran.returncode == 0, ran.stderr
+    assert run(secured, tmp_path, command).returncode != 0
 
 
 def test_a_rotation_by_hand(service, blocks, tmp_path):
