@@ -18,6 +18,7 @@
 #include "hsm/channel.h"
 #include "hsm/remote.h"
 
+#define TAG_AT 8         /* in a head */
 #define PATIENCE_MS 5000 /* nothing here takes so long unless it is broken */
 #define IN_FLIGHT 8
 
@@ -223,6 +224,73 @@ static void test_an_operation_is_answered(void **state)
 	assert_int_equal(status.condition, HSM_UP);
 	assert_string_equal(status.token_label, "t");
 	assert_int_equal(status.operations, 1);
+}
+
+#define NAME "0b1c2d3e-4f50-4172-8394-a5b6c7d8e9f0"
+
+/* What the token hears of an operation that is asked for within a request. */
+static void ask_within_request(struct stage *stage, struct wire_frame *frame)
+{
+	struct ask ask;
+	LOG_REQUEST_SCOPE(NAME);
+	ask_start(stage, &ask, HSM_PROBE, PATIENCE_MS);
+	do {
+		assert_true(next_frame(stage, frame, PATIENCE_MS));
+	} while (frame->head.kind == WIRE_HELLO);
+	answer(stage, HSM_PROBE, frame->head.tag, OK);
+	assert_false(err_failed(ask_end(&ask)));
+}
+
+static void test_the_request_is_named(void **state)
+{
+	struct stage *stage = (struct stage *)*state;
+	struct wire_frame frame;
+	stage_open(stage, -1);
+	greet(stage, HSM_UP);
+	ask_within_request(stage, &frame);
+	assert_int_equal(frame.head.flags, WIRE_FLAG_NAMED);
+	assert_true(view_equal_text(frame.body, NAME));
+}
+
+/* A token's process of the first edition says no features, and would refuse what it is sent. */
+static void test_an_older_peer_is_sent_what_it_knows(void **state)
+{
+	struct stage *stage = (struct stage *)*state;
+	struct channel_room room;
+	struct wire_frame frame;
+	stage_open(stage, -1);
+	accept_one(stage);
+	assert_false(err_failed(channel_room(&stage->channel, wire_hello_size(), &room)));
+	wire_hello_write(&room.wire);
+	mem_zero(room.wire.front->ptr + TAG_AT, sizeof(uint64_t));
+	assert_false(err_failed(channel_commit(&stage->channel, &room)));
+	tell(stage, HSM_UP);
+	ask_within_request(stage, &frame);
+	assert_int_equal(frame.head.flags, 0);
+	assert_int_equal(frame.body.len, 0);
+}
+
+static void test_figures_become_metrics(void **state)
+{
+	struct stage *stage = (struct stage *)*state;
+	static struct hsm_figures figures;
+	struct channel_room room;
+	struct ask ask;
+	stage_open(stage, -1);
+	greet(stage, HSM_UP);
+	figures = (struct hsm_figures){.restarts = 3};
+	hsm_figures_count(&figures, HSM_OPEN, ERR(E_HSM_CIPHERTEXT), 1);
+	hsm_figures_count_ckr(&figures, 0x30);
+	assert_false(err_failed(channel_room(&stage->channel, wire_figures_size(&figures), &room)));
+	wire_figures_write(&figures, &room.wire);
+	assert_false(err_failed(channel_commit(&stage->channel, &room)));
+	ask_start(stage, &ask, HSM_PROBE, PATIENCE_MS);
+	answer(stage, HSM_PROBE, next_request(stage, HSM_PROBE), OK); /* behind the figures */
+	assert_false(err_failed(ask_end(&ask)));
+	assert_int_equal(metric_get(METRIC_TOKEN_OPERATIONS, HSM_OPEN, E_HSM_CIPHERTEXT), 1);
+	assert_int_equal(metric_get(METRIC_TOKEN_TIME, HSM_OPEN, 0), 1);
+	assert_int_equal(metric_get(METRIC_TOKEN_ERRORS, HSM_CKR_INDEX_CKR_DEVICE_ERROR, 0), 1);
+	assert_int_equal(metric_get(METRIC_TOKEN_WORKER_RESTARTS, 0, 0), 3);
 }
 
 static void test_answers_find_their_operations(void **state)
@@ -464,6 +532,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_operation_is_answered),
+		TEST(test_the_request_is_named),
+		TEST(test_an_older_peer_is_sent_what_it_knows),
+		TEST(test_figures_become_metrics),
 		TEST(test_answers_find_their_operations),
 		TEST(test_a_deadline_is_kept_without_an_answer),
 		TEST(test_before_the_first_handshake_operations_wait),
