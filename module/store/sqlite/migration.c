@@ -153,19 +153,31 @@ static struct err copy_write(const char *path, const char *copy)
 }
 
 /* Whole or not at all: written beside its name, synced, then renamed. */
-static struct err copy_keep(const char *path, size_t version)
+static struct err copy_make(const char *path, const char *kept)
 {
 	CLEANUP(discard) char unfinished[SQLITE_PATH_MAX] = "";
-	char kept[SQLITE_PATH_MAX];
-	TRY(text_format(kept, sizeof kept, "%s.before-schema-%zu", path, version));
 	TRY(text_format(unfinished, sizeof unfinished, "%s.unfinished", kept));
 	(void)unlink(unfinished);
 	TRY(copy_write(path, unfinished));
 	if (rename(unfinished, kept) != 0)
 		return ERR_DETAIL(E_STORE, errno);
 	unfinished[0] = '\0';
-	log_event(LOG_INFO, "store.copied", LOG_TEXT("copy", kept));
 	return sqlite_file_sync_folder(path);
+}
+
+static struct err copy_keep(const char *path, size_t version)
+{
+	char kept[SQLITE_PATH_MAX];
+	TRY(text_format(kept, sizeof kept, "%s.before-schema-%zu", path, version));
+	struct err e = copy_make(path, kept);
+	if (err_failed(e))
+		log_event(LOG_ERROR, "store.copy_failed", LOG_TEXT("copy", kept),
+			  LOG_TEXT("what", "without it the schema is not changed"),
+			  LOG_TEXT("do", "make room beside the store and start again"), LOG_ERR(e));
+	else
+		log_event(LOG_INFO, "store.copied", LOG_TEXT("copy", kept),
+			  LOG_TEXT("what", "the store as it was before its schema is changed"));
+	return e;
 }
 
 static struct err step_take(struct sqlite_connection *connection, const char *step, size_t version,

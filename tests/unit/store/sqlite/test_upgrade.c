@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store of schema 1 under this program: every row stays as it is, a copy is kept, and neither a
+ * kill at any write nor a second process at the same moment leaves anything in between. */
+#include "../fixture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "schema_1.h"
+#include "store/row.h"
+#include "store/sqlite/migration.h"
+#include "store/tables.h"
+
+#define PROCESSES 4
+
+static const char *const old_tables[] = {"installation", "keys",       "versions",   "intents",
+					 "outbox",       "principals", "access_keys"};
+
+static void copy_path(const struct fixture *f, char out[128])
+{
+	assert_ok(text_format(out, 128, "%s.before-schema-2", f->path));
+}
+
+/* The file as the old program left it, in place of whatever is there. */
+static void place_schema_1(struct fixture *f)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm", ".before-schema-2",
+					       ".before-schema-2.unfinished"};
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		char path[160];
+		assert_ok(text_format(path, sizeof path, "%s%s", f->path, suffixes[i]));
+		(void)unlink(path);
+	}
+	fixture_sql(f, schema_1_file);
+}
+
+static int setup(void **state)
+{
+	(void)fixture_setup_folder(state);
+	place_schema_1(*state);
+	return 0;
+}
+
+static struct err open_it(struct fixture *f)
+{
+	struct store_sqlite_options options = fixture_options(f);
+	options.create = false;
+	TRY(store_sqlite_open(&options, &f->store));
+	f->keys = store_sqlite_keys(f->store);
+	f->catalog = store_sqlite_catalog(f->store);
+	f->identities = store_sqlite_identities(f->store);
+	f->installation = store_sqlite_installation(f->store);
+	return OK;
+}
+
+static struct err key_load(struct fixture *f, uint32_t n)
+{
+	struct kms_key_id id = sample_id(n);
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	return f->keys.ops->key_load(f->keys.self, &sample_scope, &id, &full);
+}
+
+static void reference_make(struct fixture *f, char out[128])
+{
+	sqlite3 *db = NULL;
+	assert_ok(text_format(out, 128, "%s/reference.db", f->folder));
+	if (access(out, F_OK) == 0)
+		return;
+	assert_int_equal(sqlite3_open(out, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, schema_1_file, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static int64_t ask(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *statement = NULL;
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	int64_t answer = sqlite3_column_int64(statement, 0);
+	(void)sqlite3_finalize(statement);
+	return answer;
+}
+
+/* Every table of schema 1 in the file at `path` has exactly the old rows; it is of `schema`. */
+static void assert_old_rows(struct fixture *f, const char *path, int64_t schema)
+{
+	sqlite3 *db = NULL;
+	char reference[128], sql[256];
+	reference_make(f, reference);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_ok(text_format(sql, sizeof sql, "ATTACH '%s' AS old", reference));
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	for (size_t i = 0; i < ARRAY_LEN(old_tables); i++) {
+		const char *t = old_tables[i];
+		assert_ok(text_format(sql, sizeof sql,
+				      "SELECT (SELECT count(*) FROM (SELECT * FROM main.%s EXCEPT"
+				      " SELECT * FROM old.%s))+(SELECT count(*) FROM (SELECT *"
+				      " FROM old.%s EXCEPT SELECT * FROM main.%s))",
+				      t, t, t, t));
+		assert_int_equal(ask(db, sql), 0);
+		assert_ok(text_format(sql, sizeof sql, "SELECT count(*) FROM main.%s", t));
+		assert_true(ask(db, sql) >= 1);
+	}
+	assert_int_equal(ask(db, "PRAGMA main.user_version"), schema);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* As the program of schema 1 would look at the file. */
+static struct err old_program_check(const char *path)
+{
+	const struct sqlite_migrations old = {sqlite_migrations.steps, 1};
+	struct sqlite_schema schema;
+	CLEANUP(sqlite_connection_close) struct sqlite_connection *connection = NULL;
+	TRY(sqlite_connection_open(path, 1000, &connection));
+	TRY(sqlite_schema_inspect(connection, &old, &schema));
+	ENSURE(schema.version == 1 && !schema.empty);
+	return sqlite_schema_check(connection, &old);
+}
+
+static void test_every_row_stays_as_it_is(void **state)
+{
+	struct fixture *f = *state;
+	assert_ok(old_program_check(f->path));
+	assert_ok(open_it(f));
+	assert_old_rows(f, f->path, 2);
+	assert_err(old_program_check(f->path), E_STORE_NEWER);
+}
+
+static void test_every_seal_still_holds(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(mem_free_at) struct kms_intent *intents = NULL;
+	struct kms_outbox_record *records = NULL;
+	struct auth_access_key access_key;
+	size_t count = 0;
+	assert_ok(open_it(f));
+	assert_ok(key_load(f, 1));
+	assert_ok(key_load(f, 2));
+	assert_ok(f->keys.ops->intent_list(f->keys.self, INT64_MAX, &intents, &count));
+	assert_int_equal(count, 1);
+	assert_ok(f->keys.ops->outbox_list(f->keys.self, &records, &count));
+	assert_int_equal(count, 2);
+	for (size_t i = 0; i < count; i++)
+		store_row_cleanup(&store_table_outbox, &records[i]);
+	mem_free(records);
+	assert_ok(f->identities.access_key_load(f->identities.self,
+						VIEW_LITERAL("AKIA0000000000000001"), &access_key));
+	assert_ok(f->installation.verify(f->installation.self));
+}
+
+static void test_old_keys_take_what_is_new(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_alias alias = sample_alias(1, 1);
+	struct kms_key_id id = sample_id(2);
+	const struct kms_tag tag = sample_tag(1);
+	const struct kms_tag_change change = {&sample_scope, &id, &tag, 1};
+	struct kms_outbox_record records[] = {sample_record(100), sample_record(101)};
+	int64_t since_ms = 0;
+	clock_manual_advance(&f->clock, 77000);
+	assert_ok(open_it(f));
+	assert_ok(f->catalog.ops->alias_create(f->catalog.self, &alias, &records[0]));
+	assert_ok(f->catalog.ops->tags_put(f->catalog.self, &change, &records[1]));
+	assert_ok(f->catalog.ops->last_use_since(f->catalog.self, &since_ms));
+	assert_int_equal(since_ms, f->clock.now_real_ms);
+	assert_ok(sample_create(f, 3));
+}
+
+static void test_a_copy_of_schema_1_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	char copy[128];
+	struct stat status;
+	copy_path(f, copy);
+	(void)fixture_log(f);
+	assert_ok(open_it(f));
+	const char *log = fixture_log(f);
+	assert_non_null(strstr(log, "store.copied"));
+	assert_non_null(strstr(log, copy));
+	assert_non_null(strstr(log, "store.migrated from=1 to=2"));
+	assert_ok(key_load(f, 1));
+	fixture_close(f);
+	assert_int_equal(stat(copy, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	assert_old_rows(f, copy, 1);
+	assert_ok(old_program_check(copy));
+	/* Opened again, nothing more happens. */
+	assert_ok(open_it(f));
+	assert_null(strstr(fixture_log(f), "store.copied"));
+}
+
+/* The way back: the copy in the place of the store; and forth again. */
+static void test_the_copy_can_take_the_place_of_the_store(void **state)
+{
+	struct fixture *f = *state;
+	char copy[128];
+	copy_path(f, copy);
+	assert_ok(open_it(f));
+	assert_ok(sample_create(f, 3));
+	fixture_close(f);
+	assert_int_equal(rename(copy, f->path), 0);
+	assert_ok(old_program_check(f->path));
+	assert_ok(open_it(f));
+	assert_ok(key_load(f, 1));
+	assert_err(key_load(f, 3), E_NOT_FOUND);
+	assert_old_rows(f, copy, 1);
+}
+
+static void test_without_a_copy_nothing_is_changed(void **state)
+{
+	struct fixture *f = *state;
+	char copy[128], unfinished[160];
+	copy_path(f, copy);
+	assert_ok(text_format(unfinished, sizeof unfinished, "%s.unfinished", copy));
+	assert_int_equal(mkdir(unfinished, 0700), 0);
+	assert_true(err_failed(open_it(f)));
+	assert_non_null(strstr(fixture_log(f), "store.copy_failed"));
+	assert_old_rows(f, f->path, 1);
+	assert_ok(old_program_check(f->path));
+	assert_int_equal(rmdir(unfinished), 0);
+	assert_ok(open_it(f));
+}
+
+/* A schema that was changed behind the service is refused after the steps as it is before. */
+static void test_a_planted_table_does_not_become_ours(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "CREATE TABLE aliases(account TEXT, region TEXT, name TEXT)");
+	assert_err(open_it(f), E_STORE);
+	assert_old_rows(f, f->path, 1);
+	fixture_sql(f, "DROP TABLE aliases");
+	assert_ok(open_it(f));
+}
+
+/* ---- killed at any write ---- */
+
+static ssize_t (*write_at)(int, const void *, size_t, off_t);
+static unsigned writes_left; /* the one that brings it to 0 is done by half, and is the last */
+
+static ssize_t write_and_die(int fd, const void *bytes, size_t n, off_t at)
+{
+	if (--writes_left > 0)
+		return write_at(fd, bytes, n, at);
+	(void)write_at(fd, bytes, n / 2, at);
+	(void)raise(SIGKILL);
+	return -1;
+}
+
+/* In a child: SQLite's own door to the system, exchanged. */
+static void writes_limit(unsigned count)
+{
+	static const char *const names[] = {"pwrite64", "pwrite"};
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	for (size_t i = 0; i < ARRAY_LEN(names) && write_at == NULL; i++) {
+		write_at = (ssize_t(*)(int, const void *, size_t, off_t))vfs->xGetSystemCall(
+			vfs, names[i]);
+		if (write_at != NULL)
+			(void)vfs->xSetSystemCall(vfs, names[i],
+						  (sqlite3_syscall_ptr)write_and_die);
+	}
+	writes_left = count;
+}
+
+/* Whether the child came to the end. */
+static bool open_and_die(struct fixture *f, unsigned at_write)
+{
+	int status = 0;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		writes_limit(at_write);
+		bool failed = write_at == NULL || err_failed(open_it(f));
+		store_sqlite_close(&f->store);
+		_exit(failed);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFSIGNALED(status))
+		assert_int_equal(WTERMSIG(status), SIGKILL);
+	else
+		assert_int_equal(status, 0);
+	return !WIFSIGNALED(status);
+}
+
+/* A copy under its name is whole; the store is of one schema or the other, with every row. */
+static int64_t assert_one_or_the_other(struct fixture *f)
+{
+	char copy[128];
+	copy_path(f, copy);
+	int64_t schema = fixture_ask(f, "PRAGMA user_version");
+	assert_true(schema == 1 || schema == 2);
+	assert_old_rows(f, f->path, schema);
+	if (schema == 1)
+		assert_ok(old_program_check(f->path));
+	if (schema == 2 || access(copy, F_OK) == 0)
+		assert_old_rows(f, copy, 1);
+	return schema;
+}
+
+static void test_a_kill_at_any_write_leaves_nothing_in_between(void **state)
+{
+	struct fixture *f = *state;
+	unsigned left_old = 0;
+	unsigned left_new = 0;
+	bool ended = false;
+	for (unsigned at = 1; !ended; at++) {
+		place_schema_1(f);
+		ended = open_and_die(f, at);
+		bool old = assert_one_or_the_other(f) == 1;
+		left_old += old;
+		left_new += !old;
+		/* And the next start makes good. */
+		assert_ok(open_it(f));
+		assert_ok(key_load(f, 1));
+		fixture_close(f);
+		assert_old_rows(f, f->path, 2);
+	}
+	print_message("killed at %u writes: %u times schema 1 was left, %u times schema 2\n",
+		      left_old + left_new - 1, left_old, left_new - 1);
+	assert_true(left_old > 20);
+	assert_true(left_new > 1);
+}
+
+/* ---- several processes at once ---- */
+
+static pid_t opener_start(struct fixture *f, int go)
+{
+	char byte = 0;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child > 0)
+		return child;
+	bool started = read(go, &byte, 1) == 0;
+	bool failed = !started || err_failed(open_it(f)) || err_failed(key_load(f, 1));
+	store_sqlite_close(&f->store);
+	_exit(failed);
+}
+
+static void processes_open_at_once(struct fixture *f)
+{
+	int gate[2];
+	pid_t children[PROCESSES];
+	assert_int_equal(pipe(gate), 0);
+	pid_t holder = fork(); /* holds the gate shut until all are there */
+	assert_true(holder >= 0);
+	if (holder == 0) {
+		(void)usleep(20000);
+		_exit(0);
+	}
+	assert_int_equal(close(gate[1]), 0);
+	for (size_t i = 0; i < PROCESSES; i++)
+		children[i] = opener_start(f, gate[0]);
+	for (size_t i = 0; i < PROCESSES; i++) {
+		int status = 0;
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+	assert_int_equal(close(gate[0]), 0);
+}
+
+static size_t occurrences(const char *text, const char *of)
+{
+	size_t count = 0;
+	for (const char *at = strstr(text, of); at != NULL; at = strstr(at + 1, of))
+		count++;
+	return count;
+}
+
+static void test_processes_that_start_at_once_migrate_once(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned round = 0; round < 10; round++) {
+		place_schema_1(f);
+		(void)fixture_log(f);
+		processes_open_at_once(f);
+		assert_int_equal(occurrences(fixture_log(f), "store.migrated"), 1);
+		assert_int_equal(fixture_ask(f, "SELECT count(*) FROM schema_info"), 2);
+		assert_int_equal(assert_one_or_the_other(f), 2);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_every_row_stays_as_it_is),
+		TEST(test_every_seal_still_holds),
+		TEST(test_old_keys_take_what_is_new),
+		TEST(test_a_copy_of_schema_1_is_kept),
+		TEST(test_the_copy_can_take_the_place_of_the_store),
+		TEST(test_without_a_copy_nothing_is_changed),
+		TEST(test_a_planted_table_does_not_become_ours),
+		TEST(test_a_kill_at_any_write_leaves_nothing_in_between),
+		TEST(test_processes_that_start_at_once_migrate_once),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
