@@ -25,7 +25,7 @@
 #define FILE_BYTES_MAX ((size_t)256 << 10)
 #define LINE_BYTES_MAX 1000
 #define INIH_LINE_MAX (LINE_BYTES_MAX + 3) /* with CR, LF and NUL; by itself inih stops at 200 */
-#define ROWS_MAX 64
+#define ROWS_MAX 128
 #define PASSWD_BYTES 4096
 
 struct parse {
@@ -230,6 +230,16 @@ static bool health_is_server(const struct settings *s)
 	return text_equal(s->health.listen, s->server.listen);
 }
 
+static bool metrics_is_server(const struct settings *s)
+{
+	return text_equal(s->metrics.listen, s->server.listen);
+}
+
+static bool metrics_is_health(const struct settings *s)
+{
+	return s->metrics.listen[0] != '\0' && text_equal(s->metrics.listen, s->health.listen);
+}
+
 static bool sockets_are_one(const struct settings *s)
 {
 	return text_equal(s->admin.socket, s->token.socket);
@@ -245,9 +255,50 @@ static bool block_above_budget(const struct settings *s)
 	return s->token.direct_block > s->token.direct_messages_max;
 }
 
+static bool given(const char *text)
+{
+	return text[0] != '\0';
+}
+
+static bool certificate_without_key(const struct settings *s)
+{
+	return given(s->tls.certificate) != given(s->tls.private_key);
+}
+
+static bool clients_without_tls(const struct settings *s)
+{
+	return !given(s->tls.certificate) && !text_equal(s->tls.client_certificates, "off");
+}
+
+static bool clients_without_ca(const struct settings *s)
+{
+	return !given(s->tls.client_ca) && !text_equal(s->tls.client_certificates, "off");
+}
+
+static bool ca_without_clients(const struct settings *s)
+{
+	return given(s->tls.client_ca) && text_equal(s->tls.client_certificates, "off");
+}
+
 static const struct rule rules[] = {
+	{certificate_without_key, "tls", "certificate", "tls", "private_key",
+	 "certificate and private_key of [tls] belong together; set both, or neither for plain "
+	 "HTTP"},
+	{clients_without_tls, "tls", "client_certificates", "tls", "certificate",
+	 "client certificates need TLS; set certificate and private_key in [tls], or "
+	 "client_certificates to off"},
+	{clients_without_ca, "tls", "client_certificates", "tls", "client_ca",
+	 "client certificates need an authority to be checked against; name its file in client_ca"},
+	{ca_without_clients, "tls", "client_ca", "tls", "client_certificates",
+	 "client_ca is set and client_certificates is off, so that nobody is asked; set it to "
+	 "optional or required, or remove client_ca"},
 	{health_is_server, "health", "listen", "server", "listen",
 	 "[health] listen is the same as [server] listen; leave it empty to share the listener"},
+	{metrics_is_server, "metrics", "listen", "server", "listen",
+	 "[metrics] listen is the same as [server] listen; metrics ask nobody who he is: give them "
+	 "an address of their own"},
+	{metrics_is_health, "metrics", "listen", "health", "listen",
+	 "[metrics] listen is the same as [health] listen; leave it empty to share the listener"},
 	{sockets_are_one, "admin", "socket", "token", "socket",
 	 "[admin] socket and [token] socket are the same path; give each its own"},
 	{address_above_all, "server", "connections_per_address_max", "server", "connections_max",

@@ -25,8 +25,18 @@ struct settings {
 		int64_t threads;           /* 1; 1..64 */
 	} server;
 	struct {
+		settings_text certificate;         /* PEM, with its chain; empty: plain HTTP */
+		settings_text private_key;         /* PEM */
+		settings_text client_ca;           /* PEM; empty */
+		settings_text client_certificates; /* off, optional, required */
+		settings_text minimum_version;     /* 1.2, 1.3 */
+	} tls;
+	struct {
 		settings_text listen; /* empty: on the server's listener */
 	} health;
+	struct {
+		settings_text listen; /* empty: on the health listener, if that has its own */
+	} metrics;
 	struct {
 		settings_text socket;        /* /run/holdfast/admin.sock */
 		settings_text allowed_users; /* names or uids, blank-separated, besides root and the
@@ -38,6 +48,9 @@ struct settings {
 	struct {
 		settings_text directory; /* /var/lib/holdfast/audit */
 		int64_t segment_mib;     /* 256; 1..4096 */
+		int64_t keep_days;       /* 0: for ever; 0..36500 */
+		int64_t keep_mib;        /* 0: without bound; 0..1073741824 */
+		int64_t warn_free_mib;   /* 1024; 0..1073741824 */
 	} audit;
 	struct {
 		int64_t blocking_threads; /* 4; 1..64 */
@@ -69,10 +82,18 @@ struct settings {
 		int64_t message_key_cache;    /* 1024; 1..65536 */
 		int64_t connections_max;      /* 64; 1..1024 */
 		int64_t queue_max;            /* 4096; 16..65536 */
+		settings_text log_file;       /* empty: standard error */
 		int64_t hang_ms; /* 2000; 100..60000: past a deadline, then the worker is replaced
 				  */
+		settings_text extra_syscalls; /* names, blank-separated; empty */
 	} token;
 	struct {
+		settings_text seccomp; /* enforce; log, off: system calls outside the list */
+	} sandbox;
+	struct {
+		settings_text file; /* empty: standard error; holdfastd's */
+		int64_t file_mib;   /* 64; 0..4096; 0: no rotation by size */
+		int64_t files_kept; /* 10; 0..1000 */
 		settings_text
 			form; /* text, journal, json, auto: journal under systemd, else text */
 		settings_text level; /* info: error, warning, info, debug */

@@ -10,41 +10,60 @@
 #define AT(section_, name_) #section_, #name_
 #define IN(section_, name_) offsetof(struct settings, section_.name_)
 
-#define INTEGER(section_, name_, min_, max_, initial_, meaning_)                                  \
+/* A row as its macro's arguments have it; `..._LIVE`: SIGHUP applies it. */
+#define INTEGER_ROW(section_, name_, min_, max_, initial_, meaning_, reload_)                     \
 	{                                                                                         \
 		AT(section_, name_), SETTING_INTEGER, IN(section_, name_), min_, max_, #initial_, \
-			NULL, meaning_                                                            \
+			NULL, meaning_, reload_                                                   \
 	}
-#define TEXT(section_, name_, type_, min_, max_, initial_, meaning_)                         \
+#define TEXT_ROW(section_, name_, type_, min_, max_, initial_, meaning_, reload_)            \
 	{                                                                                    \
 		AT(section_, name_), type_, IN(section_, name_), min_, max_, initial_, NULL, \
-			meaning_                                                             \
+			meaning_, reload_                                                    \
 	}
-#define CHOICE(section_, name_, choices_, initial_, meaning_)                                    \
+#define CHOICE_ROW(section_, name_, choices_, initial_, meaning_, reload_)                       \
 	{                                                                                        \
 		AT(section_, name_), SETTING_CHOICE, IN(section_, name_), 1, TEXT_MAX, initial_, \
-			choices_, meaning_                                                       \
+			choices_, meaning_, reload_                                              \
 	}
+#define INTEGER(...) INTEGER_ROW(__VA_ARGS__, false)
+#define INTEGER_LIVE(...) INTEGER_ROW(__VA_ARGS__, true)
+#define TEXT(...) TEXT_ROW(__VA_ARGS__, false)
+#define TEXT_LIVE(...) TEXT_ROW(__VA_ARGS__, true)
+#define CHOICE(...) CHOICE_ROW(__VA_ARGS__, false)
+#define CHOICE_LIVE(...) CHOICE_ROW(__VA_ARGS__, true)
 
 /* clang-format off */
 const struct setting settings_table[] = {
 	TEXT(server, listen, SETTING_LISTEN, 1, TEXT_MAX, "127.0.0.1:4599",
 	     "address and port of the AWS KMS endpoint"),
-	INTEGER(server, connections_max, 1, 65536, 1024, "client connections at once"),
+	INTEGER_LIVE(server, connections_max, 1, 65536, 1024, "client connections at once"),
 	INTEGER(server, connections_per_address_max, 0, 65536, 0,
 		"client connections at once from one address; 0: as many as connections_max"),
-	INTEGER(server, idle_timeout_s, 1, 3600, 60,
+	INTEGER_LIVE(server, idle_timeout_s, 1, 3600, 60,
 		"seconds a connection may stay without a request"),
-	INTEGER(server, request_timeout_s, 1, 600, 20,
+	INTEGER_LIVE(server, request_timeout_s, 1, 600, 20,
 		"seconds from a request's first byte to its last"),
 	INTEGER(server, threads, 1, 64, 1, "threads that serve connections"),
 
+	TEXT(tls, certificate, SETTING_PATH, 0, TEXT_MAX, "",
+	     "PEM file of the certificate and its chain; empty: plain HTTP"),
+	TEXT(tls, private_key, SETTING_PATH, 0, TEXT_MAX, "", "PEM file of the certificate's key"),
+	TEXT(tls, client_ca, SETTING_PATH, 0, TEXT_MAX, "",
+	     "PEM file of the authorities whose client certificates are taken"),
+	CHOICE(tls, client_certificates, "off optional required", "off",
+	       "whether clients show a certificate"),
+	CHOICE(tls, minimum_version, "1.2 1.3", "1.2", "oldest version of TLS that is spoken"),
+
 	TEXT(health, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
-	     "address and port of /healthz, /readyz and /metrics"),
+	     "address and port of /healthz and /readyz"),
+
+	TEXT(metrics, listen, SETTING_LISTEN, 0, TEXT_MAX, "",
+	     "address and port of /metrics"),
 
 	TEXT(admin, socket, SETTING_PATH, 1, SOCKET_MAX, "/run/holdfast/admin.sock",
 	     "socket of the holdfast command"),
-	TEXT(admin, allowed_users, SETTING_USERS, 0, TEXT_MAX, "",
+	TEXT_LIVE(admin, allowed_users, SETTING_USERS, 0, TEXT_MAX, "",
 	     "who may use the admin socket besides root and the service's own user"),
 
 	TEXT(store, path, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/holdfast.db",
@@ -52,12 +71,17 @@ const struct setting settings_table[] = {
 
 	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",
 	     "folder of the audit log's segments"),
-	INTEGER(audit, segment_mib, 1, 4096, 256, "MiB at which a new segment begins"),
+	INTEGER_LIVE(audit, segment_mib, 1, 4096, 256, "MiB at which a new segment begins"),
+	INTEGER_LIVE(audit, keep_days, 0, 36500, 0, "days that a segment is kept; 0: for ever"),
+	INTEGER_LIVE(audit, keep_mib, 0, 1073741824, 0,
+		     "MiB of segments that are kept; 0: without bound"),
+	INTEGER_LIVE(audit, warn_free_mib, 0, 1073741824, 1024,
+		     "MiB free on the audit log's disk below which a warning is given"),
 
 	INTEGER(service, blocking_threads, 1, 64, 4, "threads for work that waits for the store"),
-	INTEGER(service, calls_max, 16, 65536, 4096, "calls under way at once"),
+	INTEGER_LIVE(service, calls_max, 16, 65536, 4096, "calls under way at once"),
 	INTEGER(service, keys_cached_max, 16, 1000000, 20000, "keys held in memory"),
-	INTEGER(service, drain_timeout_s, 0, 600, 20,
+	INTEGER_LIVE(service, drain_timeout_s, 0, 600, 20,
 		"seconds that a stop waits for calls under way"),
 
 	TEXT(token, socket, SETTING_PATH, 1, SOCKET_MAX, "/run/holdfast/token.sock",
@@ -72,7 +96,7 @@ const struct setting settings_table[] = {
 	TEXT(token, uri, SETTING_URI, 7, TEXT_MAX, "pkcs11:token=holdfast", "the token"),
 	TEXT(token, module_parameters, SETTING_TEXT, 0, TEXT_MAX, "",
 	     "parameters for the module's C_Initialize"),
-	TEXT(token, pin_source, SETTING_PIN_SOURCE, 0, TEXT_MAX, "", "where the PIN is read"),
+	TEXT_LIVE(token, pin_source, SETTING_PIN_SOURCE, 0, TEXT_MAX, "", "where the PIN is read"),
 	TEXT(token, daemon_users, SETTING_USERS, 0, TEXT_MAX, "",
 	     "users that may connect to holdfast-token"),
 	TEXT(token, state_directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast-token",
@@ -85,11 +109,20 @@ const struct setting settings_table[] = {
 	INTEGER(token, message_key_cache, 1, 65536, 1024, "message keys kept for opening"),
 	INTEGER(token, connections_max, 1, 1024, 64, "daemon connections at once"),
 	INTEGER(token, queue_max, 16, 65536, 4096, "operations waiting at once"),
-	INTEGER(token, hang_ms, 100, 60000, 2000,
+	TEXT(token, log_file, SETTING_PATH, 0, TEXT_MAX, "", "file of holdfast-token's log"),
+	INTEGER_LIVE(token, hang_ms, 100, 60000, 2000,
 		"milliseconds past its deadline until a stuck operation has the worker replaced"),
+	TEXT(token, extra_syscalls, SETTING_TEXT, 0, TEXT_MAX, "",
+	     "system calls that the module needs beyond the sandbox's list"),
 
-	CHOICE(log, form, "text journal json auto", "auto", "form of the log's lines"),
-	CHOICE(log, level, "error warning info debug", "info", "least level that is logged"),
+	CHOICE(sandbox, seccomp, "enforce log off", "enforce",
+	       "what a system call outside the sandbox's list leads to"),
+
+	TEXT_LIVE(log, file, SETTING_PATH, 0, TEXT_MAX, "", "file of holdfastd's log"),
+	INTEGER_LIVE(log, file_mib, 0, 4096, 64, "MiB at which a log file is set aside; 0: never"),
+	INTEGER_LIVE(log, files_kept, 0, 1000, 10, "log files set aside that are kept"),
+	CHOICE_LIVE(log, form, "text journal json auto", "auto", "form of the log's lines"),
+	CHOICE_LIVE(log, level, "error warning info debug", "info", "least level that is logged"),
 };
 /* clang-format on */
 

@@ -29,6 +29,7 @@ struct setting {
 	const char *initial; /* the default, as it would be written */
 	const char *choices; /* blank-separated; NULL but for SETTING_CHOICE */
 	const char *meaning;
+	bool reload; /* SIGHUP applies it to a running process; else it needs a restart */
 };
 
 extern const struct setting settings_table[];

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include "base/view.h"
 
@@ -142,6 +143,10 @@ struct hsm_op {
 	size_t message_count;
 	struct hsm_key_id cursor; /* in: last id of the page before, zero at first; out: the same */
 
+	/* The request that this is for, as every log names it; "": none. hsm_submit() fills it in
+	 * from LOG_REQUEST_SCOPE() when it is empty. */
+	char request[LOG_REQUEST_LEN + 1];
+
 	/* in and out */
 	struct hsm_object object;
 
@@ -155,6 +160,7 @@ struct hsm_op {
 	/* the implementation's own */
 	struct hsm_op *next;
 	uint64_t tag;
+	bool tells_request; /* `request` crosses to the token's process */
 	struct err result;
 };
 

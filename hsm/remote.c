@@ -22,7 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "hsm/channel.h"
+#include "hsm/remote_connect.h"
 #include "hsm/remote_slots.h"
 
 #define IN_FLIGHT_DEFAULT 1024
@@ -51,6 +51,7 @@ struct hsm {
 	int64_t backoff_ms;
 	bool greeted;              /* HELLO came */
 	enum err_code last_logged; /* why the last attempt failed, so that it is said once */
+	struct hsm_figures figures;
 
 	/* under the lock */
 	pthread_mutex_t lock;
@@ -59,11 +60,12 @@ struct hsm {
 	struct channel channel; /* its input half: of the connection thread */
 	enum phase phase;
 	bool stopping;
-	bool writing; /* a thread is in sendmsg() */
-	bool blocked; /* the socket takes no more */
-	bool broken;  /* sending failed */
-	bool met;     /* there has been a handshake */
-	bool refused; /* the peer is not who it should be */
+	bool writing;      /* a thread is in sendmsg() */
+	bool blocked;      /* the socket takes no more */
+	bool broken;       /* sending failed */
+	bool met;          /* there has been a handshake */
+	bool refused;      /* the peer is not who it should be */
+	uint64_t features; /* that the peer knows */
 	int64_t lost_at_ms;
 	int64_t sleep_until_ms;
 	struct hsm_op *ended; /* to be ended by the connection thread; linked by `next` */
@@ -113,6 +115,8 @@ static void pump(struct hsm *hsm)
 		return;
 	struct remote_slot *slot = remote_slots_waiting(&hsm->slots);
 	while (slot != NULL && hsm->channel.out_bytes < QUEUED_BYTES_MAX) {
+		slot->op->tells_request =
+			(hsm->features & WIRE_FEATURE_NAMES) != 0 && slot->op->request[0] != '\0';
 		struct err e = encode(hsm, slot->op);
 		if (err_failed(e))
 			end_later(hsm, slot, e);
@@ -201,6 +205,8 @@ static void end(struct hsm *hsm, struct hsm_op *op, struct err result)
 
 void hsm_submit(struct hsm *hsm, struct hsm_op *op)
 {
+	if (op->request[0] == '\0')
+		log_request_copy(op->request);
 	struct err e = submit(hsm, op);
 	if (err_failed(e))
 		end(hsm, op, e);
@@ -269,6 +275,7 @@ static void go_offline(struct hsm *hsm, struct err why)
 	int64_t now = now_ms(hsm);
 	LOCK_SCOPE(&hsm->lock);
 	bool was_online = hsm->phase == PHASE_ONLINE;
+	metric_add(METRIC_TOKEN_CONNECTIONS_LOST, 0, 0, was_online);
 	hsm->phase = PHASE_OFFLINE;
 	if (hsm->channel.fd >= 0)
 		(void)shutdown(hsm->channel.fd, SHUT_RDWR);
@@ -288,41 +295,10 @@ static void go_offline(struct hsm *hsm, struct err why)
 	hsm->backoff_ms = MIN_OF(hsm->backoff_ms * 2, hsm->reconnect_max_ms);
 }
 
-static struct err peer_check(const struct hsm *hsm, int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof peer;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		return ERR_DETAIL(E_SYSTEM, errno);
-	bool expected = hsm->expected_uid >= 0 ? peer.uid == (uid_t)hsm->expected_uid
-					       : peer.uid == 0 || peer.uid == geteuid();
-	return expected ? OK : ERR_DETAIL(E_HSM_PEER, peer.uid);
-}
-
-static struct err greet(struct channel *channel)
-{
-	struct channel_room room;
-	TRY(channel_room(channel, wire_hello_size(), &room));
-	wire_hello_write(&room.wire);
-	return channel_commit(channel, &room);
-}
-
-static struct err connect_once(struct hsm *hsm, struct channel *out)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return ERR_DETAIL(E_SYSTEM, errno);
-	TRY(channel_open(out, fd));
-	if (connect(fd, (const struct sockaddr *)&hsm->address, sizeof hsm->address) != 0)
-		return ERR_DETAIL(E_HSM_AWAY, errno);
-	TRY(peer_check(hsm, fd));
-	return greet(out);
-}
-
 static void go_online_soon(struct hsm *hsm)
 {
 	struct channel fresh = {.fd = -1};
-	struct err e = connect_once(hsm, &fresh);
+	struct err e = remote_connect(&hsm->address, hsm->expected_uid, &fresh);
 	if (err_failed(e)) {
 		channel_close(&fresh);
 		go_offline(hsm, e);
@@ -395,6 +371,13 @@ static struct err frame_take(struct hsm *hsm, const struct wire_frame *frame)
 	if (!hsm->greeted) {
 		TRY(wire_hello_read(frame));
 		hsm->greeted = true;
+		LOCK_SCOPE(&hsm->lock);
+		hsm->features = frame->head.tag;
+		return OK;
+	}
+	if (frame->head.kind == WIRE_FIGURES) {
+		TRY(wire_figures_read(frame, &hsm->figures));
+		hsm_figures_show(&hsm->figures);
 		return OK;
 	}
 	if (frame->head.kind == WIRE_STATUS) {
@@ -563,6 +546,7 @@ NODISCARD struct err hsm_remote_open(const struct hsm_remote_options *options, s
 	TRY(MEM_NEW(&raw));
 	CLEANUP(release) struct hsm *hsm = raw;
 	TRY(prepare(hsm, options));
+	hsm_figures_name();
 	int failed = pthread_create(&hsm->thread, NULL, run, hsm);
 	if (failed != 0)
 		return ERR_DETAIL(E_SYSTEM, failed);

@@ -2,6 +2,7 @@
 #include "hsm/remote_slots.h"
 
 #include "base/mem.h"
+#include "base/metric.h"
 
 NODISCARD struct err remote_slots_init(struct remote_slots *s, uint32_t max)
 {
@@ -70,12 +71,14 @@ static void heap_add(struct remote_slots *s, uint32_t number)
 {
 	heap_set(s, s->count, number);
 	s->count++;
+	metric_set(METRIC_TOKEN_IN_FLIGHT, 0, 0, s->count);
 	heap_up(s, s->count - 1);
 }
 
 static void heap_remove(struct remote_slots *s, uint32_t at)
 {
 	s->count--;
+	metric_set(METRIC_TOKEN_IN_FLIGHT, 0, 0, s->count);
 	if (at == s->count)
 		return;
 	heap_set(s, at, s->heap[s->count]);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/text.h"
 #include "hsm/wire_field.h"
 
 #define LENGTH_LEN 4 /* the length field itself, which it does not count */
@@ -96,12 +97,25 @@ static const enum err_code crossing[] = {
 	E_HSM_TOKEN_CHANGED,
 };
 
-static void put_err(struct writer *w, struct err e)
+uint8_t wire_code_number(enum err_code code)
 {
 	uint8_t number = 0;
-	while (number < ARRAY_LEN(crossing) && crossing[number] != e.code)
+	while (number < ARRAY_LEN(crossing) && crossing[number] != code)
 		number++;
-	writer_u8(w, number < ARRAY_LEN(crossing) ? number : 1); /* E_BUG: it should not be here */
+	return number < ARRAY_LEN(crossing) ? number : 1; /* E_BUG: it should not be here */
+}
+
+bool wire_code_of(uint8_t number, enum err_code *out)
+{
+	if (number >= ARRAY_LEN(crossing))
+		return false;
+	*out = crossing[number];
+	return true;
+}
+
+static void put_err(struct writer *w, struct err e)
+{
+	writer_u8(w, wire_code_number((enum err_code)e.code));
 	writer_u32(w, e.detail);
 }
 
@@ -118,14 +132,14 @@ static struct err get_err(struct reader *r)
 
 /* Frames. */
 
-static void put_head(struct writer *w, const struct wire_head *head)
+void wire_head_write(struct writer *w, const struct wire_head *head)
 {
 	size_t length = WIRE_HEAD_LEN - LENGTH_LEN + head->plaintext_len + head->body_len;
 	writer_u32(w, (uint32_t)length);
 	writer_u8(w, WIRE_VERSION);
 	writer_u8(w, (uint8_t)head->kind);
 	writer_u8(w, head->verb);
-	writer_u8(w, 0);
+	writer_u8(w, head->flags);
 	writer_u64(w, head->tag);
 	writer_u64(w, (uint64_t)head->deadline_ms);
 	writer_u16(w, (uint16_t)head->plaintext_len);
@@ -142,12 +156,14 @@ NODISCARD struct err wire_head_read(struct view bytes, struct wire_head *out)
 	struct wire_head head = {0};
 	uint8_t kind = reader_u8(&r);
 	head.verb = reader_u8(&r);
-	uint8_t zero = reader_u8(&r);
+	head.flags = reader_u8(&r);
 	head.tag = reader_u64(&r);
 	head.deadline_ms = (int64_t)reader_u64(&r);
 	head.plaintext_len = reader_u16(&r);
 	REQUIRE(!err_failed(reader_end(&r)), E_HSM_PROTOCOL);
-	REQUIRE(kind >= WIRE_HELLO && kind < WIRE_KIND_COUNT && zero == 0, E_HSM_PROTOCOL);
+	REQUIRE(kind >= WIRE_HELLO && kind < WIRE_KIND_COUNT, E_HSM_PROTOCOL);
+	REQUIRE(head.flags == 0 || (kind == WIRE_REQUEST && head.flags == WIRE_FLAG_NAMED),
+		E_HSM_PROTOCOL);
 	REQUIRE(head.plaintext_len <= HSM_PLAINTEXT_MAX, E_HSM_PROTOCOL);
 	REQUIRE(length >= WIRE_HEAD_LEN + head.plaintext_len, E_HSM_PROTOCOL);
 	head.body_len = length - WIRE_HEAD_LEN - head.plaintext_len;
@@ -166,18 +182,21 @@ struct wire_size wire_hello_size(void)
 
 void wire_hello_write(const struct wire_room *room)
 {
-	put_head(room->front, &(struct wire_head){.kind = WIRE_HELLO, .body_len = 4});
+	wire_head_write(room->front,
+			&(struct wire_head){.kind = WIRE_HELLO,
+					    .tag = WIRE_FEATURE_FIGURES | WIRE_FEATURE_NAMES,
+					    .body_len = 4});
 	writer_u32(room->body, HELLO_MAGIC);
 }
 
-static bool is_plain(const struct wire_frame *frame, enum wire_kind kind)
+bool wire_is_plain(const struct wire_frame *frame, enum wire_kind kind)
 {
 	return frame->head.kind == kind && frame->head.verb == 0 && frame->plaintext.len == 0;
 }
 
 NODISCARD struct err wire_hello_read(const struct wire_frame *frame)
 {
-	REQUIRE(is_plain(frame, WIRE_HELLO), E_HSM_PROTOCOL);
+	REQUIRE(wire_is_plain(frame, WIRE_HELLO), E_HSM_PROTOCOL);
 	struct reader r;
 	reader_init(&r, frame->body);
 	uint32_t magic = reader_u32(&r);
@@ -195,7 +214,8 @@ struct wire_size wire_status_size(const struct hsm_status *status)
 void wire_status_write(const struct hsm_status *status, const struct wire_room *room)
 {
 	struct wire_size size = wire_status_size(status);
-	put_head(room->front, &(struct wire_head){.kind = WIRE_STATUS, .body_len = size.body});
+	wire_head_write(room->front,
+			&(struct wire_head){.kind = WIRE_STATUS, .body_len = size.body});
 	struct writer *w = room->body;
 	writer_u8(w, (uint8_t)status->condition);
 	put_err(w, status->last_error);
@@ -218,7 +238,7 @@ static void get_name(struct reader *r, char *dst, size_t cap)
 
 NODISCARD struct err wire_status_read(const struct wire_frame *frame, struct hsm_status *out)
 {
-	REQUIRE(is_plain(frame, WIRE_STATUS), E_HSM_PROTOCOL);
+	REQUIRE(wire_is_plain(frame, WIRE_STATUS), E_HSM_PROTOCOL);
 	struct reader r;
 	struct hsm_status status = {0};
 	reader_init(&r, frame->body);
@@ -290,22 +310,28 @@ NODISCARD struct err wire_request_check(const struct hsm_op *op)
 struct wire_size wire_request_size(const struct hsm_op *op)
 {
 	const struct shape *shape = &shapes[op->verb];
-	return (struct wire_size){shape->plaintext_in ? shape->plaintext_in(op) : 0,
-				  fields_size(shape->request, ARRAY_LEN(shape->request), op)};
+	return (struct wire_size){
+		shape->plaintext_in ? shape->plaintext_in(op) : 0,
+		(op->tells_request ? LOG_REQUEST_LEN : 0) +
+			fields_size(shape->request, ARRAY_LEN(shape->request), op)};
 }
 
 void wire_request_write(const struct hsm_op *op, uint64_t tag, const struct wire_room *room)
 {
 	const struct shape *shape = &shapes[op->verb];
 	struct wire_size size = wire_request_size(op);
-	put_head(room->front, &(struct wire_head){.kind = WIRE_REQUEST,
-						  .verb = (uint8_t)op->verb,
-						  .tag = tag,
-						  .deadline_ms = op->deadline_ms,
-						  .plaintext_len = size.plaintext,
-						  .body_len = size.body});
+	wire_head_write(room->front,
+			&(struct wire_head){.kind = WIRE_REQUEST,
+					    .verb = (uint8_t)op->verb,
+					    .flags = op->tells_request ? WIRE_FLAG_NAMED : 0,
+					    .tag = tag,
+					    .deadline_ms = op->deadline_ms,
+					    .plaintext_len = size.plaintext,
+					    .body_len = size.body});
 	if (shape->plaintext_in != NULL)
 		writer_bytes(room->front, secret_view(op->plaintext));
+	if (op->tells_request)
+		writer_bytes(room->body, view_of(op->request, LOG_REQUEST_LEN));
 	fields_put(shape->request, ARRAY_LEN(shape->request), op, room->body);
 }
 
@@ -314,6 +340,19 @@ void wire_request_cleanup(struct wire_request *request)
 	hsm_op_cleanup(&request->op);
 	secret_free(&request->plaintext);
 	mem_free(TAKE(request->messages));
+}
+
+/* Only for logs, which escape what they are given. */
+static struct err name_read(const struct wire_frame *frame, struct reader *r, struct hsm_op *op)
+{
+	op->tells_request = (frame->head.flags & WIRE_FLAG_NAMED) != 0;
+	if (!op->tells_request)
+		return OK;
+	struct view name = reader_bytes(r, LOG_REQUEST_LEN);
+	REQUIRE(!err_failed(text_copy(op->request, sizeof op->request, name)) &&
+			name.len == LOG_REQUEST_LEN,
+		E_HSM_PROTOCOL);
+	return OK;
 }
 
 static struct err request_read(const struct wire_frame *frame, int64_t now_ms,
@@ -327,6 +366,7 @@ static struct err request_read(const struct wire_frame *frame, int64_t now_ms,
 	out->op.deadline_ms = MIN_OF(frame->head.deadline_ms, now_ms + WIRE_DEADLINE_MAX_MS);
 	struct reader r;
 	reader_init(&r, frame->body);
+	TRY(name_read(frame, &r, &out->op));
 	struct wire_target to = {&out->op, &out->messages};
 	TRY(fields_get(shape->request, ARRAY_LEN(shape->request), &r, &to));
 	if (shape->plaintext_in != NULL)
@@ -377,11 +417,11 @@ void wire_reply_write(const struct hsm_op *op, struct err result, const struct w
 {
 	const struct shape *shape = &shapes[op->verb];
 	struct wire_size size = wire_reply_size(op, result);
-	put_head(room->front, &(struct wire_head){.kind = WIRE_REPLY,
-						  .verb = (uint8_t)op->verb,
-						  .tag = op->tag,
-						  .plaintext_len = size.plaintext,
-						  .body_len = size.body});
+	wire_head_write(room->front, &(struct wire_head){.kind = WIRE_REPLY,
+							 .verb = (uint8_t)op->verb,
+							 .tag = op->tag,
+							 .plaintext_len = size.plaintext,
+							 .body_len = size.body});
 	writer_bytes(room->front, plaintext_of(op, result));
 	put_err(room->body, result);
 	if (!err_failed(result))

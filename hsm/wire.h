@@ -3,7 +3,7 @@
  * The process protocol between hsm/remote.c and holdfast-token, as bytes: frames, and in them the
  * requests and replies of hsm.h. Pure: no socket, no clock, no thread. Moving them: channel.h.
  *
- *   length 4 | version 1 | kind 1 | verb 1 | zero 1 | tag 8 | deadline 8 | plaintext length 2
+ *   length 4 | version 1 | kind 1 | verb 1 | flags 1 | tag 8 | deadline 8 | plaintext length 2
  *   | plaintext | body
  *
  * Big-endian. `length` counts what follows it. The plaintext stands first and alone, so that every
@@ -11,30 +11,51 @@
  * hsm.h says so (SEAL's request, the replies of OPEN and RANDOM, and of GENERATE_SEALED when it was
  * wanted), and with another one it is refused. Each side opens with HELLO; the token's side goes on
  * with STATUS, and sends STATUS again whenever it changes.
+ *
+ * What came after the first edition of version 1 is a feature: the tag of HELLO has the bits of
+ * those that its sender knows (the first edition sent 0 there and does not look), and nobody is
+ * sent what he does not know.
  */
 #ifndef HOLDFAST_HSM_WIRE_H
 #define HOLDFAST_HSM_WIRE_H
 
 #include "base/writer.h"
-#include "hsm/hsm.h"
+#include "hsm/figures.h"
 
 #define WIRE_VERSION 1
 #define WIRE_HEAD_LEN 26
 #define WIRE_FRONT_MAX (WIRE_HEAD_LEN + HSM_PLAINTEXT_MAX) /* head and plaintext */
 
-/* The longest body: HSM_MAC's request, a key and a full batch, each message behind its length. */
-#define WIRE_BODY_MAX (HSM_KEY_ID_LEN + 2 + 4 * HSM_MAC_BATCH_MAX + HSM_MAC_BYTES_MAX)
+/* The longest body: HSM_MAC's request, a key and a full batch, each message behind its length; in
+ * front of it the request's name. */
+#define WIRE_BODY_MAX \
+	(LOG_REQUEST_LEN + HSM_KEY_ID_LEN + 2 + 4 * HSM_MAC_BATCH_MAX + HSM_MAC_BYTES_MAX)
 #define WIRE_FRAME_MAX (WIRE_FRONT_MAX + WIRE_BODY_MAX)
 
 /* No operation may ask for more time than this from now on. */
 #define WIRE_DEADLINE_MAX_MS (600 * 1000)
 
-enum wire_kind { WIRE_HELLO = 1, WIRE_STATUS, WIRE_REQUEST, WIRE_REPLY, WIRE_KIND_COUNT };
+enum wire_kind {
+	WIRE_HELLO = 1,
+	WIRE_STATUS,
+	WIRE_REQUEST,
+	WIRE_REPLY,
+	WIRE_FIGURES, /* a feature; from the token's side, now and then */
+	WIRE_KIND_COUNT
+};
 
-/* tag, deadline_ms and verb are of requests and replies (deadline: requests); else 0. */
+/* FIGURES: takes frames of that kind. NAMES: takes requests with WIRE_FLAG_NAMED. */
+enum wire_feature { WIRE_FEATURE_FIGURES = 1, WIRE_FEATURE_NAMES = 2 };
+
+/* Of requests: LOG_REQUEST_LEN bytes in front of the body name what the operation is for. */
+#define WIRE_FLAG_NAMED 1
+
+/* tag, deadline_ms and verb are of requests and replies (deadline: requests); else 0. The tag of
+ * HELLO: its sender's features. */
 struct wire_head {
 	enum wire_kind kind;
 	uint8_t verb;
+	uint8_t flags;
 	uint64_t tag;
 	int64_t deadline_ms; /* on clock_steady_ms() */
 	size_t plaintext_len;
@@ -75,6 +96,11 @@ NODISCARD struct err wire_hello_read(const struct wire_frame *frame);
 struct wire_size wire_status_size(const struct hsm_status *status);
 void wire_status_write(const struct hsm_status *status, const struct wire_room *room);
 NODISCARD struct err wire_status_read(const struct wire_frame *frame, struct hsm_status *out);
+
+/* FIGURES. Verbs, results and CKRs that the reader does not know are left out. */
+struct wire_size wire_figures_size(const struct hsm_figures *figures);
+void wire_figures_write(const struct hsm_figures *figures, const struct wire_room *room);
+NODISCARD struct err wire_figures_read(const struct wire_frame *frame, struct hsm_figures *out);
 
 /*
  * Requests. wire_request_check() tells whether the operation's inputs keep to hsm.h (E_BOUNDS);

@@ -8,7 +8,7 @@
 
 #include "base/reader.h"
 #include "base/writer.h"
-#include "hsm/hsm.h"
+#include "hsm/wire.h"
 
 /* Where a field is read to; `messages` becomes the owner of the array behind op->messages, and is
  * NULL for replies. */
@@ -43,5 +43,11 @@ extern const struct wire_field wire_field_objects;
 
 /* A text behind its 16-bit length. E_HSM_PROTOCOL when it does not fit or has a NUL. */
 NODISCARD struct err wire_text_get(struct reader *r, char *dst, size_t cap);
+
+/* What wire.c shares: heads, and errors as numbers. An error that does not cross is E_BUG's. */
+void wire_head_write(struct writer *w, const struct wire_head *head);
+bool wire_is_plain(const struct wire_frame *frame, enum wire_kind kind);
+uint8_t wire_code_number(enum err_code code);
+bool wire_code_of(uint8_t number, enum err_code *out); /* false: there is no such number */
 
 #endif

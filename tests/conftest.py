@@ -20,6 +20,7 @@ def kept(directory, **options):
         RUNNING.append(installation)
         try:
             yield installation
+            installation.assert_nothing_refused()
         finally:
             RUNNING.remove(installation)
 

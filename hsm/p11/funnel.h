@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/err.h"
+#include "hsm/figures.h"
 #include "hsm/p11/pkcs11_3.h"
 
 enum p11_function {
@@ -48,7 +49,8 @@ struct p11_ckr {
 };
 
 struct p11_funnel {
-	CK_FUNCTION_LIST *list; /* borrowed from the module */
+	CK_FUNCTION_LIST *list;      /* borrowed from the module */
+	struct hsm_figures *figures; /* borrowed; NULL: failures are not counted by their CKR */
 	_Atomic uint64_t calls[P11_FUNCTION_COUNT];
 	_Atomic uint64_t failures[P11_FUNCTION_COUNT];
 };

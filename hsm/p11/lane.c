@@ -52,6 +52,14 @@ NODISCARD struct err p11_lanes_push(struct hsm *hsm, struct hsm_op *op)
 }
 
 /* The lock is held. */
+static void show_queues(struct hsm *hsm)
+{
+	if (hsm->watch != NULL)
+		hsm_figures_set(&hsm->watch->figures.queue,
+				hsm->work.count + hsm->admin_work.count);
+}
+
+/* The lock is held. */
 static struct hsm_op *pop(struct p11_queue *queue)
 {
 	struct hsm_op *op = queue->head;
@@ -72,7 +80,9 @@ static struct hsm_op *wait_for_work(struct p11_lane *lane)
 	LOCK_SCOPE(&hsm->lock);
 	while (lane->queue->head == NULL && !hsm->closing)
 		(void)pthread_cond_wait(&lane->queue->grown, &hsm->lock);
-	return hsm->closing ? NULL : pop(lane->queue);
+	struct hsm_op *op = hsm->closing ? NULL : pop(lane->queue);
+	show_queues(hsm);
+	return op;
 }
 
 static struct err check_deadline(const struct hsm *hsm, const struct hsm_op *op)
@@ -214,12 +224,14 @@ static struct err perform(struct p11_lane *lane, struct hsm_op *op)
 	return e;
 }
 
-static void count(struct hsm *hsm, struct err result)
+static void count(struct hsm *hsm, const struct hsm_op *op, struct err result, int64_t began_ns)
 {
 	bool failed = err_failed(result);
 	if (hsm->watch != NULL) {
 		atomic_fetch_add(&hsm->watch->operations, 1);
 		atomic_fetch_add(&hsm->watch->failures, failed ? 1 : 0);
+		hsm_figures_count(&hsm->watch->figures, op->verb, result,
+				  metric_now_ns() - began_ns);
 	}
 	LOCK_SCOPE(&hsm->lock);
 	hsm->operations++;
@@ -230,6 +242,15 @@ static void set_watch(struct p11_lane *lane, int64_t deadline_ms)
 {
 	if (lane->hsm->watch != NULL)
 		atomic_store(&lane->hsm->watch->deadline_ms[lane->index], deadline_ms);
+}
+
+/* One that is too late already ends at once: no sign of a hang. */
+static void watch_op(struct p11_lane *lane, const struct hsm_op *op)
+{
+	if (lane->hsm->watch != NULL)
+		mem_copy(lane->hsm->watch->requests[lane->index].id, sizeof(op->request),
+			 op->request, sizeof(op->request));
+	set_watch(lane, MAX_OF(op->deadline_ms, clock_steady_ms(lane->hsm->clock)));
 }
 
 static void report(const struct hsm_op *op, struct err result)
@@ -246,11 +267,12 @@ static void *lane_run(void *argument)
 {
 	struct p11_lane *lane = (struct p11_lane *)argument;
 	for (struct hsm_op *op = wait_for_work(lane); op != NULL; op = wait_for_work(lane)) {
-		/* One that is too late already ends at once: no sign of a hang. */
-		set_watch(lane, MAX_OF(op->deadline_ms, clock_steady_ms(lane->hsm->clock)));
+		LOG_REQUEST_SCOPE(op->request);
+		int64_t began_ns = metric_now_ns();
+		watch_op(lane, op);
 		struct err result = perform(lane, op);
 		set_watch(lane, 0);
-		count(lane->hsm, result);
+		count(lane->hsm, op, result, began_ns);
 		report(op, result);
 		op->done(op, result);
 	}
@@ -262,6 +284,7 @@ NODISCARD struct err p11_thread_start(pthread_t *out, void *(*run)(void *), void
 	sigset_t all;
 	sigset_t before;
 	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGSYS); /* the sandbox tells of what it refuses */
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	int failed = pthread_create(out, NULL, run, argument);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -64,6 +64,7 @@ NODISCARD struct err hsm_local_open(const struct hsm_local_options *options, str
 	TRY(take_options(hsm, options));
 	TRY(p11_message_keys_init(&hsm->keys));
 	TRY(p11_module_init(&hsm->module, options->module_path, options->module_parameters));
+	hsm->module.funnel.figures = options->watch ? &options->watch->figures : NULL;
 	TRY(start(hsm, options));
 	*out = TAKE(hsm);
 	return OK;

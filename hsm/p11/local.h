@@ -3,7 +3,7 @@
 #ifndef HOLDFAST_HSM_P11_LOCAL_H
 #define HOLDFAST_HSM_P11_LOCAL_H
 
-#include "hsm/hsm.h"
+#include "hsm/figures.h"
 
 /*
  * Written by lanes, read by the supervisor (it lies in shared memory): which operation each lane is
@@ -16,6 +16,10 @@ struct hsm_lane_watch {
 	_Atomic uint32_t pin_refused; /* the token refused the PIN: do not try again */
 	_Atomic uint64_t operations;
 	_Atomic uint64_t failures;
+	/* Of the operation in each lane: the request that it is for. Read when the lane hangs, and
+	 * it does not change then; else it may be torn. */
+	struct log_request requests[HSM_LANES_MAX];
+	struct hsm_figures figures;
 };
 
 struct hsm_local_options {
@@ -49,5 +53,31 @@ NODISCARD struct err hsm_local_open(const struct hsm_local_options *options, str
  */
 NODISCARD struct err hsm_local_init_token(const char *module_path, const char *label,
 					  const struct secret *so_pin, const struct secret *pin);
+
+/*
+ * Changing the user PIN, for `holdfast-token --change-pin` while nobody uses the token. Each call
+ * starts the module, does one thing and stops it. All borrowed during the call. They block.
+ */
+struct hsm_local_pin_options {
+	const char *module_path, *uri;
+	const char *module_parameters; /* or NULL */
+};
+
+/* Bytes that the token takes for a PIN. E_HSM_AWAY, E_SETTINGS. */
+NODISCARD struct err hsm_local_pin_limits(const struct hsm_local_pin_options *options, size_t *min,
+					  size_t *max);
+
+/*
+ * Puts `fresh` in the place of `old`; both are on the token's disk then. E_HSM_PIN: the token
+ * refused one of the two (detail: CKR_PIN_INCORRECT the old one; CKR_PIN_LEN_RANGE and others the
+ * new one), or one more failure would lock it; it has not changed. Any other error, and a process
+ * that dies in here: it has changed, or not; ask with hsm_local_pin_try().
+ */
+NODISCARD struct err hsm_local_pin_set(const struct hsm_local_pin_options *options,
+				       const struct secret *old, const struct secret *fresh);
+
+/* One login with this PIN. E_HSM_PIN: refused, or not tried as one more failure would lock it. */
+NODISCARD struct err hsm_local_pin_try(const struct hsm_local_pin_options *options,
+				       const struct secret *pin);
 
 #endif

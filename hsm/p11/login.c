@@ -22,7 +22,7 @@ static struct err latch(struct p11_login *login, uint32_t why)
 }
 
 /* PKCS#11 3.1 §3.2: one more failure would lock it, or it is locked. The operator decides. */
-static struct err check_flags(struct p11_login *login, const struct p11_module *module)
+NODISCARD struct err p11_login_may_try(struct p11_login *login, const struct p11_module *module)
 {
 	if (module->token_flags & CKF_USER_PIN_LOCKED)
 		return latch(login, CKR_PIN_LOCKED);
@@ -43,7 +43,7 @@ NODISCARD struct err p11_login_open(struct p11_login *login, struct p11_module *
 	TRY(p11_session_open(module, &login->session));
 	if (login->pin == NULL)
 		return OK;
-	TRY(check_flags(login, module));
+	TRY(p11_login_may_try(login, module));
 	/* C_Login takes a pointer to bytes that it does not write. */
 	struct err e = P11_CALL(&module->funnel, C_Login, login->session, (CK_USER_TYPE)CKU_USER,
 				login->pin->ptr, (CK_ULONG)login->pin->len);

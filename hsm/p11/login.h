@@ -22,6 +22,9 @@ struct p11_login {
  */
 NODISCARD struct err p11_login_open(struct p11_login *login, struct p11_module *module);
 
+/* PKCS#11 3.1 §3.2: E_HSM_PIN when the PIN is locked, or one more failure would lock it. */
+NODISCARD struct err p11_login_may_try(struct p11_login *login, const struct p11_module *module);
+
 /*
  * Whether the token still has us logged in: one that does not shows no private object, and so seems
  * to have no keys. E_HSM_AWAY.

@@ -182,6 +182,8 @@ static struct err recover_once(struct hsm *hsm)
 	set_watch(hsm, 0);
 	if (err_failed(e))
 		log_event(LOG_WARNING, "token.recovery_failed", LOG_ERR(e));
+	else if (hsm->watch != NULL)
+		hsm_figures_add(&hsm->watch->figures.recoveries, 1);
 	settle(hsm, e);
 	return e;
 }

@@ -30,6 +30,16 @@ NODISCARD struct err connection_tell_status(struct connection *c)
 	return channel_commit(&c->channel, &room);
 }
 
+NODISCARD struct err connection_tell_figures(struct connection *c)
+{
+	struct channel_room room;
+	if ((c->features & WIRE_FEATURE_FIGURES) == 0)
+		return OK;
+	TRY(channel_room(&c->channel, wire_figures_size(&c->host->figures), &room));
+	wire_figures_write(&c->host->figures, &room.wire);
+	return channel_commit(&c->channel, &room);
+}
+
 void connection_free(struct connection **c)
 {
 	struct connection *gone = TAKE(*c);
@@ -122,7 +132,8 @@ static struct err frame_take(struct connection *c, const struct wire_frame *fram
 		return request_take(c, frame);
 	TRY(wire_hello_read(frame));
 	c->greeted = true;
-	return OK;
+	c->features = frame->head.tag;
+	return connection_tell_figures(c);
 }
 
 NODISCARD struct err connection_resume(struct connection *c)

@@ -19,11 +19,12 @@
 struct connection_host {
 	const struct clock *clock;
 	struct job_outbox outbox;
-	struct hsm *hsm;          /* NULL: requests are answered from `status` */
-	struct hsm_status status; /* as last told to everybody; CONNECTING: nothing is read */
-	size_t in_flight_max;     /* of one connection */
-	size_t in_flight;         /* of all */
-	bool draining;            /* nothing more is read */
+	struct hsm *hsm;            /* NULL: requests are answered from `status` */
+	struct hsm_status status;   /* as last told to everybody; CONNECTING: nothing is read */
+	struct hsm_figures figures; /* as last told to everybody */
+	size_t in_flight_max;       /* of one connection */
+	size_t in_flight;           /* of all */
+	bool draining;              /* nothing more is read */
 };
 
 struct connection {
@@ -33,8 +34,9 @@ struct connection {
 	uint32_t uid;
 	int32_t pid;
 	bool greeted;
-	bool marked;     /* the owner's: something was queued since the last flush */
-	uint32_t events; /* the owner's: what epoll watches for */
+	uint64_t features; /* that the peer knows; after its HELLO */
+	bool marked;       /* the owner's: something was queued since the last flush */
+	uint32_t events;   /* the owner's: what epoll watches for */
 	size_t in_flight;
 	size_t in_flight_bytes;
 	int64_t opened_ms;
@@ -67,6 +69,9 @@ NODISCARD struct err connection_reply(struct connection *c, struct job **job);
 
 /* Queues STATUS. */
 NODISCARD struct err connection_tell_status(struct connection *c);
+
+/* Queues FIGURES, for a peer that takes them. */
+NODISCARD struct err connection_tell_figures(struct connection *c);
 
 /* Sends what is queued. */
 NODISCARD struct err connection_flush(struct connection *c);

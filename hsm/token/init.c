@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/exit.h"
 #include "base/text.h"
 #include "hsm/p11/local.h"
 #include "hsm/token/orders.h"
 #include "hsm/token/pin.h"
 #include "hsm/token/process.h"
-
-#define EXIT_USAGE 2
 
 /* A PIN and the file that it is kept in. */
 struct keeper {
@@ -25,10 +24,10 @@ static void keeper_cleanup(struct keeper *k)
 	secret_free(&k->pin);
 }
 
-static int complain(const char *message)
+static int complain(const char *message, struct err e)
 {
 	(void)fprintf(stderr, "holdfast-token: %s\n", message);
-	return EXIT_USAGE;
+	return (int)exit_of(e);
 }
 
 static struct err say(char message[SETTINGS_MESSAGE_MAX], const char *what)
@@ -67,7 +66,7 @@ static int failed(const struct settings *settings, struct err e)
 	(void)fprintf(stderr,
 		      "holdfast-token: no token was made with %s: %s (%s, detail 0x%x); %s\n",
 		      settings->token.module, err_meaning(e), err_name(e), e.detail, err_action(e));
-	return 1;
+	return (int)exit_of(e);
 }
 
 static int make(const struct settings *settings, const char *label, const struct keeper *user,
@@ -98,16 +97,17 @@ int init_token(const struct settings *settings, const struct init_options *optio
 	struct err e = process_harden();
 	if (err_failed(e))
 		return failed(settings, e);
-	if (err_failed(orders_from_settings(settings, &orders, message)) ||
-	    err_failed(paths_find(settings, options, &user, &officer, message)))
-		return complain(message);
+	e = orders_from_settings(settings, &orders, message);
+	if (!err_failed(e))
+		e = paths_find(settings, options, &user, &officer, message);
+	if (err_failed(e))
+		return complain(message, e);
 	e = pin_read_or_make(officer.path, &officer.pin, &officer.made, message);
 	if (!err_failed(e))
 		e = pin_read_or_make(user.path, &user.pin, &user.made, message);
 	if (err_failed(e)) {
 		forget(&officer);
-		(void)complain(message[0] ? message : err_meaning(e));
-		return 1;
+		return complain(message[0] ? message : err_meaning(e), e);
 	}
 	return make(settings, options->label, &user, &officer);
 }

@@ -3,27 +3,36 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/exit.h"
 #include "base/text.h"
 #include "hsm/token/init.h"
 #include "hsm/token/orders.h"
 #include "hsm/token/pin.h"
+#include "hsm/token/pinchange.h"
 #include "hsm/token/supervisor.h"
 #include "hsm/token/worker.h"
 
-#define EXIT_USAGE 2
-
-enum command { COMMAND_RUN, COMMAND_CHECK, COMMAND_INIT, COMMAND_VERSION, COMMAND_HELP };
+enum command {
+	COMMAND_RUN,
+	COMMAND_CHECK,
+	COMMAND_INIT,
+	COMMAND_CHANGE_PIN,
+	COMMAND_VERSION,
+	COMMAND_HELP
+};
 
 struct command_line {
 	enum command command;
 	const char *config;
 	struct init_options init;
+	const char *new_pin;
 };
 
 static const char usage[] =
 	"Usage: holdfast-token [--config PATH] [--check]\n"
 	"       holdfast-token [--config PATH] --init-token --label L [--pin-file P] "
 	"[--so-pin-file S]\n"
+	"       holdfast-token [--config PATH] --change-pin [--new-pin SOURCE] [--pin-file P]\n"
 	"\n"
 	"Serves the keys of one PKCS#11 token to holdfastd over a Unix socket.\n"
 	"\n"
@@ -36,16 +45,24 @@ static const char usage[] =
 	"  --pin-file P       file of the user PIN; made with a random PIN when it is missing\n"
 	"                     (default: the file that pin_source names)\n"
 	"  --so-pin-file S    the same for the security officer's PIN (default: P with -so added)\n"
+	"  --change-pin       give the token another user PIN and put it into the file of the "
+	"PIN;\n"
+	"                     holdfast-token must not be running. Interrupted, it is run again\n"
+	"  --new-pin SOURCE   where the new PIN comes from: file:PATH, fd:N, ask (at the terminal; "
+	"the\n"
+	"                     default) or random (32 characters)\n"
 	"  --version          print the version, exit\n"
 	"  --help             print this, exit\n"
 	"\n"
 	"SoftHSM finds its own settings through the environment variable SOFTHSM2_CONF.\n"
 	"Runs in the foreground and logs to standard error.\n"
 	"\n"
-	"Signals: SIGTERM finishes what is under way and ends; SIGHUP reads the PIN again.\n"
-	"Exit status: 0 success, 1 failure, 2 wrong settings or command line.\n";
+	"Signals: SIGTERM finishes what is under way and ends; SIGHUP reads settings\n"
+	"and PIN again: what is wrong changes nothing, and the log names what waits for a "
+	"restart.\n"
+	"\n";
 
-enum { OPTION_CONFIG = 1, OPTION_LABEL, OPTION_PIN, OPTION_SO_PIN, OPTION_COMMAND };
+enum { OPTION_CONFIG = 1, OPTION_LABEL, OPTION_PIN, OPTION_SO_PIN, OPTION_NEW_PIN, OPTION_COMMAND };
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
@@ -54,6 +71,8 @@ static const struct option options[] = {
 	{"so-pin-file", required_argument, NULL, OPTION_SO_PIN},
 	{"check", no_argument, NULL, OPTION_COMMAND + COMMAND_CHECK},
 	{"init-token", no_argument, NULL, OPTION_COMMAND + COMMAND_INIT},
+	{"new-pin", required_argument, NULL, OPTION_NEW_PIN},
+	{"change-pin", no_argument, NULL, OPTION_COMMAND + COMMAND_CHANGE_PIN},
 	{"version", no_argument, NULL, OPTION_COMMAND + COMMAND_VERSION},
 	{"help", no_argument, NULL, OPTION_COMMAND + COMMAND_HELP},
 	{NULL, 0, NULL, 0},
@@ -74,6 +93,10 @@ static bool option_take(struct command_line *line, int option)
 	case OPTION_SO_PIN:
 		line->init.so_pin_path = optarg;
 		return true;
+	case OPTION_NEW_PIN:
+		line->new_pin = optarg;
+		return true;
+	case OPTION_COMMAND + COMMAND_CHANGE_PIN:
 	case OPTION_COMMAND + COMMAND_CHECK:
 	case OPTION_COMMAND + COMMAND_INIT:
 	case OPTION_COMMAND + COMMAND_VERSION:
@@ -97,7 +120,7 @@ static bool parse(int argc, char **argv, struct command_line *line)
 static int complain(const char *message)
 {
 	(void)fprintf(stderr, "holdfast-token: %s\n", message);
-	return EXIT_USAGE;
+	return EXIT_SETTINGS;
 }
 
 static int check(const struct command_line *line, const struct settings *settings)
@@ -121,7 +144,10 @@ static int obey(const struct command_line *line)
 		return check(line, &settings);
 	if (line->command == COMMAND_INIT)
 		return init_token(&settings, &line->init);
-	return supervisor_main(&settings);
+	if (line->command == COMMAND_CHANGE_PIN)
+		return pinchange_main(
+			&settings, &(struct pinchange_options){line->init.pin_path, line->new_pin});
+	return supervisor_main(&settings, line->config);
 }
 
 int main(int argc, char **argv)
@@ -135,8 +161,10 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (line.command == COMMAND_HELP)
-		return fputs(usage, stdout) < 0;
+		return fputs(usage, stdout) < 0 || fputs(exit_help, stdout) < 0 ? EXIT_DEFECT
+										: EXIT_DONE;
 	if (line.command == COMMAND_VERSION)
-		return printf("holdfast-token %s\n", HOLDFAST_VERSION) < 0;
+		return printf("holdfast-token %s\n", HOLDFAST_VERSION) < 0 ? EXIT_DEFECT
+									   : EXIT_DONE;
 	return obey(&line);
 }

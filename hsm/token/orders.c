@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/logging.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -24,19 +25,6 @@ static const struct word suites[] = {
 	{"3", HSM_SUITE_DIRECT},
 };
 
-static const struct word levels[] = {
-	{"error", LOG_LEVEL_ERROR},
-	{"warning", LOG_LEVEL_WARNING},
-	{"info", LOG_LEVEL_INFO},
-	{"debug", LOG_LEVEL_DEBUG},
-};
-
-static const struct word forms[] = {
-	{"text", LOG_FORM_TEXT},
-	{"journal", LOG_FORM_JOURNAL},
-	{"json", LOG_FORM_JSON},
-};
-
 /* The settings reader has checked the words; an unknown one here is the fallback. */
 static int word_value(const struct word *words, size_t count, const char *text, int fallback)
 {
@@ -44,13 +32,6 @@ static int word_value(const struct word *words, size_t count, const char *text, 
 		if (text_equal(words[i].text, text))
 			return words[i].value;
 	return fallback;
-}
-
-static enum log_form form_of(const char *text)
-{
-	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
-	int automatic = getenv("JOURNAL_STREAM") != NULL ? LOG_FORM_JOURNAL : LOG_FORM_TEXT;
-	return (enum log_form)word_value(forms, ARRAY_LEN(forms), text, automatic);
 }
 
 static struct err complain(char message[SETTINGS_MESSAGE_MAX], const char *what, const char *value)
@@ -105,6 +86,10 @@ NODISCARD struct err orders_from_settings(const struct settings *settings, struc
 	out->latched_error = OK;
 	TRY(module_check(settings->token.module, message));
 	TRY(users_from(settings->token.daemon_users, out, message));
+	TRY(confine_extra_check(settings->token.extra_syscalls, message, SETTINGS_MESSAGE_MAX));
+	TRY(text_copy(out->extra_syscalls, sizeof out->extra_syscalls,
+		      view_of_text(settings->token.extra_syscalls)));
+	out->seccomp = confine_mode_of(settings->sandbox.seccomp);
 	TRY(text_copy(out->module, sizeof out->module, view_of_text(settings->token.module)));
 	TRY(text_copy(out->uri, sizeof out->uri, view_of_text(settings->token.uri)));
 	TRY(text_copy(out->module_parameters, sizeof out->module_parameters,
@@ -117,9 +102,13 @@ NODISCARD struct err orders_from_settings(const struct settings *settings, struc
 	out->message_key_cache = (uint32_t)settings->token.message_key_cache;
 	out->queue_max = (uint32_t)settings->token.queue_max;
 	out->connections_max = (uint32_t)settings->token.connections_max;
-	out->log_form = form_of(settings->log.form);
-	out->log_level = (enum log_level)word_value(levels, ARRAY_LEN(levels), settings->log.level,
-						    LOG_LEVEL_INFO);
+	TRY(text_copy(out->log_file, sizeof out->log_file, view_of_text(settings->token.log_file)));
+	out->log_file_bytes = (uint64_t)settings->log.file_mib << 20;
+	out->log_files_kept = (uint32_t)settings->log.files_kept;
+	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
+	bool journal = getenv("JOURNAL_STREAM") != NULL && out->log_file[0] == '\0';
+	out->log_form = logging_form(settings, journal);
+	out->log_level = logging_level(settings);
 	return OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "config/settings.h"
+#include "confine/confine.h"
 #include "hsm/p11/local.h"
 
 /* Descriptors of the worker, from 3 on without a gap. The lock is held for as long as either
@@ -35,6 +36,9 @@ struct orders {
 	struct err latched_error; /* `file` is not valid across processes: orders_read() drops it */
 	enum log_form log_form;
 	enum log_level log_level;
+	char log_file[SETTINGS_TEXT_MAX];
+	uint64_t log_file_bytes;
+	uint32_t log_files_kept;
 	char module[SETTINGS_TEXT_MAX];
 	char uri[SETTINGS_TEXT_MAX];
 	char module_parameters[SETTINGS_TEXT_MAX];
@@ -45,6 +49,8 @@ struct orders {
 	uint32_t message_key_cache;
 	uint32_t queue_max;
 	uint32_t connections_max;
+	enum confine_mode seccomp;
+	char extra_syscalls[SETTINGS_TEXT_MAX];
 	uint32_t user_count; /* 0: root and our own user */
 	int64_t users[ORDERS_USERS_MAX];
 };
@@ -57,6 +63,9 @@ struct orders_page {
 	_Atomic uint32_t error_detail;
 	_Atomic int64_t opening_since_ms; /* the token is being opened since; 0: it is not */
 	_Atomic int64_t beat_ms;          /* the worker's thread was alive then */
+	/* The other way, for a worker that runs while the settings are read again: */
+	_Atomic uint32_t log_form;  /* enum log_form */
+	_Atomic uint32_t log_level; /* enum log_level */
 };
 
 /* From [token] and [log]. E_SETTINGS with a line for people. */

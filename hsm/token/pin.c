@@ -14,7 +14,6 @@
 
 #define FD_MIN 3
 #define FD_MAX 1024
-#define RANDOM_BATCH 64
 
 /* 64 characters, so that six random bits choose one without bias. */
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
@@ -180,22 +179,21 @@ NODISCARD struct err pin_read(const char *source, struct secret **out,
 
 /* Making. */
 
-static struct err make(struct secret **out)
+NODISCARD struct err pin_make(size_t len, struct secret **out)
 {
+	*out = NULL;
+	REQUIRE(len >= 1 && len <= PIN_MAX, E_BOUNDS);
 	CLEANUP(secret_free) struct secret *pin = NULL;
-	CLEANUP(secret_free) struct secret *random = NULL;
-	TRY(secret_new(PIN_MADE_LEN + 1, &pin));
-	TRY(secret_new(RANDOM_BATCH, &random));
-	TRY(entropy_fill(random->ptr, PIN_MADE_LEN));
-	for (size_t i = 0; i < PIN_MADE_LEN; i++)
-		pin->ptr[i] = (uint8_t)alphabet[random->ptr[i] & 63];
-	pin->ptr[PIN_MADE_LEN] = '\n';
-	pin->len = PIN_MADE_LEN + 1;
+	TRY(secret_new(len + 1, &pin));
+	TRY(entropy_fill(pin->ptr, len));
+	for (size_t i = 0; i < len; i++)
+		pin->ptr[i] = (uint8_t)alphabet[pin->ptr[i] & 63];
+	pin->len = len;
 	*out = TAKE(pin);
 	return OK;
 }
 
-static struct err directory_sync(const char *path)
+NODISCARD struct err pin_directory_sync(const char *path)
 {
 	char directory[PATH_MAX];
 	TRY(text_copy(directory, sizeof directory, view_of_text(path)));
@@ -213,7 +211,7 @@ static struct err store(const char *path, int fd, const struct secret *pin,
 			char message[SETTINGS_MESSAGE_MAX])
 {
 	bool stored = write(fd, pin->ptr, pin->len) == (ssize_t)pin->len && fsync(fd) == 0 &&
-		      !err_failed(directory_sync(path));
+		      !err_failed(pin_directory_sync(path));
 	int saved = errno;
 	if (stored)
 		return OK;
@@ -235,7 +233,8 @@ NODISCARD struct err pin_read_or_make(const char *path, struct secret **out, boo
 		return complain(message, path, "the file cannot be made; check its directory",
 				errno);
 	CLEANUP(secret_free) struct secret *pin = NULL;
-	TRY(make(&pin));
+	TRY(pin_make(PIN_MADE_LEN, &pin));
+	pin->ptr[pin->len++] = '\n';
 	TRY(store(path, fd, pin, message));
 	pin->len = PIN_MADE_LEN;
 	*out = TAKE(pin);

@@ -34,4 +34,10 @@ NODISCARD struct err pin_read(const char *source, struct secret **out,
 NODISCARD struct err pin_read_or_make(const char *path, struct secret **out, bool *made,
 				      char message[SETTINGS_MESSAGE_MAX]);
 
+/* A random PIN of `len` characters, 1..PIN_MAX. */
+NODISCARD struct err pin_make(size_t len, struct secret **out);
+
+/* Syncs the directory that `path` lies in. E_SYSTEM. */
+NODISCARD struct err pin_directory_sync(const char *path);
+
 #endif

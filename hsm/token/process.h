@@ -6,14 +6,22 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "confine/confine.h"
 
 /*
- * No core dumps, no ptrace by the same user, no new privileges, as much locked memory as the hard
- * limit allows, SIGPIPE ignored, descriptors 0 to 2 open. E_SYSTEM.
+ * confine_harden(), SIGPIPE ignored, descriptors 0 to 2 open. E_SYSTEM.
  */
 NODISCARD struct err process_harden(void);
 
 /* Dies with its parent, which must be `parent` still: E_CANCELLED when that is gone already. */
 NODISCARD struct err process_follow(pid_t parent);
+
+/*
+ * The filters of system calls, as confine_enter(): the supervisor's once it holds what it is to
+ * hold, the worker's before it loads the vendor's module. `extra`: names that
+ * confine_extra_check() has passed.
+ */
+NODISCARD struct err process_confine_supervisor(enum confine_mode mode, const char *extra);
+NODISCARD struct err process_confine_worker(enum confine_mode mode, const char *extra);
 
 #endif

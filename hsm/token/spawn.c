@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hsm/token/calls.h"
 #include "hsm/token/process.h"
 
 #define FD_ASIDE 64 /* above every fixed number */
@@ -61,7 +62,7 @@ static void child(const int given[], pid_t parent)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	environment_trim();
 	if (!err_failed(process_follow(parent)) && descriptors_place(given))
-		(void)execv("/proc/self/exe", argv);
+		(void)execv(calls_own_program, argv);
 	_exit(EXIT_EXEC_FAILED);
 }
 

@@ -9,10 +9,16 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exit.h"
+#include "base/log_file.h"
+#include "base/text.h"
+#include "config/changes.h"
 #include "hsm/token/pin.h"
+#include "hsm/token/pinstage.h"
 #include "hsm/token/place.h"
 #include "hsm/token/process.h"
 #include "hsm/token/spawn.h"
@@ -21,13 +27,20 @@
 #define TICK_MS 100
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
+#define REFUSED_MIN_MS 2000 /* after a worker that made a refused system call */
+#define REFUSED_MAX_MS (60 * 1000)
 #define HEALTHY_MS 10000            /* a worker that lived so long is followed by one at once */
 #define STOP_MARGIN_MS 3000         /* beyond the worker's own bound */
 #define OPENING_MAX_MS (180 * 1000) /* the module may take so long to find and open the token */
-#define BEAT_MAX_MS (10 * 1000)     /* without a sign of life of the worker's thread */
+#define BEAT_EVERY_MS 1000          /* to the service manager */
+#define US_PER_S 1000000LL
+#define NS_PER_US 1000
+#define CHANGES_MAX 128
+#define BEAT_MAX_MS (10 * 1000) /* without a sign of life of the worker's thread */
 
 struct supervisor {
-	const struct settings *settings;
+	struct settings *settings; /* in force */
+	const char *config;        /* the file that they are from */
 	struct orders orders;
 	struct secret *pin;
 	int lock_fd;
@@ -36,7 +49,8 @@ struct supervisor {
 	int page_fd;
 	struct orders_page *page;
 	int signal_fd;
-	pid_t worker; /* 0: none */
+	pid_t worker;        /* 0: none */
+	bool spawned_before; /* there has been a worker */
 	int64_t spawned_ms;
 	int64_t spawn_at_ms;
 	int64_t backoff_ms;
@@ -45,6 +59,8 @@ struct supervisor {
 	bool stopping;
 	int64_t stop_by_ms;
 	uint32_t told_condition;
+	bool watched; /* the service manager wants to hear of us */
+	int64_t beat_ms;
 };
 
 static int64_t now_ms(void)
@@ -61,6 +77,8 @@ static void page_reset(struct supervisor *s)
 		page->watch.deadline_ms[i] = 0;
 	page->watch.pin_refused = 0;
 	page->condition = 0;
+	page->log_form = s->orders.log_form;
+	page->log_level = s->orders.log_level;
 	page->opening_since_ms = 0;
 	page->beat_ms = now_ms();
 }
@@ -80,6 +98,9 @@ static void spawn(struct supervisor *s)
 		s->spawn_at_ms = now_ms() + BACKOFF_MAX_MS;
 		return;
 	}
+	if (s->spawned_before)
+		hsm_figures_add(&s->page->watch.figures.restarts, 1);
+	s->spawned_before = true;
 	log_event(LOG_INFO, "worker.spawned", LOG_NUMBER("pid", s->worker));
 }
 
@@ -116,9 +137,20 @@ static void latch_look(struct supervisor *s)
 		  LOG_TEXT("pin_source", s->settings->token.pin_source), LOG_ERR(ERR(E_HSM_PIN)));
 }
 
+static bool was_refused(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
 static void ended_log(pid_t pid, int status)
 {
-	if (WIFSIGNALED(status))
+	if (was_refused(status))
+		log_event(LOG_ERROR, "worker.ended", LOG_NUMBER("pid", pid),
+			  LOG_TEXT("why", "it made a system call that the sandbox refuses"),
+			  LOG_TEXT("action", "see sandbox.refused before this line, which names "
+					     "the call; if the token's module needs it, add it "
+					     "to extra_syscalls in [token]"));
+	else if (WIFSIGNALED(status))
 		log_event(LOG_WARNING, "worker.ended", LOG_NUMBER("pid", pid),
 			  LOG_TEXT("why", "killed by a signal"),
 			  LOG_TEXT("signal", strsignal(WTERMSIG(status))),
@@ -137,17 +169,22 @@ static void worker_reap(struct supervisor *s)
 	ended_log(s->worker, status);
 	latch_look(s);
 	int64_t now = now_ms();
+	bool refused = was_refused(status);
 	bool at_once = s->replacing || now - s->spawned_ms >= HEALTHY_MS;
 	s->backoff_ms = at_once ? 0 : s->backoff_ms;
+	/* What was refused once will most likely be tried again: no reason to hurry. */
+	if (refused)
+		s->backoff_ms = MAX_OF(s->backoff_ms, (int64_t)REFUSED_MIN_MS);
 	s->spawn_at_ms = now + s->backoff_ms;
-	s->backoff_ms =
-		MIN_OF(MAX_OF(s->backoff_ms * 2, (int64_t)BACKOFF_MIN_MS), (int64_t)BACKOFF_MAX_MS);
+	int64_t most = refused ? REFUSED_MAX_MS : BACKOFF_MAX_MS;
+	s->backoff_ms = MIN_OF(MAX_OF(s->backoff_ms * 2, (int64_t)BACKOFF_MIN_MS), most);
 	s->replacing = false;
 	s->worker = 0;
 }
 
 static void worker_kill(struct supervisor *s, const char *why, int64_t lane, int64_t overdue_ms)
 {
+	LOG_REQUEST_SCOPE(lane >= 0 ? s->page->watch.requests[lane].id : "");
 	log_event(LOG_ERROR, "worker.killed", LOG_NUMBER("pid", s->worker), LOG_TEXT("why", why),
 		  LOG_NUMBER("lane", lane), LOG_NUMBER("overdue_ms", overdue_ms),
 		  LOG_TEXT("action", "check the token; raise hang_ms if it is only slow"));
@@ -189,31 +226,25 @@ static void stop_begin(struct supervisor *s, uint32_t number)
 		(void)kill(s->worker, SIGTERM);
 }
 
-static struct err pin_again(struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
+/* *kept: there is nothing to read it from, and the one that is there stays. */
+static struct err pin_again(const char *source, struct secret **fresh, bool *kept,
+			    char message[SETTINGS_MESSAGE_MAX])
 {
-	const char *source = s->settings->token.pin_source;
-	if (view_starts_with(view_of_text(source), VIEW_LITERAL("fd:"))) {
-		log_event(LOG_WARNING, "pin.kept", LOG_TEXT("pin_source", source),
-			  LOG_TEXT("why", "a descriptor can be read only once"),
-			  LOG_TEXT("action", "restart holdfast-token for another PIN"));
-		return OK;
-	}
-	struct secret *fresh = NULL;
-	TRY(pin_read(source, &fresh, message));
-	secret_free(&s->pin);
-	s->pin = fresh;
+	*kept = view_starts_with(view_of_text(source), VIEW_LITERAL("fd:"));
+	if (!*kept)
+		return pin_read(source, fresh, message);
+	log_event(LOG_WARNING, "pin.kept", LOG_TEXT("pin_source", source),
+		  LOG_TEXT("why", "a descriptor can be read only once"),
+		  LOG_TEXT("action", "restart holdfast-token for another PIN"));
 	return OK;
 }
 
-/* Reads the PIN again; a worker that has no use of the token is replaced by one that tries it. */
-static void reload(struct supervisor *s)
+/* The new PIN, and for a worker without use of the token the order to be replaced by one that tries
+ * it. */
+static void pin_take(struct supervisor *s, struct secret **fresh)
 {
-	char message[SETTINGS_MESSAGE_MAX] = "";
-	struct err e = pin_again(s, message);
-	if (err_failed(e)) {
-		log_event(LOG_ERROR, "pin.not_read", LOG_TEXT("what", message), LOG_ERR(e));
-		return;
-	}
+	secret_free(&s->pin);
+	s->pin = TAKE(*fresh);
 	log_event(LOG_INFO, "pin.read_again",
 		  LOG_TEXT("pin_source", s->settings->token.pin_source));
 	if (s->worker != 0 && s->page->condition == HSM_UP) {
@@ -223,6 +254,59 @@ static void reload(struct supervisor *s)
 	s->page->watch.pin_refused = 0;
 	s->page->condition = 0;
 	worker_replace(s);
+}
+
+/* What a running instance takes over: the log's form and level here and in the worker, hang_ms. */
+static void settings_take(struct supervisor *s, const struct settings *fresh,
+			  const struct orders *orders)
+{
+	struct changes_setting changed[CHANGES_MAX];
+	size_t found = changes_find(s->settings, fresh, CHANGES_HOLDFAST_TOKEN, changed,
+				    ARRAY_LEN(changed));
+	changes_apply(s->settings, fresh);
+	s->orders.log_form = orders->log_form;
+	s->orders.log_level = orders->log_level;
+	s->page->log_form = s->orders.log_form;
+	s->page->log_level = s->orders.log_level;
+	log_configure(s->orders.log_form, s->orders.log_level, STDERR_FILENO);
+	for (size_t i = 0; i < MIN_OF(found, ARRAY_LEN(changed)); i++)
+		log_event(changed[i].applied ? LOG_INFO : LOG_WARNING,
+			  changed[i].applied ? "settings.applied" : "settings.needs_restart",
+			  LOG_TEXT("section", changed[i].section),
+			  LOG_TEXT("setting", changed[i].name));
+	log_event(LOG_INFO, "settings.reloaded", LOG_TEXT("file", s->config),
+		  LOG_NUMBER("changed", found));
+}
+
+/* SIGHUP: settings and PIN are read whole before either is taken. */
+static struct err reload_all(struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
+{
+	static struct orders orders; /* large */
+	struct settings fresh;
+	bool kept = false;
+	CLEANUP(secret_free) struct secret *pin = NULL;
+	TRY(settings_read(s->config, &fresh, message));
+	TRY(orders_from_settings(&fresh, &orders, message));
+	TRY(pin_again(fresh.token.pin_source, &pin, &kept, message));
+	settings_take(s, &fresh, &orders);
+	if (!kept)
+		pin_take(s, &pin);
+	return OK;
+}
+
+/* systemd.service(5), sd_notify(3): a reload is announced with its time, and ended by READY=1. */
+static void reload(struct supervisor *s)
+{
+	char message[SETTINGS_MESSAGE_MAX] = "";
+	struct timespec now = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+			 (long long)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US);
+	struct err e = reload_all(s, message);
+	if (err_failed(e))
+		log_event(LOG_ERROR, "settings.not_reloaded", LOG_TEXT("what", message),
+			  LOG_TEXT("effect", "nothing has changed"), LOG_ERR(e));
+	(void)sd_notify(0, "READY=1");
 }
 
 static void signals_take(struct supervisor *s)
@@ -246,6 +330,15 @@ static const char *const conditions[] = {
 	[HSM_PIN_REFUSED] = "the token refused the PIN; correct pin_source, then send SIGHUP",
 	[HSM_REFUSED_UNSAFE] = "the token failed a safety probe and is not used",
 };
+
+/* sd_watchdog_enabled(3); its interval is no shorter than a few seconds in any unit of ours. */
+static void beat(struct supervisor *s)
+{
+	if (!s->watched || now_ms() - s->beat_ms < BEAT_EVERY_MS)
+		return;
+	s->beat_ms = now_ms();
+	(void)sd_notify(0, "WATCHDOG=1");
+}
 
 static void tell(struct supervisor *s)
 {
@@ -287,6 +380,7 @@ static void round_once(struct supervisor *s)
 	if (s->worker == 0 && !s->stopping && now_ms() >= s->spawn_at_ms)
 		spawn(s);
 	tell(s);
+	beat(s);
 }
 
 static struct err signals_block(struct supervisor *s)
@@ -303,17 +397,44 @@ static struct err signals_block(struct supervisor *s)
 	return s->signal_fd >= 0 ? OK : ERR_DETAIL(E_SYSTEM, errno);
 }
 
+static void root_warn(void)
+{
+	if (geteuid() == 0)
+		log_event(LOG_WARNING, "supervisor.runs_as_root",
+			  LOG_TEXT("effect", "without capabilities, but the owner of root's files"),
+			  LOG_TEXT("action", "start it as a user of its own, as "
+					     "holdfast-token.service does"));
+}
+
+static struct err log_begin(const struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
+{
+	const struct orders *o = &s->orders;
+	const struct log_file_options file = {o->log_file, o->log_file_bytes, o->log_files_kept};
+	struct err e = log_file_open(&file);
+	if (err_failed(e))
+		(void)!err_failed(text_format(message, SETTINGS_MESSAGE_MAX,
+					      "[token] log_file: %s cannot be opened (%s); make "
+					      "its folder, owned by the user that runs "
+					      "holdfast-token",
+					      o->log_file, strerrordesc_np((int)e.detail)));
+	log_configure(o->log_form, o->log_level, STDERR_FILENO);
+	return e;
+}
+
 static struct err prepare(struct supervisor *s, char message[SETTINGS_MESSAGE_MAX])
 {
 	const struct settings *settings = s->settings;
 	TRY(process_harden());
 	TRY(signals_block(s));
 	TRY(orders_from_settings(settings, &s->orders, message));
-	log_configure(s->orders.log_form, s->orders.log_level, STDERR_FILENO);
+	TRY(log_begin(s, message));
 	TRY(place_lock(settings->token.state_directory, &s->lock_fd, message));
+	TRY(pinstage_check(settings->token.state_directory, message));
 	TRY(place_listen(settings->token.socket, &s->listen_fd, &s->bound, message));
 	TRY(pin_read(settings->token.pin_source, &s->pin, message));
-	return orders_page_new(&s->page_fd, &s->page);
+	TRY(orders_page_new(&s->page_fd, &s->page));
+	root_warn();
+	return process_confine_supervisor(s->orders.seccomp, s->orders.extra_syscalls);
 }
 
 static void finish(struct supervisor *s)
@@ -332,14 +453,15 @@ static int not_started(struct err e, const char *message)
 {
 	(void)fprintf(stderr, "holdfast-token: %s\n", message[0] ? message : err_meaning(e));
 	log_event(LOG_ERROR, "supervisor.not_started", LOG_ERR(e));
-	return err_is(e, E_SETTINGS) ? 2 : 1;
+	return (int)exit_of(e);
 }
 
-int supervisor_main(const struct settings *settings)
+int supervisor_main(struct settings *settings, const char *config)
 {
 	static struct supervisor supervisor; /* large, and one per process */
 	struct supervisor *s = &supervisor;
 	*s = (struct supervisor){.settings = settings,
+				 .config = config,
 				 .lock_fd = -1,
 				 .listen_fd = -1,
 				 .page_fd = -1,
@@ -353,6 +475,7 @@ int supervisor_main(const struct settings *settings)
 	log_event(LOG_INFO, "supervisor.started", LOG_NUMBER("pid", getpid()),
 		  LOG_TEXT("socket", settings->token.socket),
 		  LOG_TEXT("module", settings->token.module), LOG_TEXT("uri", settings->token.uri));
+	s->watched = sd_watchdog_enabled(0, NULL) > 0;
 	spawn(s);
 	(void)sd_notify(0, "READY=1");
 	while (!is_over(s))

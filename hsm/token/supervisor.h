@@ -8,7 +8,10 @@
 
 #include "config/settings.h"
 
-/* Runs until SIGTERM or SIGINT. The exit status; what went wrong was said on standard error. */
-int supervisor_main(const struct settings *settings);
+/*
+ * Runs until SIGTERM or SIGINT. `settings` were read from the file `config`, which SIGHUP reads
+ * again. The exit status; what went wrong was said on standard error.
+ */
+int supervisor_main(struct settings *settings, const char *config);
 
 #endif

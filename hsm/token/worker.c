@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/log_file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "hsm/token/connection.h"
@@ -41,6 +42,7 @@ struct worker {
 	size_t connection_count;
 	int64_t ticked_ms;
 	int64_t counters_ms;
+	int64_t figures_ms;
 	int64_t refused_ms; /* when a refusal was last logged */
 	uint64_t refused;   /* not logged yet */
 	int64_t drain_until_ms;
@@ -276,6 +278,28 @@ static void status_tell(struct worker *w)
 	}
 }
 
+/* Once a second, when there is something new, to those who take what they are sent. */
+static void figures_tell(struct worker *w)
+{
+	static struct hsm_figures fresh; /* large; the worker's thread alone */
+	if (now_ms() - w->figures_ms < COUNTERS_EVERY_MS)
+		return;
+	w->figures_ms = now_ms();
+	hsm_figures_copy(&fresh, &w->page->watch.figures);
+	if (mem_equal(&fresh, &w->host.figures, sizeof fresh))
+		return;
+	w->host.figures = fresh;
+	for (struct connection *c = w->connections; c != NULL; c = c->next) {
+		if (!connection_is_open(c) || c->channel.out_bytes > 0)
+			continue;
+		struct err e = connection_tell_figures(c);
+		if (err_failed(e))
+			drop(c, e);
+		else
+			attend(w, c);
+	}
+}
+
 static int tick_ms(const struct worker *w)
 {
 	return w->host.status.condition == HSM_CONNECTING ? TICK_OPENING_MS : TICK_MS;
@@ -288,7 +312,10 @@ static void tick(struct worker *w)
 		return;
 	w->ticked_ms = now;
 	w->page->beat_ms = now;
+	log_configure((enum log_form)w->page->log_form, (enum log_level)w->page->log_level,
+		      STDERR_FILENO);
 	status_tell(w);
+	figures_tell(w);
 	for (struct connection *c = w->connections; c != NULL; c = c->next) {
 		struct err e = connection_is_open(c) ? connection_check(c) : OK;
 		if (err_failed(e))
@@ -383,15 +410,26 @@ static struct err descriptors_keep(void)
 	return OK;
 }
 
+/* A file that cannot be had is no reason to stay away: standard error takes the lines. */
+static void log_begin(struct worker *w)
+{
+	log_configure(w->orders.log_form, w->orders.log_level, STDERR_FILENO);
+	struct err e = log_file_open(&(struct log_file_options){
+		w->orders.log_file, w->orders.log_file_bytes, w->orders.log_files_kept});
+	if (err_failed(e))
+		log_event(LOG_WARNING, "log.file_not_opened", LOG_TEXT("file", w->orders.log_file),
+			  LOG_ERR(e));
+}
+
 static struct err prepare(struct worker *w)
 {
 	TRY(process_harden());
 	TRY(descriptors_keep());
 	TRY(orders_read(ORDERS_FD_ORDERS, &w->orders));
 	(void)close(ORDERS_FD_ORDERS);
-	log_configure(w->orders.log_form, w->orders.log_level, STDERR_FILENO);
 	TRY(process_follow(w->orders.supervisor));
 	TRY(orders_page_map(ORDERS_FD_PAGE, &w->page));
+	log_begin(w);
 	TRY(pin_receive(w));
 	w->host.clock = &clock_system;
 	w->host.in_flight_max =
@@ -399,8 +437,10 @@ static struct err prepare(struct worker *w)
 	w->page->beat_ms = now_ms();
 	w->refused_ms = now_ms() - REFUSALS_EVERY_MS;
 	TRY(descriptors_make(w));
+	TRY(process_confine_worker(w->orders.seccomp, w->orders.extra_syscalls));
 	if (w->orders.latched == HSM_UP)
 		TRY(opening_start(&w->orders, w->pin, w->page, &w->opening));
+	hsm_figures_copy(&w->host.figures, &w->page->watch.figures);
 	struct hsm_status first;
 	status_now(w, &first);
 	status_set(w, &first);

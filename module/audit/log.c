@@ -17,6 +17,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 
 #define QUEUE_DEFAULT 8192
 #define WINDOW_MS_DEFAULT 10000
@@ -44,7 +45,7 @@ static const uint16_t lane_codes[LANE_COUNT] = {
 struct audit_log {
 	/* Constant while the thread runs. */
 	const struct clock *clock;
-	uint32_t queue_max, window_ms, probe_ms;
+	uint32_t window_ms, probe_ms;
 	pthread_t thread;
 	bool started;
 
@@ -53,7 +54,9 @@ struct audit_log {
 	pthread_cond_t wake;
 	struct queue lanes[LANE_COUNT];
 	bool stopping;
-	int64_t window_end_ms; /* steady; NEVER: no window is open */
+	uint32_t queue_max;
+	uint64_t segment_bytes; /* for the segments, from the next group on */
+	int64_t window_end_ms;  /* steady; NEVER: no window is open */
 
 	/* The writer thread's own. */
 	struct segments segments;
@@ -86,6 +89,7 @@ static void finish(struct audit_entry *entry, size_t count, struct err result)
 static void set_health(struct audit_log *log, struct err e)
 {
 	bool was = atomic_exchange(&log->healthy, !err_failed(e));
+	metric_set(METRIC_AUDIT_HEALTHY, 0, 0, !err_failed(e));
 	if (was && err_failed(e))
 		log_event(LOG_ERROR, "audit.write_failed", LOG_ERR(e),
 			  LOG_TEXT("segment", log->segments.name));
@@ -103,7 +107,9 @@ static struct err write_group(struct audit_log *log, const struct audit_entry *f
 {
 	if (!atomic_load(&log->healthy))
 		return ERR(E_AUDIT);
+	int64_t began_ns = metric_now_ns();
 	struct err e = segments_append(&log->segments, first, count);
+	metric_observe_since(METRIC_AUDIT_TIME, 0, began_ns);
 	set_health(log, e);
 	if (err_failed(e))
 		return e;
@@ -113,7 +119,16 @@ static struct err write_group(struct audit_log *log, const struct audit_entry *f
 	for (const struct audit_entry *entry = first; count-- > 0; entry = entry->next)
 		bytes += entry->line.len + 1;
 	atomic_fetch_add(&log->bytes, bytes);
+	metric_set(METRIC_AUDIT_SYNCS, 0, 0, atomic_load(&log->syncs));
+	metric_set(METRIC_AUDIT_LINES, 0, 0, atomic_load(&log->lines));
+	metric_set(METRIC_AUDIT_BYTES, 0, 0, atomic_load(&log->bytes));
 	return OK;
+}
+
+static void count_failures(struct audit_log *log, size_t count)
+{
+	atomic_fetch_add(&log->failures, count);
+	metric_add(METRIC_AUDIT_FAILURES, 0, 0, count);
 }
 
 static void write_queue(struct audit_log *log, const struct queue *q)
@@ -126,7 +141,7 @@ static void write_queue(struct audit_log *log, const struct queue *q)
 			rest = rest->next;
 		struct err e = write_group(log, entry, count);
 		if (err_failed(e))
-			atomic_fetch_add(&log->failures, count);
+			count_failures(log, count);
 		finish(entry, count, e);
 		entry = rest;
 		left -= count;
@@ -230,7 +245,9 @@ static struct work take_work(struct audit_log *log)
 		work.lanes[i] = log->lanes[i];
 		log->lanes[i] = (struct queue){0};
 	}
+	metric_set(METRIC_AUDIT_QUEUE, 0, 0, 0);
 	work.stopping = log->stopping;
+	log->segments.options.segment_bytes = log->segment_bytes;
 	work.window_over = log->window_end_ms <= clock_steady_ms(log->clock);
 	if (work.window_over && atomic_load(&log->healthy))
 		log->window_end_ms = NEVER;
@@ -282,7 +299,17 @@ void audit_log_append(struct audit_log *log, struct audit_entry *entry)
 			   view_find(line, '\n') == line.len && view_find(line, 0) == line.len;
 	LOCK_SCOPE(&log->lock);
 	queue_put(&log->lanes[lane_for(log, well_formed)], entry);
+	metric_set(METRIC_AUDIT_QUEUE, 0, 0, log->lanes[LANE_WRITE].count);
 	(void)pthread_cond_signal(&log->wake);
+}
+
+void audit_log_set_limits(struct audit_log *log, uint64_t segment_bytes, uint32_t queue_max)
+{
+	LOCK_SCOPE(&log->lock);
+	if (segment_bytes > 0)
+		log->segment_bytes = segment_bytes;
+	if (queue_max > 0)
+		log->queue_max = queue_max;
 }
 
 struct waiter {
@@ -371,6 +398,7 @@ static struct err start_thread(struct audit_log *log)
 	sigset_t all;
 	sigset_t before;
 	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGSYS); /* the sandbox tells of what it refuses */
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	int rc = pthread_create(&log->thread, NULL, run, log);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -404,10 +432,12 @@ NODISCARD struct err audit_log_open_tuned(const struct audit_log_options *option
 	log->probe_ms = tuning->probe_ms;
 	log->window_end_ms = NEVER;
 	atomic_init(&log->healthy, true);
+	metric_set(METRIC_AUDIT_HEALTHY, 0, 0, 1);
 	TRY(failures_init(&log->failed_logins));
+	log->segment_bytes =
+		options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
 	const struct segments_options segments = {
-		.segment_bytes =
-			options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT,
+		.segment_bytes = log->segment_bytes,
 		.zeros_bytes = tuning->zeros_bytes,
 		.clock = options->clock,
 		.io = tuning->io,

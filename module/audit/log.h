@@ -36,6 +36,9 @@ NODISCARD struct err audit_log_open(const struct audit_log_options *options,
 /* Writes what is queued, syncs, ends the thread. */
 void audit_log_close(struct audit_log **log);
 
+/* Another segment_bytes and queue_max from now on; 0: as it is. Thread-safe. */
+void audit_log_set_limits(struct audit_log *log, uint64_t segment_bytes, uint32_t queue_max);
+
 /* One line on its way. The caller's until `done` is called (exactly once, on the writer thread;
  * must not block). */
 struct audit_entry {

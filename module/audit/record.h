@@ -54,6 +54,9 @@ struct audit_record {
 	struct view decided_by;
 	struct view additional_members;
 
+	/* tlsDetails: members without braces; empty: left out */
+	struct view tls_members;
+
 	struct audit_resource resources[AUDIT_RESOURCES_MAX];
 	size_t resource_count;
 };

@@ -2,26 +2,62 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log_file.h"
+#include "base/mem.h"
 #include "base/writer.h"
 
 #define LINE_MAX_BYTES 4096
 #define TEXT_FIELD_MAX 512 /* longer text is cut, and marked with "..." */
 
 static struct {
-	enum log_form form;
-	enum log_level least;
-	int fd;
+	_Atomic enum log_form form;
+	_Atomic enum log_level least;
+	atomic_int fd;
 } config = {LOG_FORM_TEXT, LOG_LEVEL_INFO, STDERR_FILENO};
+
+static _Thread_local enum log_form form_now; /* of the line that this thread is making */
+static _Thread_local struct log_request request;
+
+struct log_request log_request_enter(const char *id)
+{
+	struct log_request before = request;
+	struct view text = view_of_text(id);
+	request = (struct log_request){""};
+	mem_copy(request.id, LOG_REQUEST_LEN, text.ptr, MIN_OF(text.len, LOG_REQUEST_LEN));
+	return before;
+}
+
+void log_request_leave(struct log_request *before)
+{
+	request = *before;
+}
+
+void log_request_copy(char out[LOG_REQUEST_LEN + 1])
+{
+	mem_copy(out, sizeof request.id, request.id, sizeof request.id);
+}
 
 void log_configure(enum log_form form, enum log_level least, int fd)
 {
 	config.form = form;
 	config.least = least;
 	config.fd = fd;
+}
+
+enum log_form log_configured_form(void)
+{
+	return config.form;
+}
+
+int log_configured_fd(void)
+{
+	int fd = log_file_fd();
+	return fd >= 0 ? fd : config.fd;
 }
 
 static const char *level_name(enum log_level level)
@@ -58,7 +94,7 @@ static void put_escaped(struct writer *w, struct view text)
 
 static void put_name(struct writer *w, const char *name)
 {
-	if (config.form == LOG_FORM_JSON)
+	if (form_now == LOG_FORM_JSON)
 		writer_format(w, ",\"%s\":", name);
 	else
 		writer_format(w, " %s=", name);
@@ -68,8 +104,8 @@ static void put_name(struct writer *w, const char *name)
 static void put_detail(struct writer *w, struct err e)
 {
 	put_name(w, "detail");
-	writer_format(w, config.form == LOG_FORM_JSON ? "%u" : "0x%x", e.detail);
-	bool from_system = e.code == E_SYSTEM || e.code == E_AUDIT;
+	writer_format(w, form_now == LOG_FORM_JSON ? "%u" : "0x%x", e.detail);
+	bool from_system = e.code == E_SYSTEM || e.code == E_AUDIT || e.code == E_SANDBOX;
 	const char *name = from_system ? strerrorname_np((int)e.detail) : NULL;
 	if (name == NULL)
 		return;
@@ -109,7 +145,7 @@ static void put_field(struct writer *w, const struct log_field *field)
 		writer_format(w, "%lld", (long long)field->number);
 		break;
 	case LOG_FIELD_HEX32:
-		writer_format(w, config.form == LOG_FORM_JSON ? "\"0x%llx\"" : "0x%llx",
+		writer_format(w, form_now == LOG_FORM_JSON ? "\"0x%llx\"" : "0x%llx",
 			      (unsigned long long)field->number);
 		break;
 	case LOG_FIELD_ERR:
@@ -126,10 +162,10 @@ static void put_head(struct writer *w, enum log_level level, const char *event)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &utc);
 	(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-	if (config.form == LOG_FORM_JSON)
+	if (form_now == LOG_FORM_JSON)
 		writer_format(w, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"event\":\"%s\"", stamp,
 			      now.tv_nsec / 1000000, level_name(level), event);
-	else if (config.form == LOG_FORM_JOURNAL)
+	else if (form_now == LOG_FORM_JOURNAL)
 		writer_format(w, "<%d>%s", (int)level, event);
 	else
 		writer_format(w, "%s.%03ldZ %-7s %s", stamp, now.tv_nsec / 1000000,
@@ -143,8 +179,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 		return;
 	char line[LINE_MAX_BYTES];
 	struct writer w;
+	int saved = errno;
+	form_now = config.form;
 	writer_init(&w, line, sizeof line - 2);
 	put_head(&w, level, event);
+	if (request.id[0] != '\0')
+		put_field(&w, &LOG_TEXT("request", request.id));
 	for (size_t i = 0; i < count; i++) {
 		struct writer before = w;
 		put_field(&w, &fields[i]);
@@ -152,13 +192,14 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 			w = before;
 	}
 	size_t len = w.len;
-	if (config.form == LOG_FORM_JSON)
+	if (form_now == LOG_FORM_JSON)
 		line[len++] = '}';
 	line[len++] = '\n';
 	/* A log that cannot be written has nobody to tell, nor may it change what its caller is
 	 * about to look at. */
-	int saved = errno;
-	ssize_t written = write(config.fd, line, len);
-	(void)written;
+	if (!log_file_write(view_of(line, len))) {
+		ssize_t written = write(config.fd, line, len);
+		(void)written;
+	}
 	errno = saved;
 }

@@ -45,12 +45,36 @@ struct log_field {
 /* Code, meaning, detail, place and action of an error. */
 #define LOG_ERR(err_) ((struct log_field){.name = "error", .kind = LOG_FIELD_ERR, .err = (err_)})
 
-/* Set once at the start by the program, before threads; default TEXT, INFO, file descriptor 2. */
+/* Set by the program, at any time; default TEXT, INFO, file descriptor 2, which is also where lines
+ * go that a file (log_file.h) does not take. */
 void log_configure(enum log_form form, enum log_level least, int fd);
+
+/* Where lines go now, for a signal handler that writes one by itself; async-signal-safe. */
+enum log_form log_configured_form(void);
+int log_configured_fd(void);
 
 /* Writes one line with one write(2); never fails, never blocks longer than the descriptor does. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
 	       size_t count);
+
+/*
+ * The request that this thread is at work for: until the scope ends, every line that the thread
+ * writes has it as its first field, `request`. A copy is kept; scopes may nest.
+ *
+ *   LOG_REQUEST_SCOPE(call->request_id);
+ */
+#define LOG_REQUEST_LEN 36
+struct log_request {
+	char id[LOG_REQUEST_LEN + 1]; /* "": none */
+};
+struct log_request log_request_enter(const char *id);
+void log_request_leave(struct log_request *before);
+
+/* The request of this thread, "" without one. */
+void log_request_copy(char out[LOG_REQUEST_LEN + 1]);
+
+#define LOG_REQUEST_SCOPE(id) \
+	CLEANUP(log_request_leave) UNUSED struct log_request log_scope_ = log_request_enter(id)
 
 #define log_event(level, event, ...)                                         \
 	log_write((level), (event), (const struct log_field[]){__VA_ARGS__}, \

@@ -8,7 +8,7 @@
 
 #define TEXT_MAX ((size_t)64 << 10)
 
-static enum command_exit say_unreachable(const struct command_context *context, struct err e)
+static enum exit_status say_unreachable(const struct command_context *context, struct err e)
 {
 	bool denied = err_is(e, E_ACCESS_DENIED);
 	(void)fprintf(stderr, "holdfast: %s: %s.\n", context->socket, err_meaning(e));
@@ -16,7 +16,7 @@ static enum command_exit say_unreachable(const struct command_context *context, 
 		      denied ? "run it as root or as the service's user, or have allowed_users in "
 			       "section [admin] name you"
 			     : "start holdfastd, or name its socket with --socket");
-	return denied ? COMMAND_DENIED : COMMAND_AWAY;
+	return denied ? EXIT_PERMISSION : EXIT_AWAY;
 }
 
 static void print(FILE *stream, struct view text)
@@ -25,7 +25,7 @@ static void print(FILE *stream, struct view text)
 }
 
 /* The daemon's own words for a refusal. */
-static enum command_exit say_refused(const struct client_reply *reply, const struct json *body)
+static enum exit_status say_refused(const struct client_reply *reply, const struct json *body)
 {
 	(void)fprintf(stderr, "holdfast: the service answers %u: ", reply->status);
 	print(stderr, json_string_of(json_member(body, "__type")));
@@ -34,16 +34,16 @@ static enum command_exit say_refused(const struct client_reply *reply, const str
 	(void)fprintf(stderr, "\n  (request %s)\n", reply->request_id);
 	bool denied = view_equal_text(json_string_of(json_member(body, "__type")),
 				      "AccessDeniedException");
-	return denied ? COMMAND_DENIED : COMMAND_FAILED;
+	return denied ? EXIT_PERMISSION : EXIT_DEFECT;
 }
 
-static enum command_exit show(const struct command_context *context,
-			      const struct client_reply *reply, const struct json *status)
+static enum exit_status show(const struct command_context *context,
+			     const struct client_reply *reply, const struct json *status)
 {
 	if (context->json) {
 		print(stdout, buf_view(&reply->body));
 		(void)putchar('\n');
-		return status_text_is_well(status) ? COMMAND_OK : COMMAND_UNWELL;
+		return status_text_is_well(status) ? EXIT_DONE : EXIT_UNWELL;
 	}
 	CLEANUP(buf_cleanup) struct buf text;
 	buf_init(&text, TEXT_MAX);
@@ -51,12 +51,12 @@ static enum command_exit show(const struct command_context *context,
 	writer_init_buf(&w, &text);
 	status_text_write(&w, status);
 	if (err_failed(writer_end(&w)))
-		return COMMAND_FAILED;
+		return EXIT_DEFECT;
 	print(stdout, buf_view(&text));
-	return status_text_is_well(status) ? COMMAND_OK : COMMAND_UNWELL;
+	return status_text_is_well(status) ? EXIT_DONE : EXIT_UNWELL;
 }
 
-static enum command_exit run(const struct command_context *context)
+static enum exit_status run(const struct command_context *context)
 {
 	CLEANUP(client_close) struct client *client = NULL;
 	const struct client_options options = {.socket_path = context->socket};
@@ -72,7 +72,7 @@ static enum command_exit run(const struct command_context *context)
 	if (err_failed(json_parse(buf_view(&reply.body), &body))) {
 		(void)fprintf(stderr, "holdfast: %s does not speak the admin protocol (HTTP %u)\n",
 			      context->socket, reply.status);
-		return COMMAND_FAILED;
+		return EXIT_DEFECT;
 	}
 	return reply.status == 200 ? show(context, &reply, body) : say_refused(&reply, body);
 }

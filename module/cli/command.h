@@ -3,18 +3,7 @@
 #ifndef HOLDFAST_CLI_COMMAND_H
 #define HOLDFAST_CLI_COMMAND_H
 
-#include "base/err.h"
-
-/* Exit status of the program; documented in --help. */
-enum command_exit {
-	COMMAND_OK = 0,
-	COMMAND_UNWELL = 1,   /* it answers, and something is wrong */
-	COMMAND_USAGE = 64,   /* sysexits.h */
-	COMMAND_AWAY = 69,    /* nobody answers */
-	COMMAND_FAILED = 70,  /* what was answered cannot be used */
-	COMMAND_DENIED = 77,  /* this user may not */
-	COMMAND_SETTINGS = 78 /* the settings file is wrong */
-};
+#include "base/exit.h"
 
 struct command_context {
 	const char *socket; /* of the daemon */
@@ -24,7 +13,7 @@ struct command_context {
 struct command {
 	const char *name;
 	const char *summary; /* one line, for --help */
-	enum command_exit (*run)(const struct command_context *context);
+	enum exit_status (*run)(const struct command_context *context);
 };
 
 /* NULL when there is none. */

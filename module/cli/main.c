@@ -18,11 +18,7 @@ static const char tail[] = "\n"
 			   "  --socket PATH  the admin socket (default: /run/holdfast/admin.sock)\n"
 			   "  --config FILE  take the socket from this settings file\n"
 			   "  --version, --help\n"
-			   "\n"
-			   "Exit status: 0 well; 1 something is wrong with the service; 64 wrong "
-			   "command line; 69 the\n"
-			   "service does not answer; 70 its answer cannot be used; 77 not allowed; "
-			   "78 wrong settings.\n";
+			   "\n";
 
 enum option_id { OPTION_JSON = 1, OPTION_SOCKET, OPTION_CONFIG, OPTION_HELP, OPTION_VERSION };
 
@@ -35,23 +31,24 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static enum command_exit print_help(void)
+static enum exit_status print_help(void)
 {
 	(void)fputs(head, stdout);
 	const struct command *row;
 	for (size_t i = 0; (row = command_at(i)) != NULL; i++)
 		(void)printf("  %-14s %s\n", row->name, row->summary);
 	(void)fputs(tail, stdout);
-	return COMMAND_OK;
+	(void)fputs(exit_help, stdout);
+	return EXIT_DONE;
 }
 
-static enum command_exit wrong_usage(void)
+static enum exit_status wrong_usage(void)
 {
 	(void)fputs("See holdfast --help.\n", stderr);
-	return COMMAND_USAGE;
+	return EXIT_USAGE;
 }
 
-static enum command_exit unknown_command(const char *name)
+static enum exit_status unknown_command(const char *name)
 {
 	const struct command *meant = command_suggest(name);
 	(void)fprintf(stderr, "holdfast: there is no command %s.", name);
@@ -70,11 +67,11 @@ static bool take_socket(const char *path, struct settings *settings)
 	return false;
 }
 
-static enum command_exit run_command(int argc, char **argv, const struct command_context *context)
+static enum exit_status run_command(int argc, char **argv, const struct command_context *context)
 {
 	if (optind >= argc) {
 		(void)print_help();
-		return COMMAND_USAGE;
+		return EXIT_USAGE;
 	}
 	const struct command *command = command_find(argv[optind]);
 	if (command == NULL)
@@ -85,7 +82,7 @@ static enum command_exit run_command(int argc, char **argv, const struct command
 		return wrong_usage();
 	}
 	if (err_failed(json_start()))
-		return COMMAND_FAILED;
+		return EXIT_DEFECT;
 	return command->run(context);
 }
 
@@ -100,11 +97,11 @@ static int take_option(int id, struct command_context *context, struct settings 
 		context->socket = optarg;
 		return -1;
 	case OPTION_CONFIG:
-		return take_socket(optarg, settings) ? -1 : COMMAND_SETTINGS;
+		return take_socket(optarg, settings) ? -1 : EXIT_SETTINGS;
 	case OPTION_HELP:
 		return (int)print_help();
 	case OPTION_VERSION:
-		return puts("holdfast " HOLDFAST_VERSION) < 0 ? COMMAND_FAILED : COMMAND_OK;
+		return puts("holdfast " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_DONE;
 	default:
 		return (int)wrong_usage();
 	}

@@ -37,11 +37,10 @@ const char arguments_help[] =
 	"  --administrator NAME  name of the administrator's user (default: administrator)\n"
 	"  --version, --help\n"
 	"\n"
-	"Signals: SIGTERM and SIGINT finish what is under way and end.\n"
-	"Exit status: 0 ended as asked; 64 wrong command line; 69 something needed is away "
-	"(token,\n"
-	"store, disk); 70 a defect or a failed system call; 78 wrong settings, or not "
-	"initialised.\n";
+	"Signals: SIGTERM and SIGINT finish what is under way and end. SIGHUP reads the settings\n"
+	"and the files of [tls] again: a wrong one changes nothing, and the log names what waits\n"
+	"for a restart.\n"
+	"\n";
 
 enum option_id {
 	OPTION_CONFIG = 1,

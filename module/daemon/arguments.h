@@ -28,6 +28,7 @@ struct arguments {
 NODISCARD struct err arguments_parse(int argc, char **argv, struct arguments *out,
 				     char message[ARGUMENTS_MESSAGE_MAX]);
 
+/* --help, but for the exit statuses: base/exit.h. */
 extern const char arguments_help[];
 
 #endif

@@ -1,82 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holdfastd: reads the settings, builds the service (wiring.c), serves until it is told to stop. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/exit.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "base/metric.h"
 #include "codec/json.h"
 #include "daemon/arguments.h"
 #include "daemon/init.h"
+#include "daemon/reload.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
 #include "daemon/wiring.h"
 
 #define LOOK_MS 1000
-#define DESCRIPTORS_BESIDE_CONNECTIONS 256
-
-/* As sysexits.h has them; documented in --help. */
-enum exit_code {
-	EXIT_OK = 0,
-	EXIT_USAGE = 64,
-	EXIT_UNAVAILABLE = 69,
-	EXIT_DEFECT = 70,
-	EXIT_SETTINGS = 78
-};
-
-static int exit_status(struct err e)
-{
-	switch (err_category(e)) {
-	case ERR_NONE:
-		return EXIT_OK;
-	case ERR_OPERATOR:
-	case ERR_CALLER:
-	case ERR_DENIED:
-		return err_is(e, E_USAGE) ? EXIT_USAGE : EXIT_SETTINGS;
-	case ERR_CAPACITY:
-	case ERR_UNAVAILABLE:
-		return err_is(e, E_CANCELLED) ? EXIT_OK : EXIT_UNAVAILABLE;
-	case ERR_INTERNAL:
-		break;
-	}
-	return EXIT_DEFECT;
-}
-
-static void configure_log(const struct settings *settings)
-{
-	static const struct {
-		const char *name;
-		enum log_level level;
-	} levels[] = {{"error", LOG_ERROR},
-		      {"warning", LOG_WARNING},
-		      {"info", LOG_INFO},
-		      {"debug", LOG_DEBUG}};
-	enum log_level level = LOG_INFO;
-	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
-		if (text_equal(settings->log.level, levels[i].name))
-			level = levels[i].level;
-	}
-	const char *form = settings->log.form;
-	/* systemd.exec(5): set when standard error is connected to the journal. */
-	bool journal = text_equal(form, "journal") ||
-		       (text_equal(form, "auto") && getenv("JOURNAL_STREAM") != NULL);
-	enum log_form chosen = text_equal(form, "json") ? LOG_FORM_JSON : LOG_FORM_TEXT;
-	log_configure(journal ? LOG_FORM_JOURNAL : chosen, level, STDERR_FILENO);
-}
-
-static struct err load_settings(const char *path, struct settings *settings)
-{
-	char message[SETTINGS_MESSAGE_MAX];
-	struct err result = settings_read(path, settings, message);
-	if (err_failed(result)) {
-		(void)fprintf(stderr, "holdfastd: %s\n", message);
-		return result;
-	}
-	configure_log(settings);
-	return wiring_check(settings);
-}
+#define US_PER_S 1000000LL
+#define NS_PER_US 1000
 
 /* Tells the service manager when readiness comes or goes; the log has it from the service. */
 static void watch_readiness(struct wiring *w, bool *ready)
@@ -92,7 +34,21 @@ static void watch_readiness(struct wiring *w, bool *ready)
 				 err_action(state));
 }
 
-static void serve(struct wiring *w)
+/* systemd.service(5), sd_notify(3): a reload is announced with its time, and ended by READY=1. */
+static void do_reload(struct wiring *w, struct reload *reload)
+{
+	struct timespec now = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=reading the settings again",
+			 (long long)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US);
+	struct err e = reload_again(reload, w);
+	(void)sd_notifyf(0, "READY=1\nSTATUS=serving on %s%s", w->settings->server.listen,
+			 err_failed(e) ? "; the settings file is wrong and was not taken: see the "
+					 "log"
+				       : "");
+}
+
+static void serve(struct wiring *w, struct reload *reload)
 {
 	uint64_t watchdog_us = 0;
 	bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
@@ -100,31 +56,34 @@ static void serve(struct wiring *w)
 	if (watched && watchdog_us / 3000 < LOOK_MS)
 		look_ms = (int)(watchdog_us / 3000);
 	bool ready = true;
+	if (w->reload_asked)
+		do_reload(w, reload);
 	for (;;) {
 		watch_readiness(w, &ready);
+		server_tend(w->server);
 		if (watched)
 			(void)sd_notify(0, "WATCHDOG=1");
 		enum signals_event event = signals_wait(w->signals, look_ms);
 		if (event == SIGNALS_STOP)
 			return;
 		if (event == SIGNALS_RELOAD)
-			log_event(LOG_INFO, "daemon.reload_ignored",
-				  LOG_TEXT("action", "restart holdfastd to read its settings"));
+			do_reload(w, reload);
 	}
 }
 
-static struct err run_service(struct wiring *w)
+static struct err run_service(struct wiring *w, struct reload *reload)
 {
 	const struct settings *s = w->settings;
 	if (chdir("/") != 0)
 		return ERR(E_SYSTEM);
-	sandbox_limits((uint64_t)s->server.connections_max + DESCRIPTORS_BESIDE_CONNECTIONS);
+	metric_process_start();
+	sandbox_limits((uint64_t)s->server.connections_max);
 	TRY(wiring_start(w));
 	log_event(LOG_INFO, "daemon.serving", LOG_TEXT("listen", s->server.listen),
 		  LOG_NUMBER("port", server_port(w->server)), LOG_TEXT("admin", s->admin.socket),
 		  LOG_TEXT("version", HOLDFAST_VERSION));
 	(void)sd_notifyf(0, "READY=1\nSTATUS=serving on %s", s->server.listen);
-	serve(w);
+	serve(w, reload);
 	(void)sd_notifyf(0, "STOPPING=1\nSTATUS=finishing calls under way");
 	log_event(LOG_INFO, "daemon.stopping", LOG_NUMBER("wait_s", s->service.drain_timeout_s));
 	bool all = wiring_drain(w);
@@ -134,13 +93,14 @@ static struct err run_service(struct wiring *w)
 	return OK;
 }
 
-static struct err run_with(const struct arguments *arguments, const struct settings *settings)
+static struct err run_with(const struct arguments *arguments, struct reload *reload)
 {
-	struct wiring w = {.settings = settings, .signals = -1};
+	struct wiring w = {.settings = reload->in_force, .signals = -1};
+	TRY(reload_start_log(reload));
 	TRY(json_start());
 	TRY(signals_open(&w.signals));
-	struct err result =
-		arguments->mode == ARGUMENTS_INIT ? init_run(&w, arguments) : run_service(&w);
+	struct err result = arguments->mode == ARGUMENTS_INIT ? init_run(&w, arguments)
+							      : run_service(&w, reload);
 	wiring_stop(&w);
 	(void)close(w.signals);
 	return result;
@@ -149,26 +109,29 @@ static struct err run_with(const struct arguments *arguments, const struct setti
 int main(int argc, char **argv)
 {
 	static struct settings settings;
+	static struct reload reload;
 	struct arguments arguments;
 	char message[ARGUMENTS_MESSAGE_MAX];
 	struct err result = arguments_parse(argc, argv, &arguments, message);
 	if (err_failed(result)) {
 		(void)fprintf(stderr, "holdfastd: %s\nSee holdfastd --help.\n", message);
-		return exit_status(result);
+		return (int)exit_of(result);
 	}
 	if (arguments.mode == ARGUMENTS_HELP)
-		return fputs(arguments_help, stdout) < 0 ? EXIT_DEFECT : EXIT_OK;
+		return fputs(arguments_help, stdout) < 0 || fputs(exit_help, stdout) < 0
+			       ? EXIT_DEFECT
+			       : EXIT_DONE;
 	if (arguments.mode == ARGUMENTS_VERSION)
-		return puts("holdfastd " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_OK;
+		return puts("holdfastd " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_DONE;
 	result = sandbox_enter();
 	if (!err_failed(result))
-		result = load_settings(arguments.config, &settings);
+		result = reload_begin(&reload, arguments.config, &settings);
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_CHECK)
 		(void)fprintf(stderr, "holdfastd: the settings in %s are sound.\n",
 			      arguments.config);
 	else if (!err_failed(result))
-		result = run_with(&arguments, &settings);
+		result = run_with(&arguments, &reload);
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_SERVE)
 		log_event(LOG_INFO, "daemon.stopped", LOG_TEXT("reason", "as asked"));
-	return exit_status(result);
+	return (int)exit_of(result);
 }

@@ -4,23 +4,18 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
+#define DESCRIPTORS_BESIDE_CONNECTIONS 256
 #define DESCRIPTORS_KEPT 3 /* standard input, output and error */
 
 NODISCARD struct err sandbox_enter(void)
 {
-	(void)umask(077);
-	const struct rlimit none = {0, 0};
-	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return ERR_DETAIL(E_SYSTEM, errno);
+	TRY(confine_harden());
 	/* Sockets that systemd hands over come first, by its protocol. */
 	int passed = sd_listen_fds(0);
 	unsigned first = DESCRIPTORS_KEPT + (unsigned)(passed > 0 ? passed : 0);
@@ -46,8 +41,9 @@ static void lock_memory(void)
 		LOG_TEXT("action", "set LimitMEMLOCK=infinity, or turn swap off or encrypt it"));
 }
 
-static void raise_descriptors(uint64_t wanted)
+void sandbox_descriptors(uint64_t connections)
 {
+	uint64_t wanted = connections + DESCRIPTORS_BESIDE_CONNECTIONS;
 	struct rlimit limit = {0};
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
@@ -62,8 +58,28 @@ static void raise_descriptors(uint64_t wanted)
 				   "raise LimitNOFILE=, or lower connections_max in [server]"));
 }
 
-void sandbox_limits(uint64_t descriptors)
+static void root_warn(void)
 {
-	raise_descriptors(descriptors);
+	if (geteuid() != 0)
+		return;
+	log_event(LOG_WARNING, "daemon.runs_as_root",
+		  LOG_TEXT("effect", "without capabilities, but the owner of root's files"),
+		  LOG_TEXT("action", "start it as a user of its own, as holdfastd.service does"));
+}
+
+NODISCARD struct err sandbox_confine(const struct settings *settings)
+{
+	root_warn();
+	return confine_enter(&(struct confine_options){
+		.process = "holdfastd",
+		.action = "report this with the line; until it is mended, seccomp = log in "
+			  "[sandbox] lets such calls pass",
+		.mode = confine_mode_of(settings->sandbox.seccomp),
+		.tables = {&confine_runtime, &sandbox_calls}});
+}
+
+void sandbox_limits(uint64_t connections)
+{
+	sandbox_descriptors(connections);
 	lock_memory();
 }

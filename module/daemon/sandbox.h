@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the process gives up before it touches anything. */
+/* What the process gives up: before it touches anything, and before it serves anybody. */
 #ifndef HOLDFAST_DAEMON_SANDBOX_H
 #define HOLDFAST_DAEMON_SANDBOX_H
 
 #include "base/err.h"
+#include "config/settings.h"
+#include "confine/confine.h"
 
 /*
- * No core dumps, no ptrace by the same user, no new privileges, files for the owner alone, no
- * descriptors that were not meant for us. First thing in main(). E_SYSTEM with errno.
+ * confine_harden(), and no descriptors that were not meant for us, SIGPIPE ignored. First thing in
+ * main(). E_SYSTEM with errno.
  */
 NODISCARD struct err sandbox_enter(void);
 
+/* The system calls that are left to holdfastd (calls.c). */
+extern const struct confine_table sandbox_calls;
+
+/*
+ * The filter of system calls, for good: after everything that starts once, before the doors open.
+ * As confine_enter().
+ */
+NODISCARD struct err sandbox_confine(const struct settings *settings);
+
 /*
  * Keeps memory out of swap, where the limits allow it for all that is to come, and makes room for
- * `descriptors`. What cannot be had is a warning in the log: secrets have locked pages of their
+ * `connections`. What cannot be had is a warning in the log: secrets have locked pages of their
  * own.
  */
-void sandbox_limits(uint64_t descriptors);
+void sandbox_limits(uint64_t connections);
+
+/* Room for so many connections and what stands beside them; a warning when it cannot be had. */
+void sandbox_descriptors(uint64_t connections);
 
 #endif

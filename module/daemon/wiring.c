@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/sandbox.h"
 #include "daemon/signals.h"
 #include "hsm/remote.h"
 
@@ -61,13 +62,19 @@ static struct err admin_uids(const struct settings *settings, uint32_t uids[SERV
 	return OK;
 }
 
+NODISCARD struct err wiring_users(const struct settings *settings, int64_t *uid,
+				  uint32_t uids[SERVER_ADMIN_UIDS_MAX], size_t *count)
+{
+	TRY(token_uid(settings, uid));
+	return admin_uids(settings, uids, count);
+}
+
 NODISCARD struct err wiring_check(const struct settings *settings)
 {
 	int64_t uid = 0;
 	uint32_t uids[SERVER_ADMIN_UIDS_MAX];
 	size_t count = 0;
-	TRY(token_uid(settings, &uid));
-	return admin_uids(settings, uids, &count);
+	return wiring_users(settings, &uid, uids, &count);
 }
 
 /* ---- the token ---- */
@@ -113,7 +120,9 @@ static struct err await_token(struct wiring *w)
 			say_waiting(w, &status);
 			said = now;
 		}
-		REQUIRE(signals_wait(w->signals, TOKEN_LOOK_MS) != SIGNALS_STOP, E_CANCELLED);
+		enum signals_event event = signals_wait(w->signals, TOKEN_LOOK_MS);
+		REQUIRE(event != SIGNALS_STOP, E_CANCELLED);
+		w->reload_asked = w->reload_asked || event == SIGNALS_RELOAD;
 	}
 	log_event(LOG_INFO, "daemon.token_up", LOG_TEXT("label", status.token_label),
 		  LOG_TEXT("serial", status.serial), LOG_TEXT("manufacturer", status.manufacturer),
@@ -196,6 +205,21 @@ static struct err reconcile(struct wiring *w)
 	return service_reconcile(w->service);
 }
 
+static struct server_tls_options tls_options(const struct settings *s)
+{
+	static const char *const clients[] = {[SERVER_TLS_CLIENTS_OPTIONAL] = "optional",
+					      [SERVER_TLS_CLIENTS_REQUIRED] = "required"};
+	struct server_tls_options o = {.certificate = s->tls.certificate,
+				       .private_key = s->tls.private_key,
+				       .client_ca = s->tls.client_ca};
+	for (size_t i = SERVER_TLS_CLIENTS_OPTIONAL; i < ARRAY_LEN(clients); i++)
+		if (text_equal(s->tls.client_certificates, clients[i]))
+			o.clients = (enum server_tls_clients)i;
+	if (text_equal(s->tls.minimum_version, "1.3"))
+		o.minimum = SERVER_TLS_1_3;
+	return o;
+}
+
 static struct err open_doors(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -207,6 +231,7 @@ static struct err open_doors(struct wiring *w)
 			.service = w->service,
 			.listen = s->server.listen,
 			.health_listen = s->health.listen,
+			.metrics_listen = s->metrics.listen,
 			.admin_socket = s->admin.socket,
 			.admin_uids = uids,
 			.admin_uid_count = count,
@@ -216,9 +241,15 @@ static struct err open_doors(struct wiring *w)
 			.idle_timeout_ms = (uint32_t)(s->server.idle_timeout_s * MS_PER_S),
 			.request_timeout_ms = (uint32_t)(s->server.request_timeout_s * MS_PER_S),
 			.threads = (uint32_t)s->server.threads,
+			.tls = tls_options(s),
 			.clock = &clock_system,
 		},
 		&w->server);
+}
+
+static struct err confine(struct wiring *w)
+{
+	return sandbox_confine(w->settings);
 }
 
 /* ---- up and down ---- */
@@ -233,6 +264,7 @@ static const struct step {
 	{"open the audit log", open_audit},
 	{"start the service", start_service},
 	{"settle store and token", reconcile},
+	{"enter the sandbox", confine},
 	{"open the doors", open_doors},
 };
 

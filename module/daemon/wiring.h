@@ -15,7 +15,8 @@
 
 struct wiring {
 	const struct settings *settings;
-	int signals; /* a stop signal ends the wait for the token */
+	int signals;       /* a stop signal ends the wait for the token */
+	bool reload_asked; /* SIGHUP came during the start: to be done once it serves */
 
 	struct hsm *hsm;
 	struct service_sealer sealer;
@@ -28,6 +29,11 @@ struct wiring {
 
 /* The settings that need more than their own line to be judged: users. E_SETTINGS, logged. */
 NODISCARD struct err wiring_check(const struct settings *settings);
+
+/* Who the token's process is (-1: not said) and who may use the admin socket. E_SETTINGS, logged:
+ * there is no such user, or there are too many. */
+NODISCARD struct err wiring_users(const struct settings *settings, int64_t *token_uid,
+				  uint32_t admin_uids[SERVER_ADMIN_UIDS_MAX], size_t *count);
 
 /*
  * Connects and waits until the token can be used, with a log line now and then. E_HSM_... what

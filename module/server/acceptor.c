@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 #define EXHAUSTED_PAUSE_MS 50 /* out of descriptors or memory: connections wait in the backlog */
 #define FULL_LOOK_MS 1000     /* at the bound: how often the library's own count is asked */
@@ -30,13 +31,19 @@ static void wake(struct acceptor *acceptor)
 
 void acceptor_note_end(struct acceptor *acceptor)
 {
-	if (atomic_fetch_sub(&acceptor->open, 1) == acceptor->open_max)
+	if (atomic_fetch_sub(&acceptor->open, 1) == atomic_load(&acceptor->open_max))
 		wake(acceptor);
+}
+
+void acceptor_set_max(struct acceptor *acceptor, unsigned open_max)
+{
+	atomic_store(&acceptor->open_max, open_max);
+	wake(acceptor);
 }
 
 static bool is_full(const struct acceptor *acceptor)
 {
-	return atomic_load(&acceptor->open) >= acceptor->open_max;
+	return atomic_load(&acceptor->open) >= atomic_load(&acceptor->open_max);
 }
 
 /* A connection that the library gave up for want of memory ends without a word: count anew. */
@@ -44,7 +51,7 @@ static void recount(struct acceptor *acceptor)
 {
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(acceptor->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-	if (info != NULL && info->num_connections < acceptor->open_max)
+	if (info != NULL && info->num_connections < atomic_load(&acceptor->open_max))
 		atomic_store(&acceptor->open, info->num_connections);
 }
 
@@ -53,7 +60,10 @@ static void hand_over(struct acceptor *acceptor, int fd, struct sockaddr_storage
 		      socklen_t len)
 {
 	atomic_fetch_add(&acceptor->open, 1);
-	if (MHD_add_connection(acceptor->mhd, fd, (struct sockaddr *)peer, len) != MHD_YES)
+	bool taken = MHD_add_connection(acceptor->mhd, fd, (struct sockaddr *)peer, len) == MHD_YES;
+	metric_add(taken ? METRIC_CONNECTIONS_ACCEPTED : METRIC_CONNECTIONS_REFUSED, acceptor->door,
+		   0, 1);
+	if (!taken)
 		atomic_fetch_sub(&acceptor->open, 1);
 }
 
@@ -83,7 +93,8 @@ static void say_full(struct acceptor *acceptor)
 	if (acceptor->said_ms != 0 && now - acceptor->said_ms < FULL_SAY_MS)
 		return;
 	acceptor->said_ms = now;
-	log_event(LOG_WARNING, "server.connections_full", LOG_NUMBER("open", acceptor->open_max),
+	log_event(LOG_WARNING, "server.connections_full",
+		  LOG_NUMBER("open", atomic_load(&acceptor->open_max)),
 		  LOG_TEXT("action", "raise connections_max in [server], or bound one client with "
 				     "connections_per_address_max"));
 }
@@ -122,6 +133,7 @@ static struct err start_thread(struct acceptor *acceptor)
 {
 	sigset_t all, before;
 	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGSYS); /* the sandbox tells of what it refuses */
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	int failed = pthread_create(&acceptor->thread, NULL, run, acceptor);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -133,7 +145,7 @@ NODISCARD struct err acceptor_start(struct acceptor *acceptor, int listen_fd, un
 				    struct MHD_Daemon *mhd)
 {
 	acceptor->listen_fd = listen_fd;
-	acceptor->open_max = open_max;
+	atomic_store(&acceptor->open_max, open_max);
 	acceptor->mhd = mhd;
 	acceptor->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (acceptor->wake_fd < 0)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/metric.h"
 
 struct MHD_Daemon;
 
@@ -22,8 +23,9 @@ struct acceptor {
 	int wake_fd;
 	struct MHD_Daemon *mhd;
 	atomic_uint open; /* connections handed over and not ended */
-	unsigned open_max;
-	int64_t said_ms; /* steady; when it was last told that there is no room; 0: never */
+	atomic_uint open_max;
+	enum metric_door door; /* for metrics; set before the start */
+	int64_t said_ms;       /* steady; when it was last told that there is no room; 0: never */
 	atomic_bool stopping;
 	bool started;
 	pthread_t thread;
@@ -38,6 +40,9 @@ void acceptor_init(struct acceptor *acceptor);
  */
 NODISCARD struct err acceptor_start(struct acceptor *acceptor, int listen_fd, unsigned open_max,
 				    struct MHD_Daemon *mhd);
+
+/* Another bound from now on; connections above it stay until they end. Thread-safe. */
+void acceptor_set_max(struct acceptor *acceptor, unsigned open_max);
 
 /* A connection has ended: MHD_CONNECTION_NOTIFY_CLOSED. On any thread. */
 void acceptor_note_end(struct acceptor *acceptor);

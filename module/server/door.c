@@ -2,6 +2,7 @@
 #include "server/door.h"
 
 #include <arpa/inet.h>
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define MESSAGE_MAX 256
 #define MEMORY_INCREMENT 4096
 #define FLUSH_S 2
+#define FIN_COUNTS 1    /* the kernel counts the end of the stream as a byte */
 #define LIMIT_SLACK 256 /* the bound is the acceptor's; the library's must never be met */
 #define DOOR_FLAGS                                                                     \
 	(MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | \
@@ -40,10 +42,11 @@ static int descriptor_of(struct MHD_Connection *connection)
 	return info ? info->connect_fd : -1;
 }
 
-static bool uid_admitted(const struct door *door, uint32_t uid)
+static bool uid_admitted(struct door *door, uint32_t uid)
 {
 	if (uid == 0 || uid == geteuid())
 		return true;
+	LOCK_SCOPE(&door->mutex);
 	for (size_t i = 0; i < door->admin_uid_count; i++) {
 		if (door->admin_uids[i] == uid)
 			return true;
@@ -51,7 +54,7 @@ static bool uid_admitted(const struct door *door, uint32_t uid)
 	return false;
 }
 
-static void identify_user(const struct door *door, struct door_connection *connection, int fd)
+static void identify_user(struct door *door, struct door_connection *connection, int fd)
 {
 	struct ucred peer = {0};
 	socklen_t len = sizeof peer;
@@ -81,6 +84,15 @@ static void identify_address(struct door_connection *connection, int fd)
 	(void)inet_ntop(peer.ss_family, address, connection->address, sizeof connection->address);
 }
 
+static struct err begin_tls(struct door *door, struct door_connection *connection,
+			    struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	REQUIRE(info != NULL && info->tls_session != NULL, E_TLS);
+	return tls_session_begin(&connection->tls, door->tls, info->tls_session);
+}
+
 static void connection_begin(struct door *door, struct MHD_Connection *mhd, void **context)
 {
 	int fd = descriptor_of(mhd);
@@ -97,6 +109,8 @@ static void connection_begin(struct door *door, struct MHD_Connection *mhd, void
 		identify_address(connection, fd);
 	watch_add(&door->watch, &connection->watch, fd);
 	*context = connection;
+	if (door->tls != NULL && err_failed(begin_tls(door, connection, mhd)))
+		(void)shutdown(fd, SHUT_RDWR);
 }
 
 static void on_connection(void *user, struct MHD_Connection *mhd, void **context,
@@ -111,6 +125,8 @@ static void on_connection(void *user, struct MHD_Connection *mhd, void **context
 	struct door_connection *connection = *context;
 	if (connection == NULL)
 		return;
+	tls_session_end(&connection->tls, connection->address,
+			watch_bytes_received(connection->watch.fd) > FIN_COUNTS);
 	watch_remove(&door->watch, &connection->watch);
 	*context = NULL;
 	mem_free(connection);
@@ -183,6 +199,39 @@ static struct err listen_at(struct door *door, const char *listen, int *fd)
 	return result;
 }
 
+/*
+ * The library wants to know at the start where certificates come from; each connection is given its
+ * own credentials before its handshake (tls_session_begin()), so that it never asks. If it did:
+ * none.
+ */
+static int no_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+			  gnutls_pcert_st **certificates, unsigned *certificate_count,
+			  gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
+			  unsigned *flags)
+{
+	(void)session;
+	(void)info;
+	(void)certificates;
+	(void)certificate_count;
+	(void)ocsp;
+	(void)ocsp_count;
+	(void)key;
+	(void)flags;
+	return -1;
+}
+
+static void warn_plain(const struct door_options *options, int fd)
+{
+	if ((options->serves & DOOR_SERVES_PUBLIC) == 0 || options->tls != NULL ||
+	    listener_is_loopback(fd))
+		return;
+	log_event(LOG_WARNING, "server.plain_http", LOG_TEXT("listen", options->listen),
+		  LOG_TEXT("effect", "plaintexts, data keys and session tokens cross the network "
+				     "in the open"),
+		  LOG_TEXT("action", "set certificate and private_key in [tls], or listen on "
+				     "127.0.0.1 behind a TLS proxy"));
+}
+
 static struct err start_polling(struct door *door, const struct door_options *options)
 {
 	struct MHD_OptionItem items[16];
@@ -190,7 +239,7 @@ static struct err start_polling(struct door *door, const struct door_options *op
 	/* Numbers travel as intptr_t and are taken as unsigned int or size_t, as each option has
 	 * it. */
 	items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT,
-					     options->connections_max + LIMIT_SLACK, NULL};
+					     SERVER_CONNECTIONS_MAX + LIMIT_SLACK, NULL};
 	items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 					     DOOR_CONNECTION_MEMORY, NULL};
 	items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
@@ -203,9 +252,13 @@ static struct err start_polling(struct door *door, const struct door_options *op
 	if (per_address > 0 && (door->serves & DOOR_SERVES_ADMIN) == 0)
 		items[n++] = (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 						     per_address, NULL};
+	if (door->tls != NULL)
+		items[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK2, 0,
+						     (void *)(uintptr_t)no_certificate};
 	items[n++] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	unsigned flags = DOOR_FLAGS | (door->tls != NULL ? MHD_USE_TLS : 0);
 	door->mhd = MHD_start_daemon(
-		DOOR_FLAGS, 0, NULL, NULL, on_request, door, MHD_OPTION_EXTERNAL_LOGGER, on_message,
+		flags, 0, NULL, NULL, on_request, door, MHD_OPTION_EXTERNAL_LOGGER, on_message,
 		NULL, MHD_OPTION_URI_LOG_CALLBACK, on_uri, door, MHD_OPTION_UNESCAPE_CALLBACK,
 		keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, door,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, door, MHD_OPTION_ARRAY, items,
@@ -230,6 +283,32 @@ static void discard(struct door **at)
 	mem_free(TAKE(*at));
 }
 
+static void take_users(struct door *door, const uint32_t *uids, size_t count)
+{
+	LOCK_SCOPE(&door->mutex);
+	door->admin_uid_count = MIN_OF(count, (size_t)SERVER_ADMIN_UIDS_MAX);
+	for (size_t i = 0; i < door->admin_uid_count; i++)
+		door->admin_uids[i] = uids[i];
+}
+
+void door_set_limits(struct door *door, const struct server_limits *limits,
+		     uint32_t connections_max)
+{
+	take_users(door, limits->admin_uids, limits->admin_uid_count);
+	watch_set_limits(&door->watch, limits->idle_timeout_ms, limits->request_timeout_ms);
+	if (connections_max > 0)
+		acceptor_set_max(&door->acceptor, connections_max);
+}
+
+static enum metric_door metric_door(unsigned serves)
+{
+	if ((serves & DOOR_SERVES_PUBLIC) != 0)
+		return METRIC_DOOR_PUBLIC;
+	if ((serves & DOOR_SERVES_ADMIN) != 0)
+		return METRIC_DOOR_ADMIN;
+	return (serves & DOOR_SERVES_HEALTH) != 0 ? METRIC_DOOR_HEALTH : METRIC_DOOR_METRICS;
+}
+
 NODISCARD struct err door_open(const struct door_options *options, struct door **out)
 {
 	const struct server_options *server = options->server;
@@ -252,12 +331,14 @@ NODISCARD struct err door_open(const struct door_options *options, struct door *
 	CLEANUP(discard) struct door *door = fresh;
 	door->service = server->service;
 	door->serves = options->serves;
-	door->admin_uid_count = server->admin_uid_count;
-	for (size_t i = 0; i < server->admin_uid_count; i++)
-		door->admin_uids[i] = server->admin_uids[i];
+	door->tls = options->tls;
+	take_users(door, server->admin_uids, server->admin_uid_count);
+	door->acceptor.door = metric_door(options->serves);
+	watch_name(&door->watch, door->acceptor.door);
 	TRY(start_polling(door, options));
 	int fd = -1;
 	TRY(listen_at(door, options->listen, &fd));
+	warn_plain(options, fd);
 	TRY(acceptor_start(&door->acceptor, fd, options->connections_max, door->mhd));
 	*out = TAKE(door);
 	return OK;

@@ -12,6 +12,7 @@
 #include "server/acceptor.h"
 #include "server/route.h"
 #include "server/server.h"
+#include "server/tls_session.h"
 #include "server/watch.h"
 
 /*
@@ -28,9 +29,7 @@ struct exchange;
 struct door {
 	struct service *service;
 	unsigned serves; /* bits of door_serves */
-	uint32_t admin_uids[SERVER_ADMIN_UIDS_MAX];
-	size_t admin_uid_count;
-
+	struct tls *tls; /* borrowed; NULL: plain HTTP */
 	struct MHD_Daemon *mhd;
 	struct acceptor acceptor;
 	uint16_t port;
@@ -42,6 +41,8 @@ struct door {
 	pthread_cond_t finished; /* an exchange left the list while stopping */
 	bool stopping;           /* no new calls: 503, and connections end with their reply */
 	struct exchange *exchanges;
+	uint32_t admin_uids[SERVER_ADMIN_UIDS_MAX];
+	size_t admin_uid_count;
 };
 
 /* One connection, from accept to close. */
@@ -51,6 +52,7 @@ struct door_connection {
 	uint32_t peer_uid;
 	int32_t peer_pid;
 	bool admitted;
+	struct tls_session tls;
 };
 
 struct door_options {
@@ -59,9 +61,15 @@ struct door_options {
 	uint32_t connections_max;
 	uint32_t threads;
 	const struct server_options *server;
+	struct tls *tls; /* borrowed; NULL: plain HTTP */
 };
 
 NODISCARD struct err door_open(const struct door_options *options, struct door **out);
+
+/* Limits and users of a door that is open. connections_max 0: as it is. Thread-safe. */
+void door_set_limits(struct door *door, const struct server_limits *limits,
+		     uint32_t connections_max);
+
 void door_quiesce(struct door *door);
 void door_close(struct door **door);
 

@@ -3,11 +3,13 @@
 
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "codec/uuid.h"
 #include "server/head.h"
 #include "server/health.h"
+#include "server/metrics.h"
 
 #define BODY_FIRST_ROOM (4 << 10)
 #define OWN_BODY_MAX 2048
@@ -28,6 +30,7 @@ struct exchange {
 	struct exchange *prev, *next; /* of the door's list */
 	struct MHD_Connection *mhd;
 	char *uri;
+	char address[INET6_ADDRSTRLEN]; /* outlives the connection, as the call may */
 	struct head head;
 	const struct route *route;
 	enum refusal refusal;
@@ -93,7 +96,8 @@ static void move(struct exchange *ex, enum watch_phase phase)
 
 struct exchange *exchange_new(struct door *door, struct MHD_Connection *connection, const char *uri)
 {
-	if (door_connection_of(connection) == NULL)
+	const struct door_connection *peer = door_connection_of(connection);
+	if (peer == NULL || !tls_session_admits(&peer->tls))
 		return NULL;
 	CLEANUP(mem_free_at) char *copy = NULL;
 	struct exchange *ex = NULL;
@@ -195,6 +199,7 @@ static enum MHD_Result send_refusal(struct exchange *ex, bool close)
 	if (err_failed(refusal_body(ex->refusal, &ex->own_body)))
 		return MHD_NO;
 	atomic_fetch_add_explicit(&ex->door->refusals, 1, memory_order_relaxed);
+	metric_add(METRIC_HTTP_REFUSALS, ex->refusal, 0, 1);
 	bool method = ex->refusal == REFUSAL_METHOD && ex->route != NULL;
 	return send_own(ex, (struct answer){.status = row->status,
 					    .content_type = JSON_TYPE,
@@ -253,7 +258,10 @@ static struct err make_call(struct exchange *ex)
 	};
 	call->target = head->target;
 	call->user_agent = head->user_agent;
-	call->source_address = view_of_text(peer->address);
+	mem_copy(ex->address, sizeof ex->address, peer->address, sizeof peer->address);
+	call->source_address = view_of_text(ex->address);
+	call->secure = peer->tls.tls != NULL;
+	tls_session_describe(&peer->tls, &call->tls);
 	call->peer_uid = peer->peer_uid;
 	call->peer_pid = peer->peer_pid;
 	call->reply = on_reply;
@@ -384,10 +392,21 @@ static enum MHD_Result on_discard(struct exchange *ex, struct view data)
 	return ex->discarded > SERVER_DISCARD_MAX ? MHD_NO : MHD_YES;
 }
 
+static enum MHD_Result send_metrics(struct exchange *ex)
+{
+	buf_cleanup(&ex->own_body);
+	buf_init(&ex->own_body, METRIC_TEXT_MAX);
+	if (err_failed(metrics_answer(ex->door->service, &ex->own_body)))
+		return MHD_NO;
+	return send_own(ex, (struct answer){.status = 200, .content_type = METRIC_TEXT_TYPE});
+}
+
 static enum MHD_Result on_whole(struct exchange *ex)
 {
 	if (ex->route->kind == ROUTE_CALL)
 		return hand_over(ex);
+	if (ex->route->kind == ROUTE_METRICS)
+		return send_metrics(ex);
 	struct answer answer = {0};
 	if (err_failed(health_answer(ex->door->service, ex->route->kind, &ex->own_body,
 				     &answer.status)))

@@ -82,6 +82,20 @@ static uint16_t bound_port(int fd)
 	/* NOLINTEND(clang-analyzer-core*) */
 }
 
+bool listener_is_loopback(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof address;
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+		return false;
+	/* NOLINTBEGIN(clang-analyzer-core*) */
+	if (address.ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&address)->sin6_addr);
+	uint32_t v4 = ntohl(((const struct sockaddr_in *)&address)->sin_addr.s_addr);
+	/* NOLINTEND(clang-analyzer-core*) */
+	return address.ss_family == AF_INET && v4 >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
 NODISCARD struct err listener_open_tcp(const char *text, int *fd, uint16_t *port)
 {
 	char host[HOST_TEXT], service[PORT_TEXT];

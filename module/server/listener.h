@@ -13,6 +13,9 @@
  */
 NODISCARD struct err listener_open_tcp(const char *text, int *fd, uint16_t *port);
 
+/* Whether a TCP listener can be reached from this machine alone. */
+bool listener_is_loopback(int fd);
+
 /*
  * A socket file of mode 0666: who may use it is decided by the peer's user. A file left by a dead
  * process is replaced; E_ALREADY_RUNNING when somebody answers on it, E_SETTINGS when the path is

@@ -5,6 +5,7 @@ static const struct route routes[] = {
 	{"POST", "/", DOOR_SERVES_PUBLIC | DOOR_SERVES_ADMIN, ROUTE_CALL},
 	{"GET", "/healthz", DOOR_SERVES_HEALTH, ROUTE_HEALTH},
 	{"GET", "/readyz", DOOR_SERVES_HEALTH, ROUTE_READY},
+	{"GET", "/metrics", DOOR_SERVES_METRICS, ROUTE_METRICS},
 };
 
 enum refusal route_find(unsigned serves, struct view method, struct view path,

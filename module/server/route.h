@@ -10,10 +10,11 @@
 enum door_serves {
 	DOOR_SERVES_PUBLIC = 1 << 0,
 	DOOR_SERVES_ADMIN = 1 << 1,
-	DOOR_SERVES_HEALTH = 1 << 2
+	DOOR_SERVES_HEALTH = 1 << 2,
+	DOOR_SERVES_METRICS = 1 << 3
 };
 
-enum route_kind { ROUTE_CALL, ROUTE_HEALTH, ROUTE_READY };
+enum route_kind { ROUTE_CALL, ROUTE_HEALTH, ROUTE_READY, ROUTE_METRICS };
 
 struct route {
 	const char *method;

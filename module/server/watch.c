@@ -8,13 +8,13 @@
 
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/metric.h"
 
 #define LOOKS_PER_TIMEOUT 8
 #define LOOK_MIN_MS 10
 #define LOOK_MAX_MS 1000
 
-/* Bytes that the kernel took from the peer so far; 0 on sockets that do not count. */
-static uint64_t bytes_received(int fd)
+uint64_t watch_bytes_received(int fd)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof info;
@@ -26,7 +26,7 @@ static uint64_t bytes_received(int fd)
 /* A kept-alive connection whose next request has begun, but not far enough to be parsed. */
 static void notice_first_byte(struct watch_entry *entry, int64_t now)
 {
-	uint64_t bytes = bytes_received(entry->fd);
+	uint64_t bytes = watch_bytes_received(entry->fd);
 	if (!entry->looked) {
 		entry->looked = true;
 		entry->bytes_seen = bytes;
@@ -48,6 +48,7 @@ static void look_over(struct watch *w)
 		/* Once: it stays listed until its polling thread has closed it. */
 		at->since_ms = now;
 		w->timeouts++;
+		metric_add(METRIC_CONNECTIONS_TIMED_OUT, w->door, 0, 1);
 		(void)shutdown(at->fd, SHUT_RDWR);
 	}
 }
@@ -62,9 +63,9 @@ static uint32_t look_interval_ms(const struct watch *w)
 static void *run(void *arg)
 {
 	struct watch *w = arg;
-	const uint32_t interval = look_interval_ms(w);
 	LOCK_SCOPE(&w->mutex);
 	while (!w->stopping) {
+		const uint32_t interval = look_interval_ms(w);
 		struct timespec until = {0};
 		(void)clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += (long)(interval % 1000) * 1000000;
@@ -77,14 +78,26 @@ static void *run(void *arg)
 	return NULL;
 }
 
-NODISCARD struct err watch_start(struct watch *w, const struct clock *clock, uint32_t idle_ms,
-				 uint32_t request_ms)
+static void put_limits(struct watch *w, uint32_t idle_ms, uint32_t request_ms)
 {
-	*w = (struct watch){.clock = clock};
 	w->limit_ms[WATCH_FRESH] = request_ms;
 	w->limit_ms[WATCH_WAITING] = idle_ms;
 	w->limit_ms[WATCH_RECEIVING] = request_ms;
 	w->limit_ms[WATCH_SENDING] = request_ms;
+}
+
+void watch_set_limits(struct watch *w, uint32_t idle_ms, uint32_t request_ms)
+{
+	LOCK_SCOPE(&w->mutex);
+	put_limits(w, idle_ms, request_ms);
+	(void)pthread_cond_signal(&w->wake);
+}
+
+NODISCARD struct err watch_start(struct watch *w, const struct clock *clock, uint32_t idle_ms,
+				 uint32_t request_ms)
+{
+	*w = (struct watch){.clock = clock};
+	put_limits(w, idle_ms, request_ms);
 	pthread_condattr_t attributes;
 	(void)pthread_condattr_init(&attributes);
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -118,6 +131,12 @@ void watch_cleanup(struct watch *w)
 	(void)pthread_mutex_destroy(&w->mutex);
 }
 
+void watch_name(struct watch *w, enum metric_door door)
+{
+	LOCK_SCOPE(&w->mutex);
+	w->door = door;
+}
+
 void watch_add(struct watch *w, struct watch_entry *entry, int fd)
 {
 	*entry = (struct watch_entry){
@@ -128,6 +147,7 @@ void watch_add(struct watch *w, struct watch_entry *entry, int fd)
 		w->first->prev = entry;
 	w->first = entry;
 	w->count++;
+	metric_set(METRIC_CONNECTIONS, w->door, 0, w->count);
 }
 
 void watch_remove(struct watch *w, struct watch_entry *entry)
@@ -140,6 +160,7 @@ void watch_remove(struct watch *w, struct watch_entry *entry)
 	else
 		w->first = entry->next;
 	w->count--;
+	metric_set(METRIC_CONNECTIONS, w->door, 0, w->count);
 }
 
 void watch_move(struct watch *w, struct watch_entry *entry, enum watch_phase phase)

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/metric.h"
 
 enum watch_phase {
 	WATCH_FRESH,     /* connected, nothing complete received yet */
@@ -41,6 +42,7 @@ struct watch {
 	bool running, stopping;
 	struct watch_entry *first;
 	uint64_t count, timeouts;
+	enum metric_door door;
 };
 
 NODISCARD struct err watch_start(struct watch *w, const struct clock *clock, uint32_t idle_ms,
@@ -50,12 +52,21 @@ NODISCARD struct err watch_start(struct watch *w, const struct clock *clock, uin
 void watch_stop(struct watch *w);
 void watch_cleanup(struct watch *w);
 
+/* Other limits from now on, for connections under way as well. Thread-safe. */
+void watch_set_limits(struct watch *w, uint32_t idle_ms, uint32_t request_ms);
+
+/* Which door's connections these are, for metrics. Before the first. */
+void watch_name(struct watch *w, enum metric_door door);
+
 /* The descriptor must stay open until watch_remove(). */
 void watch_add(struct watch *w, struct watch_entry *entry, int fd);
 void watch_remove(struct watch *w, struct watch_entry *entry);
 
 /* RECEIVING keeps the time of a first byte that was noticed before. */
 void watch_move(struct watch *w, struct watch_entry *entry, enum watch_phase phase);
+
+/* Bytes that the kernel took from the peer so far; 0 on sockets that do not count. */
+uint64_t watch_bytes_received(int fd);
 
 void watch_counts(struct watch *w, uint64_t *connections, uint64_t *timeouts);
 

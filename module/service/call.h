@@ -19,6 +19,18 @@ enum call_door {
 	CALL_DOOR_ADMIN = 2,  /* the admin socket: peer credentials */
 };
 
+#define CALL_TLS_SUBJECT_MAX 255
+#define CALL_TLS_FINGERPRINT_LEN 64
+
+/* How the connection is protected, for the record. */
+struct call_tls {
+	const char *version; /* "TLSv1.3"; static; NULL without TLS */
+	const char *suite;   /* IANA's name; static */
+	/* of the client's certificate, which was verified; "" without one */
+	char client_subject[CALL_TLS_SUBJECT_MAX + 1];         /* RFC 4514 */
+	char client_fingerprint[CALL_TLS_FINGERPRINT_LEN + 1]; /* SHA-256, hex */
+};
+
 struct call {
 	/* filled by the door; borrowed until reply() */
 	enum call_door door;
@@ -26,7 +38,9 @@ struct call {
 	struct view target;        /* value of X-Amz-Target; empty without */
 	struct view source_address;
 	struct view user_agent;
-	uint32_t peer_uid; /* ADMIN */
+	bool secure;         /* came over TLS: aws:SecureTransport */
+	struct call_tls tls; /* when it did */
+	uint32_t peer_uid;   /* ADMIN */
 	int32_t peer_pid;
 	void (*reply)(struct call *call); /* once, on any thread; must not block */
 	void *user;

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "hsm/hsm.h"
+#include "service/measure.h"
 #include "service/service.h"
 
 struct service {
@@ -30,6 +31,7 @@ struct service {
 	uint32_t under_way;
 	bool draining;
 	uint64_t calls, failures;
+	struct measure measure;
 
 	_Atomic int64_t stop_by_ms; /* steady; 0: not stopping. The token is not waited for later */
 };

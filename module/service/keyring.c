@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/metric.h"
 
 #define WATCH_INTERVAL_MS 50
 #define LOAD_ATTEMPTS 3
@@ -76,6 +77,7 @@ static void link_newest(struct keyring *keyring, struct keyring_entry *entry)
 static void forget(struct keyring *keyring, struct keyring_entry *entry)
 {
 	(void)map_remove(&keyring->entries, VIEW_ARRAY(entry->name));
+	metric_set(METRIC_KEYRING_KEYS, 0, 0, keyring->entries.count);
 	unlink_entry(keyring, entry);
 	if (--entry->references == 0)
 		entry_free(&entry);
@@ -158,6 +160,7 @@ static bool keep(struct keyring *keyring, struct keyring_entry *entry, uint64_t 
 	link_newest(keyring, entry);
 	if (keyring->entries.count > keyring->options.keys_max)
 		forget(keyring, keyring->oldest);
+	metric_set(METRIC_KEYRING_KEYS, 0, 0, keyring->entries.count);
 	return true;
 }
 
@@ -165,6 +168,10 @@ NODISCARD struct err keyring_acquire(struct keyring *keyring, const struct kms_k
 				     bool may_block, struct keyring_entry **out)
 {
 	*out = take(keyring, id);
+	/* A miss that may not block comes again, on a thread where it may. */
+	if (*out != NULL || may_block)
+		metric_add(METRIC_KEYRING_LOOKUPS,
+			   *out != NULL ? METRIC_LOOKUP_HIT : METRIC_LOOKUP_MISS, 0, 1);
 	if (*out != NULL)
 		return OK;
 	REQUIRE(may_block, E_WOULD_BLOCK);

@@ -60,7 +60,7 @@ const struct operation op_create_alias = {
 	.door = CALL_DOOR_PUBLIC,
 	.read_only = false,
 	.flags = OPERATION_BLOCKS,
-	.states = STATES_ALL & ~STATE_BIT(KMS_STATE_PENDING_DELETION),
+	.states = STATES_KEPT,
 	.usages = USAGES_ALL,
 	.input = &input,
 	.keys = {{.action = "kms:CreateAlias", .member = "TargetKeyId", .alias = "AliasName"}},

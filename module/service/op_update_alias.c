@@ -65,7 +65,7 @@ const struct operation op_update_alias = {
 	.door = CALL_DOOR_PUBLIC,
 	.read_only = false,
 	.flags = OPERATION_BLOCKS,
-	.states = STATES_ALL & ~STATE_BIT(KMS_STATE_PENDING_DELETION),
+	.states = STATES_KEPT,
 	.usages = USAGES_ALL,
 	.input = &input,
 	.keys = {[CURRENT] = {.action = "kms:UpdateAlias", .alias = "AliasName", .any_state = true},

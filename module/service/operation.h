@@ -51,9 +51,9 @@ enum operation_flag {
 struct operation_key {
 	const char *action;    /* kms:Encrypt; on the key, or on "*" without one */
 	const char *member;    /* that names the key; NULL: the operation has none, or: */
-	const char *alias;     /* member that names an alias, on which the action is needed as well.
-				  Without `member`, the key is the one that the alias stands for, and
-				  work->alias is the alias */
+	const char *alias;     /* member that names an alias, on which the action is needed too.
+				  Without `member`, the key is the one that the alias stands for,
+				  and work->alias is the alias */
 	const char *context;   /* member with the encryption context, or NULL */
 	const char *algorithm; /* member with the encryption algorithm, or NULL */
 	uint32_t grant;        /* enum operation_grant */

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/text.h"
 #include "service/authenticate.h"
 #include "service/core.h"
@@ -27,6 +28,7 @@
 #include "service/resolve.h"
 #include "service/trail.h"
 
+#define NS_PER_US 1000
 #define OPERATION_NAME_MAX 128 /* bytes of a name that are looked at and recorded */
 
 static struct err find_operation(struct call_work *work)
@@ -111,6 +113,14 @@ static void note_use(const struct call_work *work)
 	}
 }
 
+static void note(const struct call_work *work)
+{
+	struct view named = work->operation_name;
+	log_event(LOG_DEBUG, "call.answered", LOG_VIEW("operation", named),
+		  LOG_TEXT("result", err_name(work->failure)),
+		  LOG_NUMBER("us", (metric_now_ns() - work->began_ns) / NS_PER_US));
+}
+
 /* The last step, after the audit record: the call goes back to its door. */
 static void answer(struct call_work *work)
 {
@@ -121,6 +131,8 @@ static void answer(struct call_work *work)
 		reply_refuse(work);
 	else if (work->operation->flags & OPERATION_USES_KEY)
 		note_use(work);
+	measure_call(work);
+	note(work);
 	work_cleanup(work);
 	call->reply(call); /* call and work are gone from here on */
 	service_call_ended(service, failed);
@@ -139,9 +151,10 @@ static void withhold(struct call_work *work, struct err why)
 static void audited(struct audit_entry *entry, struct err result)
 {
 	struct call_work *work = (struct call_work *)entry->user;
+	LOG_REQUEST_SCOPE(work->call->request_id);
+	metric_observe_since(METRIC_STAGE_TIME, METRIC_STAGE_AUDIT, work->waits_ns);
 	if (err_failed(result)) {
-		log_event(LOG_ERROR, "call.not_audited",
-			  LOG_TEXT("request", work->call->request_id), LOG_ERR(result));
+		log_event(LOG_ERROR, "call.not_audited", LOG_ERR(result));
 		withhold(work, result);
 		if (work->committed)
 			outbox_keep(work->service->outbox, work->event_id, &work->line);
@@ -155,6 +168,7 @@ static void audited(struct audit_entry *entry, struct err result)
 static void conclude(struct call_work *work)
 {
 	if (!work->authenticated) {
+		measure_unauthenticated(work->failure);
 		audit_log_count_failure(work->service->options.audit, work->call->source_address,
 					error_kms_of(work->failure)->type);
 		answer(work);
@@ -163,6 +177,7 @@ static void conclude(struct call_work *work)
 	struct err e = work->committed ? OK : trail_write(work);
 	work->entry =
 		(struct audit_entry){.line = buf_view(&work->line), .done = audited, .user = work};
+	work->waits_ns = metric_now_ns();
 	if (err_failed(e))
 		audited(&work->entry, e);
 	else
@@ -172,6 +187,7 @@ static void conclude(struct call_work *work)
 static void token_answered(struct hsm_op *op, struct err result)
 {
 	struct call_work *work = (struct call_work *)op->user;
+	metric_observe_since(METRIC_STAGE_TIME, METRIC_STAGE_TOKEN, work->waits_ns);
 	work->failure = result;
 	pipeline_run(work);
 }
@@ -182,6 +198,7 @@ static void ask_token(struct call_work *work)
 	work->op.user = work;
 	work->op.deadline_ms = work_deadline_ms(work);
 	work->may_block = false; /* what follows runs on a thread of the token's */
+	work->waits_ns = metric_now_ns();
 	hsm_submit(work->service->options.hsm, &work->op);
 }
 
@@ -207,6 +224,7 @@ static bool run_step(struct call_work *work)
 
 void pipeline_run(struct call_work *work)
 {
+	LOG_REQUEST_SCOPE(work->call->request_id);
 	while (!err_failed(work->failure) && work->step < ARRAY_LEN(steps))
 		if (run_step(work))
 			return;

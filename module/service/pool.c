@@ -60,6 +60,12 @@ NODISCARD struct err pool_start(const struct pool_options *options, struct pool 
 	return OK;
 }
 
+void pool_set_queue_max(struct pool *pool, uint32_t queue_max)
+{
+	LOCK_SCOPE(&pool->lock);
+	pool->options.queue_max = queue_max;
+}
+
 static void end_threads(struct pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);

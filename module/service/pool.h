@@ -19,6 +19,9 @@ struct pool_options {
 /* *out owned by the caller, pool_stop(). E_SYSTEM. */
 NODISCARD struct err pool_start(const struct pool_options *options, struct pool **out);
 
+/* Another bound of the queue from now on. Thread-safe. */
+void pool_set_queue_max(struct pool *pool, uint32_t queue_max);
+
 /* Runs what is queued, then ends the threads. */
 void pool_stop(struct pool **pool);
 

@@ -88,6 +88,7 @@ static void *serve(void *arg)
 	struct readiness *readiness = (struct readiness *)arg;
 	unsigned round = 0;
 	do {
+		measure_look(readiness->service);
 		ask_all(readiness);
 		outbox_append_kept(readiness->service->outbox, readiness->service->options.audit);
 		if (++round % SETTLE_ROUNDS == 0)

@@ -71,7 +71,7 @@ void reply_refuse(struct call_work *work)
 	call->status = error_kms_of(work->failure)->status;
 	call->content_type = CONTENT_TYPE;
 	if (err_category(work->failure) > ERR_CAPACITY)
-		log_event(level_of(work), "call.failed", LOG_TEXT("request", call->request_id),
+		log_event(level_of(work), "call.failed",
 			  LOG_TEXT("operation", work->operation ? work->operation->name : ""),
 			  LOG_ERR(work->failure));
 	if (err_failed(error_kms_write(work->failure, &work->message, &call->body)))

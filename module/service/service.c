@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "codec/uuid.h"
 #include "service/aliases.h"
 #include "service/budget.h"
@@ -108,6 +109,7 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 	TRY(MEM_NEW(&service));
 	service->options = *options;
 	fill_defaults(&service->options);
+	measure_init(&service->measure);
 	(void)pthread_mutex_init(&service->lock, NULL);
 	pthread_condattr_t attributes;
 	if (pthread_condattr_init(&attributes) != 0)
@@ -168,12 +170,20 @@ NODISCARD struct err service_token_call(struct service *service, struct hsm_op *
 	return hsm_call(service->options.hsm, op);
 }
 
+void service_set_calls_max(struct service *service, uint32_t calls_max)
+{
+	pool_set_queue_max(service->pool, calls_max);
+	LOCK_SCOPE(&service->lock);
+	service->options.calls_max = calls_max;
+}
+
 static struct err admit(struct service *service)
 {
 	LOCK_SCOPE(&service->lock);
 	REQUIRE(!service->draining, E_CANCELLED);
 	REQUIRE(service->under_way < service->options.calls_max, E_BUSY);
 	service->under_way++;
+	metric_set(METRIC_REQUESTS_UNDER_WAY, 0, 0, service->under_way);
 	service->calls++;
 	return OK;
 }
@@ -182,6 +192,7 @@ void service_call_ended(struct service *service, bool failed)
 {
 	LOCK_SCOPE(&service->lock);
 	service->under_way--;
+	metric_set(METRIC_REQUESTS_UNDER_WAY, 0, 0, service->under_way);
 	service->failures += failed;
 	(void)pthread_cond_broadcast(&service->answered);
 }
@@ -191,6 +202,7 @@ static void turn_away(struct call *call, struct err why)
 {
 	call->work->failure = why;
 	reply_refuse(call->work);
+	measure_call(call->work);
 	call->reply(call);
 }
 
@@ -199,7 +211,9 @@ void service_handle(struct service *service, struct call *call)
 	struct call_work *work = call->work;
 	work->service = service;
 	work->time_ms = clock_real_ms(service->options.clock);
+	work->began_ns = metric_now_ns();
 	struct err e = uuid_make(call->request_id);
+	LOG_REQUEST_SCOPE(call->request_id);
 	if (!err_failed(e))
 		e = uuid_make(work->event_id);
 	if (!err_failed(e))

@@ -46,6 +46,9 @@ NODISCARD struct err service_reconcile(struct service *service);
 /* Takes a call; call->reply() is called once. Never blocks. Thread-safe. */
 void service_handle(struct service *service, struct call *call);
 
+/* Another bound of calls under way (calls_max, 1 and above) from now on. Thread-safe. */
+void service_set_calls_max(struct service *service, uint32_t calls_max);
+
 /* Refuses new calls and waits until those under way have been answered, at most timeout_ms. true:
  * all were. */
 bool service_drain(struct service *service, uint32_t timeout_ms);

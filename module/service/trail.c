@@ -9,10 +9,12 @@
 
 #define MEMBER_NAME_MAX 64
 #define LINE_USUAL 1536     /* bytes of most records: one allocation */
+#define HOST_MAX 260        /* a domain name and a port */
 #define USER_AGENT_MAX 1024 /* CloudTrail record contents: userAgent, 1 KB */
 
 /* Of what cannot be left out, each byte may become six. */
-_Static_assert(6 * (SCHEMA_MESSAGE_MAX + USER_AGENT_MAX) + 8192 <= AUDIT_RECORD_MAX,
+_Static_assert(6 * (SCHEMA_MESSAGE_MAX + USER_AGENT_MAX + HOST_MAX + CALL_TLS_SUBJECT_MAX) + 8192 <=
+		       AUDIT_RECORD_MAX,
 	       "every refusal has its record");
 
 static const char *const identity_types[] = {
@@ -25,7 +27,7 @@ static const char *const identity_types[] = {
 
 /* The texts that a record borrows while it is being written. */
 struct pieces {
-	struct buf request, response, additional;
+	struct buf request, response, additional, tls;
 };
 
 static void pieces_cleanup(struct pieces *pieces)
@@ -33,6 +35,7 @@ static void pieces_cleanup(struct pieces *pieces)
 	buf_cleanup(&pieces->request);
 	buf_cleanup(&pieces->response);
 	buf_cleanup(&pieces->additional);
+	buf_cleanup(&pieces->tls);
 }
 
 /* Members without the braces around them. */
@@ -114,12 +117,14 @@ static struct err write_response(struct call_work *work, struct buf *text)
 	return writer_end(&w);
 }
 
-/* Which key versions the call used. */
+/* Which key versions the call used, and the certificate that the client showed. */
 static struct err write_additional(const struct call_work *work, struct buf *text)
 {
 	struct writer w;
 	struct json_out out;
-	if (work->out.version[0] == 0 && work->out.version[1] == 0)
+	const struct call_tls *tls = &work->call->tls;
+	bool shown = tls->client_fingerprint[0] != '\0';
+	if (work->out.version[0] == 0 && work->out.version[1] == 0 && !shown)
 		return OK;
 	writer_init_buf(&w, text);
 	json_out_init(&out, &w);
@@ -128,6 +133,37 @@ static struct err write_additional(const struct call_work *work, struct buf *tex
 		json_out_integer(&out, "keyVersion", work->out.version[0]);
 	if (work->out.version[1] != 0)
 		json_out_integer(&out, "destinationKeyVersion", work->out.version[1]);
+	if (shown) {
+		json_out_text(&out, "clientCertificateSubject", view_of_text(tls->client_subject));
+		json_out_text(&out, "clientCertificateSha256",
+			      view_of_text(tls->client_fingerprint));
+	}
+	json_out_end_object(&out);
+	TRY(json_out_end(&out));
+	return writer_end(&w);
+}
+
+static struct view host_of(const struct sigv4_request *http)
+{
+	for (size_t i = 0; i < http->header_count; i++)
+		if (view_equal_ignore_case(http->headers[i].name, VIEW_LITERAL("Host")))
+			return view_part(http->headers[i].value, 0, HOST_MAX);
+	return VIEW_NONE;
+}
+
+/* CloudTrail record contents: tlsDetails. */
+static struct err write_tls(const struct call *call, struct buf *text)
+{
+	struct writer w;
+	struct json_out out;
+	if (!call->secure)
+		return OK;
+	writer_init_buf(&w, text);
+	json_out_init(&out, &w);
+	json_out_begin_object(&out, NULL);
+	json_out_text(&out, "tlsVersion", view_of_text(call->tls.version));
+	json_out_text(&out, "cipherSuite", view_of_text(call->tls.suite));
+	json_out_text(&out, "clientProvidedHostHeader", host_of(&call->http));
 	json_out_end_object(&out);
 	TRY(json_out_end(&out));
 	return writer_end(&w);
@@ -240,6 +276,7 @@ NODISCARD struct err trail_write(struct call_work *work)
 	buf_init(&pieces.request, AUDIT_RECORD_MAX);
 	buf_init(&pieces.response, AUDIT_RECORD_MAX);
 	buf_init(&pieces.additional, AUDIT_RECORD_MAX);
+	buf_init(&pieces.tls, AUDIT_RECORD_MAX);
 	struct audit_record record = {0};
 	TRY(describe(work, &record));
 	explain(work, &record);
@@ -252,7 +289,9 @@ NODISCARD struct err trail_write(struct call_work *work)
 	TRY(write_additional(work, &pieces.additional));
 	record.request_members = inside(&pieces.request);
 	record.response_members = inside(&pieces.response);
+	TRY(write_tls(work->call, &pieces.tls));
 	record.additional_members = inside(&pieces.additional);
+	record.tls_members = inside(&pieces.tls);
 	struct err e = whole ? write_line(work, &record) : ERR(E_BOUNDS);
 	return err_is(e, E_BOUNDS) ? write_without_request(work, &record) : e;
 }

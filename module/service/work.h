@@ -63,6 +63,8 @@ struct call_work {
 	unsigned step;
 	bool may_block; /* on a thread of the pool */
 	int64_t time_ms;
+	int64_t began_ns; /* of the call, and of the wait that it is in; metric_now_ns() */
+	int64_t waits_ns;
 
 	/* who, what, on which keys */
 	bool authenticated;

@@ -41,6 +41,17 @@ def name():
     return f"alias/conformance/{next(NUMBERS)}"
 
 
+@pytest.fixture(scope="module")
+def key(kms):
+    """Not the suite's own, which have room for 50 aliases each."""
+    return kms.create_key()["KeyMetadata"]["Arn"]
+
+
+@pytest.fixture(scope="module")
+def other_key(kms):
+    return kms.create_key()["KeyMetadata"]["Arn"]
+
+
 @pytest.fixture
 def new_key(kms):
     return kms.create_key()["KeyMetadata"]["KeyId"]

@@ -2,7 +2,6 @@
 """The table of key states (KMS Developer Guide, "Key states of AWS KMS keys"), walked: what every
 operation answers for a key that is enabled, disabled or waits for its deletion; the order of checks;
 DryRun, which comes last."""
-import base64
 import dataclasses
 import datetime
 import itertools
@@ -10,7 +9,7 @@ import uuid
 
 import pytest
 
-from holdfast.operations import MODEL, Place, built, requests
+from holdfast.operations import MODEL, built, make_place, requests
 
 STATES = ("Enabled", "Disabled", "PendingDeletion")
 # Y works, D DisabledException, S KMSInvalidStateException: one letter for each of STATES.
@@ -33,23 +32,10 @@ OTHER_PLACES = {
 }
 
 
-@dataclasses.dataclass
-class Story(Place):
-    other_sealed: str = ""
-
-
-def sealed_under(kms, key):
-    return base64.b64encode(kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]).decode()
-
-
-def one(kms, other, state="Enabled"):
-    """A fresh key in that state, with everything that a request can need of it."""
-    key = kms.create_key(Tags=[{"TagKey": "a", "TagValue": "b"}])["KeyMetadata"]["Arn"]
-    names = [f"alias/{uuid.uuid4()}" for _ in range(3)]
-    if "CreateAlias" in BUILT:
-        kms.create_alias(AliasName=names[0], TargetKeyId=key)
-        kms.create_alias(AliasName=names[1], TargetKeyId=other)
-    at = Story(key, other, sealed_under(kms, key), *names, sealed_under(kms, other))
+def one(kms, operation, state="Enabled"):
+    """A place whose key is in that state."""
+    at = make_place(kms, operation)
+    key = at.key
     if state == "Disabled":
         kms.disable_key(KeyId=key)
     elif state == "PendingDeletion":
@@ -83,8 +69,8 @@ def test_every_operation_that_is_built_has_its_row():
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("operation", [name for name in BUILT if name not in NO_KEY])
-def test_the_table(service, kms, other_key, operation, state):
-    at = one(kms, other_key, state)
+def test_the_table(service, kms, operation, state):
+    at = one(kms, operation, state)
     expected = wanted(TABLE[operation].split()[STATES.index(state)], operation, at.key, state)
     bodies = [requests(at)[operation]]
     if operation in OTHER_PLACES:
@@ -148,7 +134,7 @@ def test_a_cancelled_key_serves_again_once_enabled(kms):
 
 def test_states_survive_a_restart(own):
     kms = own.client()
-    keys = {state: one(kms, kms.create_key()["KeyMetadata"]["Arn"], state).key for state in STATES}
+    keys = {state: one(kms, "DescribeKey", state).key for state in STATES}
     told = {state: kms.describe_key(KeyId=key)["KeyMetadata"] for state, key in keys.items()}
     own.stop()
     own.start()
@@ -162,9 +148,9 @@ ALGORITHM = {"EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
 NOT_FITTING = ("Algorithm RSAES_OAEP_SHA_256 is incompatible with key spec SYMMETRIC_DEFAULT.")
 
 
-def test_authenticity_shape_key_state_algorithm_dry_run(service, kms, other_key):
+def test_authenticity_shape_key_state_algorithm_dry_run(service, kms):
     """Every body has all the faults that are looked for later; one after the other is mended."""
-    at = one(kms, other_key, "Disabled")
+    at = one(kms, "Encrypt", "Disabled")
     missing = str(uuid.uuid4())
     wrong = {"KeyId": missing, "Plaintext": "", **ALGORITHM, "DryRun": True}
     signer = dataclasses.replace(service.signer, secret_key="x" * 40)
@@ -222,10 +208,10 @@ WITH_DRY_RUN = {name for name in BUILT
 
 
 @pytest.mark.parametrize("operation", BUILT)
-def test_dry_run_where_the_model_has_it(service, kms, other_key, operation):
+def test_dry_run_where_the_model_has_it(service, kms, operation):
     """Elsewhere it is a member that nobody knows, which is ignored as AWS ignores it."""
     state = "PendingDeletion" if operation == "CancelKeyDeletion" else "Enabled"
-    at = one(kms, other_key, state)
+    at = one(kms, operation, state)
     got = answered(service, operation, {**requests(at)[operation], "DryRun": True})
     if operation in WITH_DRY_RUN:
         assert got == (400, "DryRunOperationException",
@@ -235,8 +221,8 @@ def test_dry_run_where_the_model_has_it(service, kms, other_key, operation):
 
 
 @pytest.mark.parametrize("operation,state", list(itertools.product(sorted(WITH_DRY_RUN), STATES[1:])))
-def test_dry_run_tells_what_would_be_refused(service, kms, other_key, operation, state):
-    at = one(kms, other_key, state)
+def test_dry_run_tells_what_would_be_refused(service, kms, operation, state):
+    at = one(kms, operation, state)
     body = {**requests(at)[operation], "DryRun": True}
     letter = TABLE[operation].split()[STATES.index(state)]
     assert answered(service, operation, body) == wanted(letter, operation, at.key, state)

@@ -14,7 +14,7 @@ from holdfast.operations import MODEL, Place, built, requests
 BODY_MAX = 256 << 10
 KEY = str(uuid.uuid4())
 # Valid requests; the key need not exist: shape comes before the key.
-VALID = requests(Place(KEY, KEY, "aGk=", "alias/a", "alias/b", "alias/c"))
+VALID = requests(Place(KEY, KEY, "aGk=", "aGk=", "alias/a", "alias/b", "alias/c"))
 BUILT = built()
 PREFIX = re.compile(r"(\d+) validation errors? detected: (.*)", re.DOTALL)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A CreateKey killed at each step leaves a whole key or none, and never a lost token or object.
+"""A CreateKey killed at each step leaves a whole key, tags and all, or none, and never a lost token or object.
 
 strace kills holdfast-token's worker, or holdfastd, at its n-th system call that changes a file or
 talks to the other process; n goes through all of them. After each, everything must be as if the
@@ -24,6 +24,7 @@ TOKEN_CALLS = "openat,write,ftruncate,fsync,fdatasync,rename,unlink,sendto,sendm
 DAEMON_CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,unlink,sendto,sendmsg"
 LOGIN_CALLS = ("ftruncate", "write", "fsync", "rename", "unlink")
 INIT_CALLS = ("fsync", "fdatasync", "pwrite64", "ftruncate", "sendto", "sendmsg", "write")
+TAGS = [{"TagKey": "owner", "TagValue": "ada"}, {"TagKey": "room", "TagValue": ""}]
 STEPS_MAX = 70  # when there are more, these are spread over them, truncations all included
 
 
@@ -42,7 +43,7 @@ def steps(calls):
 def try_create(kms):
     """The ARN when it was acknowledged, else None."""
     try:
-        return kms.create_key()["KeyMetadata"]["Arn"]
+        return kms.create_key(Tags=TAGS)["KeyMetadata"]["Arn"]
     except (ClientError, BotoCoreError):
         return None
 
@@ -62,6 +63,7 @@ class Ledger:
         assert len(listed) <= asked
         for arn in listed - {arn for arn, _ in self.sealed}:
             assert kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "Enabled"
+            assert kms.list_resource_tags(KeyId=arn)["Tags"] == TAGS
             blob = kms.encrypt(KeyId=arn, Plaintext=arn.encode())["CiphertextBlob"]
             self.sealed.append((arn, blob))
         for arn, blob in (self.sealed[0], self.sealed[-1]):

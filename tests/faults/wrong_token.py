@@ -45,7 +45,7 @@ def test_under_a_running_daemon(own, sealed):
     wait_for(lambda: b"E_HSM_TOKEN_CHANGED" in own.daemon.get("/readyz")[1], "it is noticed")
     assert own.daemon.get("/readyz")[0] == 503
     code, told = status(own)
-    assert (code, told["Token"]["Ok"], told["Token"]["Error"]) == (1, False, "E_HSM_TOKEN_CHANGED")
+    assert (code, told["Token"]["Ok"], told["Token"]["Error"]) == (2, False, "E_HSM_TOKEN_CHANGED")
     for operation, body in (("CreateKey", {}), ("Encrypt", {"KeyId": key, "Plaintext": "aGk="})):
         assert own.exchange().call(operation, body).status >= 500, operation
 

@@ -103,11 +103,14 @@ static void try_greeting(struct view bytes)
 {
 	struct wire_frame frame;
 	struct hsm_status status;
+	static struct hsm_figures figures;
 	if (!cut(bytes, &frame))
 		return;
 	struct err e = wire_hello_read(&frame);
 	if (err_failed(e))
 		e = wire_status_read(&frame, &status);
+	if (err_failed(e))
+		e = wire_figures_read(&frame, &figures);
 	demand(!err_failed(e) || err_is(e, E_HSM_PROTOCOL));
 }
 

@@ -408,11 +408,11 @@ class Instances(Case):
     def test_a_second_one_is_refused(self):
         self.start()
         second = self.run_once()
-        self.assertEqual(second.returncode, 1)
+        self.assertEqual(second.returncode, 69)
         self.assertIn("another holdfast-token", second.stderr)
         self.configure(state_directory=self.path("other"))
         third = self.run_once()
-        self.assertEqual(third.returncode, 1)
+        self.assertEqual(third.returncode, 69)
         self.assertIn("another process answers", third.stderr)
         self.assert_serves()
 
@@ -425,7 +425,7 @@ class Instances(Case):
         self.stop()
         self.write("token.sock", "precious")
         refused = self.run_once()
-        self.assertEqual(refused.returncode, 2)
+        self.assertEqual(refused.returncode, 78)
         self.assertIn("something else than a socket", refused.stderr)
         with open(self.socket, encoding="ascii") as file:
             self.assertEqual(file.read(), "precious")
@@ -518,7 +518,7 @@ class Pins(Case):
     def test_a_file_open_to_others_stops_the_start(self):
         self.write("pin", "right", 0o644)
         refused = self.run_once()
-        self.assertEqual(refused.returncode, 2)
+        self.assertEqual(refused.returncode, 78)
         self.assertIn("chmod 600", refused.stderr)
 
 
@@ -603,8 +603,8 @@ class CommandLine(Case):
     def test_version_and_help(self):
         self.assertRegex(self.run_once("--version").stdout, r"^holdfast-token \d")
         self.assertIn("Usage:", self.run_once("--help").stdout)
-        self.assertEqual(self.run_once("--nonsense").returncode, 2)
-        self.assertEqual(self.run_once("words").returncode, 2)
+        self.assertEqual(self.run_once("--nonsense").returncode, 64)
+        self.assertEqual(self.run_once("words").returncode, 64)
 
     def test_check_opens_nothing(self):
         self.configure(pin_source="file:" + self.path("missing"))
@@ -620,7 +620,7 @@ class CommandLine(Case):
             before = dict(self.settings)
             self.configure(**{name: value})
             wrong = self.run_once("--check")
-            self.assertEqual(wrong.returncode, 2, name)
+            self.assertEqual(wrong.returncode, 78, name)
             self.assertIn(word, wrong.stderr)
             self.settings = before
 
@@ -644,8 +644,8 @@ class CommandLine(Case):
         self.assertFalse(os.path.exists(self.path("pin-so")))
 
     def test_init_needs_a_label_and_a_file(self):
-        self.assertEqual(self.run_once("--init-token").returncode, 2)
-        self.assertEqual(self.run_once("--init-token", "--label", "x").returncode, 2)
+        self.assertEqual(self.run_once("--init-token").returncode, 64)
+        self.assertEqual(self.run_once("--init-token", "--label", "x").returncode, 64)
 
 
 class RealToken(Case):

@@ -21,6 +21,8 @@ TAB = 8
 
 # Callbacks whose parameters are a library's: file, name → the library's type.
 FOREIGN = {
+    ("module/server/door.c", "no_certificate"): "gnutls_certificate_retrieve_function3",
+    ("module/server/door.c", "no_certificate"): "gnutls_certificate_retrieve_function3",
     ("module/server/door.c", "on_request"): "MHD_AccessHandlerCallback",
     ("module/server/exchange.c", "collect"): "MHD_KeyValueIteratorN",
 }

@@ -51,3 +51,10 @@ def test_the_wrapped_key_opens_with_no_other_context(service, blocks, tmp_path):
 def test_the_same_with_boto3(service, blocks, tmp_path):
     ran = run(service, tmp_path, ["python3", "-c", blocks["The same with boto3"]])
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_rotation_by_hand(service, blocks, tmp_path):
+    block = blocks["A name for a key, and its rotation by hand"]
+    ran = run(service, tmp_path, ["sh", "-euc", block])
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "harbourDecrypt\n"

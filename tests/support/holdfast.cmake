@@ -11,6 +11,7 @@ target_compile_options(holdfast_flags INTERFACE
 	$<$<BOOL:${HOLDFAST_WERROR}>:-Werror>
 	-fno-strict-aliasing -fno-delete-null-pointer-checks -fno-common $<$<C_COMPILER_ID:GNU>:-ftrivial-auto-var-init=zero>)
 if(HOLDFAST_SANITIZE)
+	target_compile_definitions(holdfast_flags INTERFACE HOLDFAST_SANITIZED)
 	target_compile_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE}
 		-fno-omit-frame-pointer -fno-sanitize-recover=all)
 	target_link_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
@@ -19,6 +20,9 @@ else()
 		-fcf-protection=full $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
 	target_link_options(holdfast_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code)
 endif()
+# The same bytes wherever the tree lies.
+target_compile_options(holdfast_flags INTERFACE
+	$<$<NOT:$<CONFIG:Debug>>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.>)
 
 # holdfast_library(NAME SOURCES ... LINKS ...): the static library of one folder.
 function(holdfast_library name)

@@ -308,3 +308,24 @@ NODISCARD struct err hsm_local_init_token(const char *module_path, const char *l
 	(void)pin;
 	return text_equal(label, "taken") ? ERR(E_ALREADY_INITIALISED) : OK;
 }
+
+NODISCARD struct err hsm_local_pin_limits(const struct hsm_local_pin_options *options, size_t *min,
+					  size_t *max)
+{
+	(void)options, (void)min, (void)max;
+	return ERR(E_HSM_UNSUPPORTED);
+}
+
+NODISCARD struct err hsm_local_pin_set(const struct hsm_local_pin_options *options,
+				       const struct secret *old, const struct secret *fresh)
+{
+	(void)options, (void)old, (void)fresh;
+	return ERR(E_HSM_UNSUPPORTED);
+}
+
+NODISCARD struct err hsm_local_pin_try(const struct hsm_local_pin_options *options,
+				       const struct secret *pin)
+{
+	(void)options, (void)pin;
+	return ERR(E_HSM_UNSUPPORTED);
+}

@@ -20,6 +20,7 @@
  *   C_Decrypt lie=1                    do it, zero the output, return CKR_OK whatever came
  *                                      (C_Encrypt, C_Decrypt, C_Sign, C_GenerateRandom)
  *   C_GetTokenInfo flags=0x20000       add these to the token's flags
+ *   C_Encrypt syscall=170              make this system call with arguments of 0, then do it
  *
  * Numbers are decimal, or hexadecimal with 0x. Calls are counted for each rule. A line that is not
  * understood ends the process: a test that means nothing must not pass.
@@ -54,6 +55,7 @@ struct rule {
 	unsigned long kill;
 	unsigned long lie;
 	unsigned long flags;
+	unsigned long syscall;
 	unsigned long calls;
 };
 
@@ -65,6 +67,7 @@ struct order {
 	unsigned long kill;
 	unsigned long lie;
 	unsigned long flags;
+	unsigned long syscall; /* 0: none */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -112,7 +115,7 @@ static void set_field(struct rule *rule, struct view name, struct view value)
 	} fields[] = {
 		{"delay", &rule->delay_ms}, {"ckr", &rule->ckr},     {"from", &rule->from},
 		{"times", &rule->times},    {"late", &rule->late},   {"kill", &rule->kill},
-		{"lie", &rule->lie},        {"flags", &rule->flags},
+		{"lie", &rule->lie},        {"flags", &rule->flags}, {"syscall", &rule->syscall},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		if (!view_equal_text(name, fields[i].name))
@@ -182,6 +185,7 @@ static struct order order_for(const char *function)
 		order.kill |= rule->kill;
 		order.lie |= rule->lie;
 		order.flags |= rule->flags;
+		order.syscall |= rule->syscall;
 	}
 	return order;
 }
@@ -198,6 +202,8 @@ static bool before(const char *function, struct order *order, CK_RV *rv)
 {
 	*order = order_for(function);
 	wait_ms(order->delay_ms);
+	if (order->syscall)
+		(void)syscall((long)order->syscall, 0, 0, 0, 0, 0, 0);
 	if (order->kill && !order->late)
 		(void)kill(getpid(), SIGKILL);
 	*rv = order->ckr;
@@ -275,6 +281,8 @@ WRAP(C_CloseAllSessions, (CK_SLOT_ID a), (a))
 WRAP(C_GetSessionInfo, (CK_SESSION_HANDLE a, CK_SESSION_INFO_PTR b), (a, b))
 WRAP(C_Login, (CK_SESSION_HANDLE a, CK_USER_TYPE b, CK_UTF8CHAR_PTR c, CK_ULONG d), (a, b, c, d))
 WRAP(C_Logout, (CK_SESSION_HANDLE a), (a))
+WRAP(C_SetPIN, (CK_SESSION_HANDLE a, CK_UTF8CHAR_PTR b, CK_ULONG c, CK_UTF8CHAR_PTR d, CK_ULONG e),
+     (a, b, c, d, e))
 WRAP(C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b))
 WRAP(C_GetAttributeValue, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE_PTR c, CK_ULONG d),
      (a, b, c, d))
@@ -323,7 +331,7 @@ static void wrap_all(void)
 	PASS(C_GetAttributeValue), PASS(C_FindObjectsInit), PASS(C_FindObjects);
 	PASS(C_FindObjectsFinal), PASS(C_EncryptInit), PASS(C_Encrypt), PASS(C_DecryptInit);
 	PASS(C_Decrypt), PASS(C_SignInit), PASS(C_Sign), PASS(C_GenerateKey);
-	PASS(C_GenerateKeyPair), PASS(C_DeriveKey), PASS(C_GenerateRandom);
+	PASS(C_GenerateKeyPair), PASS(C_DeriveKey), PASS(C_GenerateRandom), PASS(C_SetPIN);
 	list.C_GetFunctionList = C_GetFunctionList;
 }
 

@@ -2,9 +2,11 @@
 #include "store/sqlite/connection.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/text.h"
 #include "store/sqlite/statement.h"
 
@@ -12,30 +14,35 @@
 #define VALUE_BYTES_MAX (1 << 20)
 
 struct result_row {
-	int code; /* primary result code */
+	int code;         /* primary result code */
+	const char *name; /* as metrics have it */
 	enum err_code err;
 	enum log_level level;
 	const char *advice;
 };
 
 static const struct result_row results[] = {
-	{SQLITE_BUSY, E_STORE_BUSY, LOG_WARNING, "another process holds the file; it passes"},
-	{SQLITE_LOCKED, E_STORE_BUSY, LOG_WARNING, "it passes"},
-	{SQLITE_FULL, E_STORE_FULL, LOG_ERROR, "make room on the disk of the store"},
-	{SQLITE_NOMEM, E_NOMEM, LOG_ERROR, "give the process more memory"},
-	{SQLITE_TOOBIG, E_BOUNDS, LOG_ERROR, "a value is larger than the store takes"},
-	{SQLITE_IOERR, E_STORE, LOG_ERROR, "check the disk and its file system"},
-	{SQLITE_CORRUPT, E_STORE, LOG_ERROR, "stop the service and restore the file from a backup"},
-	{SQLITE_NOTADB, E_STORE, LOG_ERROR, "this file is not a store: correct the path"},
-	{SQLITE_CANTOPEN, E_STORE, LOG_ERROR, "check owner and permissions of file and folder"},
-	{SQLITE_READONLY, E_STORE, LOG_ERROR, "check owner and permissions of file and folder"},
-	{SQLITE_PERM, E_STORE, LOG_ERROR, "check owner and permissions of file and folder"},
-	{SQLITE_AUTH, E_STORE, LOG_ERROR, "check owner and permissions of file and folder"},
-	{SQLITE_PROTOCOL, E_STORE_BUSY, LOG_WARNING, "it passes"},
-	{SQLITE_CONSTRAINT, E_BUG, LOG_ERROR, "report this"},
+	{SQLITE_BUSY, "busy", E_STORE_BUSY, LOG_WARNING,
+	 "another process holds the file; it passes"},
+	{SQLITE_LOCKED, "locked", E_STORE_BUSY, LOG_WARNING, "it passes"},
+	{SQLITE_FULL, "full", E_STORE_FULL, LOG_ERROR, "make room on the disk of the store"},
+	{SQLITE_NOMEM, "nomem", E_NOMEM, LOG_ERROR, "give the process more memory"},
+	{SQLITE_TOOBIG, "toobig", E_BOUNDS, LOG_ERROR, "a value is larger than the store takes"},
+	{SQLITE_IOERR, "ioerr", E_STORE, LOG_ERROR, "check the disk and its file system"},
+	{SQLITE_CORRUPT, "corrupt", E_STORE, LOG_ERROR,
+	 "stop the service and restore the file from a backup"},
+	{SQLITE_NOTADB, "notadb", E_STORE, LOG_ERROR, "this file is not a store: correct the path"},
+	{SQLITE_CANTOPEN, "cantopen", E_STORE, LOG_ERROR,
+	 "check owner and permissions of file and folder"},
+	{SQLITE_READONLY, "readonly", E_STORE, LOG_ERROR,
+	 "check owner and permissions of file and folder"},
+	{SQLITE_PERM, "perm", E_STORE, LOG_ERROR, "check owner and permissions of file and folder"},
+	{SQLITE_AUTH, "auth", E_STORE, LOG_ERROR, "check owner and permissions of file and folder"},
+	{SQLITE_PROTOCOL, "protocol", E_STORE_BUSY, LOG_WARNING, "it passes"},
+	{SQLITE_CONSTRAINT, "constraint", E_BUG, LOG_ERROR, "report this"},
 };
 
-static const struct result_row unknown_result = {0, E_STORE, LOG_ERROR,
+static const struct result_row unknown_result = {0, "other", E_STORE, LOG_ERROR,
 						 "see the result code of SQLite"};
 
 static const struct result_row *result_of(int code)
@@ -44,6 +51,19 @@ static const struct result_row *result_of(int code)
 		if (results[i].code == (code & 0xff))
 			return &results[i];
 	return &unknown_result;
+}
+
+void sqlite_metrics_name(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(results); i++)
+		metric_label(METRIC_LABEL_STORE_ERROR, i, results[i].name);
+	metric_label(METRIC_LABEL_STORE_ERROR, ARRAY_LEN(results), unknown_result.name);
+}
+
+static void count_error(const struct result_row *row)
+{
+	bool known = row != &unknown_result;
+	metric_add(METRIC_STORE_ERRORS, known ? (size_t)(row - results) : ARRAY_LEN(results), 0, 1);
 }
 
 static bool is_unique_violation(int code)
@@ -68,6 +88,7 @@ NODISCARD struct err sqlite_connection_result(struct sqlite_connection *connecti
 	const struct result_row *row =
 		result_of(is_disk_full(connection->db, code) ? SQLITE_FULL : code);
 	struct err e = ERR_DETAIL((uint16_t)row->err, code);
+	count_error(row);
 	log_event(row->level, "store.failed", LOG_TEXT("what", what), LOG_NUMBER("sqlite", code),
 		  LOG_TEXT("text", sqlite3_errmsg(connection->db)), LOG_TEXT("do", row->advice),
 		  LOG_ERR(e));
@@ -205,9 +226,23 @@ NODISCARD struct err sqlite_connection_check_place(struct sqlite_connection *con
 static struct err transaction_begin(struct sqlite_connection *connection,
 				    enum sqlite_statement_id begin, struct sqlite_transaction *out)
 {
+	out->began_ns = metric_now_ns();
+	out->writes = begin == SQL_BEGIN_WRITE;
 	TRY(sqlite_statement_once(connection, begin));
 	out->connection = connection;
 	return OK;
+}
+
+/* The database and its write-ahead log. */
+void sqlite_metrics_measure(struct sqlite_connection *connection)
+{
+	struct stat database = {0}, log = {0};
+	const char *path = sqlite3_db_filename(connection->db, "main");
+	if (path == NULL || stat(path, &database) != 0)
+		return;
+	/* It stays 0 while there is none. */
+	(void)stat(sqlite3_filename_wal(path), &log);
+	metric_set(METRIC_STORE_SIZE, 0, 0, (uint64_t)database.st_size + (uint64_t)log.st_size);
 }
 
 NODISCARD struct err sqlite_transaction_write(struct sqlite_connection *connection,
@@ -234,7 +269,10 @@ NODISCARD struct err sqlite_transaction_read(struct sqlite_connection *connectio
 NODISCARD struct err sqlite_transaction_commit(struct sqlite_transaction *transaction)
 {
 	ENSURE(transaction->connection != NULL);
+	int64_t began_ns = metric_now_ns();
 	TRY(sqlite_statement_once(transaction->connection, SQL_COMMIT));
+	metric_observe_since(METRIC_STORE_TIME, METRIC_STORE_COMMIT, began_ns);
+	sqlite_metrics_measure(transaction->connection);
 	transaction->connection = NULL;
 	return OK;
 }
@@ -242,6 +280,10 @@ NODISCARD struct err sqlite_transaction_commit(struct sqlite_transaction *transa
 void sqlite_transaction_end(struct sqlite_transaction *transaction)
 {
 	struct sqlite_connection *connection = TAKE(transaction->connection);
+	if (transaction->began_ns != 0)
+		metric_observe_since(METRIC_STORE_TIME,
+				     transaction->writes ? METRIC_STORE_WRITE : METRIC_STORE_READ,
+				     transaction->began_ns);
 	/* Some failures have rolled back already. */
 	if (connection == NULL || sqlite3_get_autocommit(connection->db))
 		return;

@@ -58,9 +58,15 @@ NODISCARD struct err sqlite_connection_result(struct sqlite_connection *connecti
  */
 NODISCARD struct err sqlite_connection_check_place(struct sqlite_connection *connection);
 
+/* Names the labels of the store's metrics; once. Looks how large the file and its log are. */
+void sqlite_metrics_name(void);
+void sqlite_metrics_measure(struct sqlite_connection *connection);
+
 /* BEGIN IMMEDIATE; ended by sqlite_transaction_commit(), or rolled back by CLEANUP. */
 struct sqlite_transaction {
 	struct sqlite_connection *connection; /* NULL: none is open */
+	int64_t began_ns;                     /* 0: it never began */
+	bool writes;
 };
 NODISCARD struct err sqlite_transaction_write(struct sqlite_connection *connection,
 					      struct sqlite_transaction *out);

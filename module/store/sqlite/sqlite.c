@@ -63,9 +63,11 @@ NODISCARD struct err store_sqlite_open(const struct store_sqlite_options *option
 	store->clock = options->clock ? options->clock : &clock_system;
 	(void)pthread_mutex_init(&store->write_lock, NULL);
 	TRY(map_init(&store->claimed));
+	sqlite_metrics_name();
 	TRY(file_prepare(options));
 	TRY(writer_open(store, options, busy));
 	TRY(sqlite_pool_init(&store->readers, options->path, busy));
+	sqlite_metrics_measure(store->writer);
 	*out = TAKE(store);
 	return OK;
 }

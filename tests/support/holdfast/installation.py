@@ -79,6 +79,10 @@ class Daemon(Process):
                "audit": {"directory": self.audit}}
         for section, values in (*own.items(), *settings.items()):
             sections.setdefault(section, {}).update(values)
+        # Health is asked in the clear, on its own listener where there is one.
+        health = sections.get("health", {}).get("listen", f"127.0.0.1:{self.port}")
+        self.health_port = int(health.rpartition(":")[2])
+        self.secure = bool(sections.get("tls", {}).get("certificate"))
         self.settings = write_file(os.path.join(folder, "holdfast.conf"), settings_text(sections))
         super().__init__(name, [program("holdfastd"), "--config", self.settings],
                          installation.directory)
@@ -86,7 +90,7 @@ class Daemon(Process):
     def get(self, path):
         """(status, body) of a plain GET; status 0 when nobody listens."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=5) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -233,6 +237,11 @@ class Installation:
         for process in (*self.daemons, self.token):
             process.end()
 
+    def assert_nothing_refused(self):
+        """Whatever a test did to it, no process made a system call outside its sandbox."""
+        for process in (self.token, *self.daemons):
+            assert " error   sandbox.refused " not in process.read_log(), process.read_log()[-3000:]
+
     def add_daemon(self, name, settings=None):
         """Another daemon on the same store and the same holdfast-token; start() starts it."""
         daemon = Daemon(self, name, settings or {})
@@ -246,13 +255,15 @@ class Installation:
     # --- clients ---
 
     def endpoint(self, daemon=None):
-        return f"http://127.0.0.1:{(daemon or self.daemon).port}"
+        daemon = daemon or self.daemon
+        return f"{'https' if daemon.secure else 'http'}://127.0.0.1:{daemon.port}"
 
-    def client(self, daemon=None, **options):
-        """A stock boto3 client; it repeats nothing by itself."""
+    def client(self, daemon=None, verify=None, **options):
+        """A stock boto3 client; it repeats nothing by itself. `verify`: the file of its CA."""
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30,
                         max_pool_connections=32, **options)
         return boto3.client("kms", endpoint_url=self.endpoint(daemon), region_name=self.region,
+                            verify=verify,
                             aws_access_key_id=self.signer.access_key,
                             aws_secret_access_key=self.signer.secret_key, config=config)
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the service has built, what botocore's model says of it, and a good request for each."""
+import base64
 import os
 import re
+import uuid
 from dataclasses import dataclass
 
 from botocore.session import get_session
@@ -26,8 +28,9 @@ class Place:
     key: str              # the key that it is about
     other: str            # another key, enabled
     sealed: str           # a ciphertext under `key`, as Base64
+    other_sealed: str     # one under `other`
     alias: str            # an alias of `key`
-    other_alias: str      # an alias of `other`
+    other_alias: str      # an alias of another key
     new_alias: str        # an alias that is not there
 
 
@@ -61,3 +64,15 @@ def requests(at):
         "UpdateAlias": {"AliasName": at.other_alias, "TargetKeyId": at.key},
         "UpdateKeyDescription": {**key, "Description": "d"},
     }
+
+
+def make_place(kms, operation):
+    """Two fresh keys, with all that a request for the operation can need of them."""
+    tags = [{"TagKey": "a", "TagValue": "b"}]
+    keys = [kms.create_key(Description="d", Tags=tags)["KeyMetadata"]["Arn"] for _ in range(2)]
+    sealed = [kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"] for key in keys]
+    names = [f"alias/{uuid.uuid4()}" for _ in range(3)]
+    if "Alias" in operation:
+        for name, key in zip(names, keys):
+            kms.create_alias(AliasName=name, TargetKeyId=key)
+    return Place(*keys, *(base64.b64encode(blob).decode() for blob in sealed), *names)

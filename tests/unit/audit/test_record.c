@@ -45,8 +45,10 @@ static struct audit_record full(void)
 		.response_members = VIEW_LITERAL("\"n\":1"),
 		.decided_by = VIEW_LITERAL("key policy"),
 		.additional_members = VIEW_LITERAL("\"keyVersion\":3"),
-		.resources = {{"111122223333", "arn:aws:kms:eu-central-1:111122223333:key/1"},
-			      {"444455556666", "arn:aws:kms:eu-central-1:444455556666:key/2"}},
+		.resources = {{"111122223333", "arn:aws:kms:eu-central-1:111122223333:key/1",
+			       false},
+			      {"444455556666", "arn:aws:kms:eu-central-1:444455556666:key/2",
+			       false}},
 		.resource_count = 2,
 	};
 }

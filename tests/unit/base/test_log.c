@@ -57,6 +57,43 @@ static void text_lines_have_time_level_event_and_fields(void **state)
 			    " warning token.lost slot=\"a b\" lane=-1 ckr=0x101 view=\"xy\"\n");
 }
 
+#define ID "0b1c2d3e-4f50-4172-8394-a5b6c7d8e9f0"
+
+static void log_outside(void)
+{
+	LOG_REQUEST_SCOPE("");
+	log_event(LOG_INFO, "b", LOG_NUMBER("n", 2));
+}
+
+static void log_in_scope(const char *id)
+{
+	LOG_REQUEST_SCOPE(id);
+	log_event(LOG_INFO, "a", LOG_NUMBER("n", 1));
+	log_outside();
+	log_event(LOG_INFO, "c", LOG_NUMBER("n", 3));
+}
+
+static void lines_within_a_request_name_it(void **state)
+{
+	(void)state;
+	log_configure(LOG_FORM_JOURNAL, LOG_INFO, pipes[1]);
+	log_in_scope(ID);
+	log_event(LOG_INFO, "d", LOG_NUMBER("n", 4));
+	assert_string_equal(written(), "<6>a request=\"" ID "\" n=1\n<6>b n=2\n"
+				       "<6>c request=\"" ID "\" n=3\n<6>d n=4\n");
+}
+
+/* What came over a socket, before it is a name of ours. */
+static void a_longer_name_is_cut_and_its_signs_escaped(void **state)
+{
+	(void)state;
+	log_configure(LOG_FORM_JOURNAL, LOG_INFO, pipes[1]);
+	LOG_REQUEST_SCOPE("a\"b\nc" ID);
+	log_event(LOG_INFO, "e", LOG_NUMBER("n", 5));
+	assert_string_equal(written(), "<6>e request=\"a\\\"b\\u000ac"
+				       "0b1c2d3e-4f50-4172-8394-a5b6c7d\" n=5\n");
+}
+
 static void json_lines_are_one_object(void **state)
 {
 	(void)state;
@@ -187,6 +224,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(text_lines_have_time_level_event_and_fields),
+		TEST(lines_within_a_request_name_it),
+		TEST(a_longer_name_is_cut_and_its_signs_escaped),
 		TEST(json_lines_are_one_object),
 		TEST(journal_lines_begin_with_their_level),
 		TEST(lines_below_the_level_are_not_written),

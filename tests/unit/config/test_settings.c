@@ -316,6 +316,12 @@ static void settings_must_fit_each_other(void **state)
 {
 	(void)state;
 	static const struct line_case cases[] = {
+		{"[metrics]\nlisten = 127.0.0.1:4599\n",
+		 "test.conf:2: [metrics] listen is the same as [server] listen; metrics ask nobody "
+		 "who he is: give them an address of their own"},
+		{"[health]\nlisten = 127.0.0.1:9\n[metrics]\nlisten = 127.0.0.1:9\n",
+		 "test.conf:4: [metrics] listen is the same as [health] listen; leave it empty to "
+		 "share the listener"},
 		{"[health]\nlisten = 127.0.0.1:4599\n",
 		 "test.conf:2: [health] listen is the same as [server] listen; leave it empty to "
 		 "share the listener"},

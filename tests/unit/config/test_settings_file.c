@@ -189,6 +189,11 @@ static void each_setting_is_documented_in_its_section(void **state)
 		while (above > text && above[-1] != '\n')
 			above--;
 		assert_memory_equal(above, "# ", 2);
+		static const char mark[] = "(reload)";
+		bool marked = memcmp(at - strlen(mark), mark, strlen(mark)) == 0;
+		if (marked != row->reload)
+			fail_msg("[%s] %s: marked (reload) in one place only", row->section,
+				 row->name);
 	}
 }
 

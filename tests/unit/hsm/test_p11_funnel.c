@@ -42,6 +42,47 @@ static void every_class_has_its_answer(UNUSED void **state)
 	}
 }
 
+/* Those that p11-kit's header may lack. */
+#ifndef CKR_AEAD_DECRYPT_FAILED
+#define CKR_AEAD_DECRYPT_FAILED P11_CKR_AEAD_DECRYPT_FAILED
+#endif
+#ifndef CKR_KEY_EXHAUSTED
+#define CKR_KEY_EXHAUSTED P11_CKR_KEY_EXHAUSTED
+#endif
+#ifndef CKR_UNWRAPPING_KEY_HANDLE_INVALID
+#define CKR_UNWRAPPING_KEY_HANDLE_INVALID P11_CKR_UNWRAPPING_KEY_HANDLE_INVALID
+#endif
+
+static void the_numbers_are_those_of_the_standard(UNUSED void **state)
+{
+	static const struct {
+		CK_RV standard;
+		const char *name;
+	} known[] = {
+#define CKR_ROW(name, number, fault, effect, code) {name, #name},
+#include "hsm/ckr.def"
+#undef CKR_ROW
+	};
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		assert_int_equal(hsm_ckr_number(i), known[i].standard);
+		assert_int_equal(hsm_ckr_index(known[i].standard), i);
+		assert_string_equal(p11_funnel_row(known[i].standard)->name, known[i].name);
+	}
+	assert_int_equal(hsm_ckr_index(CKR_VENDOR_DEFINED | 7), HSM_CKR_KNOWN);
+}
+
+static void failures_are_counted_by_their_number(UNUSED void **state)
+{
+	static struct hsm_figures figures;
+	struct p11_funnel counted = {.figures = &figures};
+	assert_false(err_failed(p11_funnel_judge(&counted, P11_C_Sign, CKR_OK)));
+	for (int i = 0; i < 3; i++)
+		assert_true(err_failed(p11_funnel_judge(&counted, P11_C_Sign, CKR_DEVICE_ERROR)));
+	assert_true(err_failed(p11_funnel_judge(&counted, P11_C_Sign, CKR_VENDOR_DEFINED)));
+	assert_int_equal(figures.ckrs[HSM_CKR_INDEX_CKR_DEVICE_ERROR], 3);
+	assert_int_equal(figures.ckrs[HSM_CKR_KNOWN], 1);
+}
+
 static void calls_and_failures_are_counted(UNUSED void **state)
 {
 	struct p11_funnel fresh = {0};
@@ -66,6 +107,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_class_has_its_answer),
+		cmocka_unit_test(the_numbers_are_those_of_the_standard),
+		cmocka_unit_test(failures_are_counted_by_their_number),
 		cmocka_unit_test(calls_and_failures_are_counted),
 		cmocka_unit_test(errors_from_elsewhere_ask_for_nothing),
 	};

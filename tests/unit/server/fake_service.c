@@ -139,7 +139,9 @@ static void remember(struct fake_seen *seen, const struct call *call)
 				   .header_count = call->http.header_count,
 				   .body_len = call->http.body.len,
 				   .peer_uid = call->peer_uid,
-				   .peer_pid = call->peer_pid};
+				   .peer_pid = call->peer_pid,
+				   .secure = call->secure};
+	keep(seen->tls_version, sizeof seen->tls_version, view_of_text(call->tls.version));
 	keep(seen->method, sizeof seen->method, call->http.method);
 	keep(seen->path, sizeof seen->path, call->http.path);
 	keep(seen->query, sizeof seen->query, call->http.query);

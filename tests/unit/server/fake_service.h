@@ -27,6 +27,8 @@ struct fake_seen {
 	size_t header_count, body_len;
 	uint32_t peer_uid;
 	int32_t peer_pid;
+	bool secure;
+	char tls_version[16];
 };
 void fake_service_seen(struct service *service, struct fake_seen *out);
 

@@ -324,6 +324,50 @@ static void connections_have_a_limit(void **state)
 	fixture_stop(&f);
 }
 
+#define ASK_METRICS "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"
+
+/* They ask nobody who he is. */
+static void metrics_are_never_on_the_public_door(void **state)
+{
+	(void)state;
+	fixture_start(&f, FAKE_AT_ONCE, (struct server_options){0});
+	assert_int_equal(fixture_status(&f, ASK_METRICS), 404);
+	fixture_stop(&f);
+	fixture_start(&f, FAKE_AT_ONCE, (struct server_options){.metrics_listen = "127.0.0.1:0"});
+	assert_int_equal(fixture_status(&f, ASK_METRICS), 404);
+	fixture_stop(&f);
+}
+
+static void metrics_are_beside_health_when_that_is_apart(void **state)
+{
+	(void)state;
+	fixture_start(&f, FAKE_AT_ONCE, (struct server_options){.health_listen = "127.0.0.1:0"});
+	assert_int_equal(fixture_status(&f, ASK_METRICS), 404);
+	assert_int_equal(server_metrics_port(f.server), 0);
+	f.port = server_health_port(f.server);
+	assert_int_equal(fixture_status(&f, ASK_METRICS), 200);
+	fixture_stop(&f);
+}
+
+static void metrics_have_a_listener_of_their_own(void **state)
+{
+	(void)state;
+	fixture_start(&f, FAKE_AT_ONCE,
+		      (struct server_options){.health_listen = "127.0.0.1:0",
+					      .metrics_listen = "127.0.0.1:0"});
+	uint16_t port = server_metrics_port(f.server);
+	f.port = server_health_port(f.server);
+	assert_int_equal(fixture_status(&f, ASK_METRICS), 404);
+	f.port = port;
+	assert_int_equal(fixture_status(&f, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"), 404);
+	assert_int_equal(fixture_status(&f, fixture_post("{}")), 404);
+	assert_int_equal(fixture_status(&f, "POST /metrics HTTP/1.1\r\nHost: h\r\n"
+					    "Content-Length: 0\r\n\r\n"),
+			 405);
+	assert_int_equal(fixture_status(&f, ASK_METRICS), 200);
+	fixture_stop(&f);
+}
+
 static void health_has_a_listener_of_its_own(void **state)
 {
 	(void)state;
@@ -390,6 +434,9 @@ int main(void)
 		cmocka_unit_test(addresses_have_a_limit),
 		cmocka_unit_test(connections_have_a_limit),
 		cmocka_unit_test(health_has_a_listener_of_its_own),
+		cmocka_unit_test(metrics_are_never_on_the_public_door),
+		cmocka_unit_test(metrics_are_beside_health_when_that_is_apart),
+		cmocka_unit_test(metrics_have_a_listener_of_their_own),
 		cmocka_unit_test(a_listener_may_be_ipv6),
 		cmocka_unit_test(bad_addresses_are_named),
 		cmocka_unit_test(a_taken_port_is_an_error),

@@ -6,7 +6,18 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "sample.h"
+
+#define KIND_AT 5 /* in a head */
+#define FLAGS_AT 7
+
+static void sample_name(struct hsm_op *op)
+{
+	assert_false(err_failed(text_copy(op->request, sizeof op->request,
+					  VIEW_LITERAL("0b1c2d3e-4f50-4172-8394-a5b6c7d8e9f0"))));
+	op->tells_request = true;
+}
 
 #define NOW_MS 1000000
 #define FRAME_ROOM (1 << 20)
@@ -126,6 +137,7 @@ static void test_mac_request(void **state)
 	struct buf bytes = frame_buf();
 	struct wire_request got;
 	sample_request(&op, HSM_MAC);
+	sample_name(&op);
 	over_the_wire(&op, &bytes, &got);
 	assert_int_equal(bytes.len, WIRE_HEAD_LEN + WIRE_BODY_MAX);
 	assert_memory_equal(&op.from.key, &got.op.from.key, sizeof op.from.key);
@@ -133,6 +145,57 @@ static void test_mac_request(void **state)
 	for (size_t i = 0; i < HSM_MAC_BATCH_MAX; i++)
 		assert_views(op.messages[i], got.op.messages[i]);
 	wire_request_cleanup(&got);
+	buf_cleanup(&bytes);
+}
+
+static void test_the_name_of_the_request_crosses(void **state)
+{
+	(void)state;
+	struct hsm_op op;
+	struct buf bytes = frame_buf();
+	struct wire_request got;
+	sample_request(&op, HSM_OPEN);
+	sample_name(&op);
+	over_the_wire(&op, &bytes, &got);
+	assert_string_equal(got.op.request, op.request);
+	assert_views(op.sealed_in, got.op.sealed_in);
+	wire_request_cleanup(&got);
+	buf_cleanup(&bytes);
+}
+
+/* A peer of the first edition knows no flags: a request for it has none. */
+static void test_an_untold_name_stays(void **state)
+{
+	(void)state;
+	struct hsm_op op;
+	struct buf bytes = frame_buf();
+	struct wire_request got;
+	sample_request(&op, HSM_OPEN);
+	sample_name(&op);
+	op.tells_request = false;
+	over_the_wire(&op, &bytes, &got);
+	assert_int_equal(bytes.ptr[FLAGS_AT], 0);
+	assert_string_equal(got.op.request, "");
+	wire_request_cleanup(&got);
+	buf_cleanup(&bytes);
+}
+
+static void test_unknown_flags_are_refused(void **state)
+{
+	(void)state;
+	struct hsm_op op;
+	struct buf bytes = frame_buf();
+	struct wire_frame frame;
+	struct writer w;
+	sample_request(&op, HSM_OPEN);
+	writer_init_buf(&w, &bytes);
+	wire_request_write(&op, 1, &(struct wire_room){&w, &w});
+	assert_false(err_failed(sample_cut(buf_view(&bytes), &frame)));
+	bytes.ptr[FLAGS_AT] = WIRE_FLAG_NAMED << 1;
+	assert_true(err_is(sample_cut(buf_view(&bytes), &frame), E_HSM_PROTOCOL));
+	bytes.ptr[FLAGS_AT] = WIRE_FLAG_NAMED;
+	bytes.ptr[KIND_AT] = WIRE_REPLY;
+	assert_true(err_is(sample_cut(buf_view(&bytes), &frame), E_HSM_PROTOCOL));
 	buf_cleanup(&bytes);
 }
 
@@ -361,6 +424,62 @@ static void test_status_crosses(void **state)
 	buf_cleanup(&bytes);
 }
 
+static void figures_write(const struct hsm_figures *figures, struct buf *bytes)
+{
+	struct writer w;
+	struct wire_size size = wire_figures_size(figures);
+	writer_init_buf(&w, bytes);
+	wire_figures_write(figures, &(struct wire_room){&w, &w});
+	assert_false(err_failed(writer_end(&w)));
+	assert_int_equal(bytes->len, WIRE_HEAD_LEN + size.body);
+}
+
+static void test_figures_cross(void **state)
+{
+	(void)state;
+	static struct hsm_figures out, in;
+	struct buf bytes = frame_buf();
+	struct wire_frame frame;
+	out = (struct hsm_figures){.queue = 3, .recoveries = 5, .restarts = 7};
+	hsm_figures_count(&out, HSM_OPEN, ERR(E_HSM_CIPHERTEXT), 60000);
+	hsm_figures_count(&out, HSM_SEAL, OK, INT64_MAX);
+	hsm_figures_count_ckr(&out, 0x30);
+	hsm_figures_count_ckr(&out, 0x7777);
+	figures_write(&out, &bytes);
+	assert_false(err_failed(sample_cut(buf_view(&bytes), &frame)));
+	assert_false(err_failed(wire_figures_read(&frame, &in)));
+	assert_memory_equal(&out, &in, sizeof in);
+	assert_int_equal(in.operations[HSM_OPEN][E_HSM_CIPHERTEXT], 1);
+	assert_int_equal(in.times[HSM_OPEN].buckets[1], 1);
+	assert_int_equal(in.times[HSM_SEAL].buckets[METRIC_BUCKETS], 1);
+	assert_int_equal(in.ckrs[HSM_CKR_INDEX_CKR_DEVICE_ERROR], 1);
+	assert_int_equal(in.ckrs[HSM_CKR_KNOWN], 1);
+	for (size_t len = bytes.len - 1; len >= WIRE_HEAD_LEN; len--) {
+		sample_shorten(&bytes, 0, len);
+		assert_true(err_failed(sample_cut(view_of(bytes.ptr, len), &frame)) ||
+			    err_failed(wire_figures_read(&frame, &in)));
+	}
+	buf_cleanup(&bytes);
+}
+
+/* A later edition may count what this one does not know. */
+static void test_figures_of_the_unknown_are_left_out(void **state)
+{
+	(void)state;
+	static struct hsm_figures out, in;
+	struct buf bytes = frame_buf();
+	struct wire_frame frame;
+	out = (struct hsm_figures){0};
+	hsm_figures_count(&out, HSM_SEAL, OK, 0);
+	figures_write(&out, &bytes);
+	bytes.ptr[WIRE_HEAD_LEN + 2] = HSM_FIGURES_VERBS; /* verb of the first operation */
+	assert_false(err_failed(sample_cut(buf_view(&bytes), &frame)));
+	assert_false(err_failed(wire_figures_read(&frame, &in)));
+	assert_int_equal(in.operations[HSM_SEAL][E_OK], 0);
+	assert_int_equal(in.times[HSM_SEAL].buckets[0], 1);
+	buf_cleanup(&bytes);
+}
+
 static void test_hello_is_told_from_others(void **state)
 {
 	(void)state;
@@ -371,6 +490,7 @@ static void test_hello_is_told_from_others(void **state)
 	wire_hello_write(&(struct wire_room){&w, &w});
 	assert_false(err_failed(sample_cut(buf_view(&bytes), &frame)));
 	assert_false(err_failed(wire_hello_read(&frame)));
+	assert_int_equal(frame.head.tag, WIRE_FEATURE_FIGURES | WIRE_FEATURE_NAMES);
 	bytes.ptr[bytes.len - 1] ^= 1;
 	assert_true(err_is(wire_hello_read(&frame), E_HSM_PROTOCOL));
 	buf_cleanup(&bytes);
@@ -384,6 +504,9 @@ int main(void)
 		cmocka_unit_test(test_reseal_request),
 		cmocka_unit_test(test_generate_request),
 		cmocka_unit_test(test_mac_request),
+		cmocka_unit_test(test_the_name_of_the_request_crosses),
+		cmocka_unit_test(test_an_untold_name_stays),
+		cmocka_unit_test(test_unknown_flags_are_refused),
 		cmocka_unit_test(test_key_requests),
 		cmocka_unit_test(test_other_requests),
 		cmocka_unit_test(test_replies_of_every_verb),
@@ -396,6 +519,8 @@ int main(void)
 		cmocka_unit_test(test_reply_to_another_verb_is_refused),
 		cmocka_unit_test(test_outputs_that_break_the_promise_are_a_bug),
 		cmocka_unit_test(test_status_crosses),
+		cmocka_unit_test(test_figures_cross),
+		cmocka_unit_test(test_figures_of_the_unknown_are_left_out),
 		cmocka_unit_test(test_hello_is_told_from_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define MODE 0640
+#define SUFFIX_ROOM 16
+#define PATH_ROOM (PATH_MAX - SUFFIX_ROOM)
+
+static struct {
+	pthread_mutex_t lock;
+	atomic_int fd; /* -1: no file */
+	char path[PATH_ROOM];
+	uint64_t file_bytes;
+	uint32_t files_kept;
+	bool torn; /* the last line went in by half: the next begins with a newline */
+} file = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+
+static atomic_int failure;
+
+static void close_fd(const int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+
+static struct err open_at(const char *path, int *out)
+{
+	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	struct stat st = {0};
+	CLEANUP(close_fd) int fd = open(path, flags | O_CREAT | O_EXCL, MODE);
+	if (fd >= 0 && fchmod(fd, MODE) != 0) /* whatever the umask is */
+		return ERR_DETAIL(E_SYSTEM, errno);
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, flags);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return ERR_DETAIL(E_SYSTEM, errno);
+	if (!S_ISREG(st.st_mode))
+		return ERR(E_SETTINGS);
+	*out = fd;
+	fd = -1;
+	return OK;
+}
+
+static void put_fd(int fd)
+{
+	if (file.fd >= 0)
+		(void)close(file.fd);
+	file.fd = fd;
+	file.torn = false;
+}
+
+/* The one of before stays when the new one cannot be had. */
+static void reopen(void)
+{
+	int fd = -1;
+	if (!err_failed(open_at(file.path, &fd)))
+		put_fd(fd);
+}
+
+/* Whether the path still leads to the open file; its size then. */
+static bool is_current(uint64_t *size)
+{
+	struct stat there = {0}, ours = {0};
+	if (stat(file.path, &there) != 0 || fstat(file.fd, &ours) != 0 ||
+	    there.st_ino != ours.st_ino || there.st_dev != ours.st_dev)
+		return false;
+	*size = (uint64_t)ours.st_size;
+	return true;
+}
+
+static void numbered(uint32_t number, char out[PATH_MAX])
+{
+	if (number == 0)
+		(void)!err_failed(text_copy(out, PATH_MAX, view_of_text(file.path)));
+	else
+		(void)!err_failed(text_format(out, PATH_MAX, "%s.%u", file.path, number));
+}
+
+static void shift(void)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	if (file.files_kept == 0) {
+		(void)unlink(file.path);
+		return;
+	}
+	for (uint32_t i = file.files_kept; i > 0; i--) {
+		numbered(i - 1, from);
+		numbered(i, to);
+		(void)rename(from, to);
+	}
+}
+
+/* Another process with the same file may be at it just now: then it is left to that one. */
+static void rotate(void)
+{
+	uint64_t size = 0;
+	if (flock(file.fd, LOCK_EX | LOCK_NB) != 0)
+		return;
+	if (is_current(&size))
+		shift();
+	(void)flock(file.fd, LOCK_UN);
+	reopen();
+}
+
+static bool put(struct view line)
+{
+	if (file.torn && write(file.fd, "\n", 1) != 1)
+		return false;
+	file.torn = false;
+	ssize_t n = write(file.fd, line.ptr, line.len);
+	if (n == (ssize_t)line.len)
+		return true;
+	file.torn = n > 0;
+	if (n >= 0)
+		errno = ENOSPC;
+	return false;
+}
+
+bool log_file_write(struct view line)
+{
+	uint64_t size = 0;
+	LOCK_SCOPE(&file.lock);
+	if (file.fd < 0)
+		return false;
+	if (!is_current(&size))
+		reopen();
+	else if (file.file_bytes > 0 && size > 0 && size + line.len > file.file_bytes)
+		rotate();
+	bool taken = put(line);
+	atomic_store(&failure, taken ? 0 : errno);
+	return taken;
+}
+
+NODISCARD struct err log_file_open(const struct log_file_options *options)
+{
+	CLEANUP(close_fd) int fd = -1;
+	char path[PATH_ROOM] = "";
+	if (options->path != NULL)
+		TRY(text_copy(path, sizeof path, view_of_text(options->path)));
+	if (path[0] != '\0')
+		TRY(open_at(path, &fd));
+	LOCK_SCOPE(&file.lock);
+	put_fd(fd);
+	fd = -1;
+	mem_copy(file.path, sizeof file.path, path, sizeof path);
+	file.file_bytes = options->file_bytes;
+	file.files_kept = MIN_OF(options->files_kept, (uint32_t)LOG_FILES_KEPT_MAX);
+	atomic_store(&failure, 0);
+	return OK;
+}
+
+int log_file_fd(void)
+{
+	return atomic_load(&file.fd);
+}
+
+int log_file_failure(void)
+{
+	return atomic_load(&failure);
+}
