@@ -6,14 +6,16 @@
  * same, and it answers CKA_LOCAL false for every key that it generated on the token, and does not
  * keep CKA_ALLOWED_MECHANISMS (measured): a token for tests, not for roots. CloudHSM and nShield
  * write their own IV over the zeros that they are given: from their manuals, not tried here.
+ * SoftHSM searches in 22 µs of processor time for every object there is (measured); where a second
+ * key of one CKA_ID replaces the first, as with NSS, no generation may go without a search.
  */
 static const struct p11_capability rows[] = {
-	{"softhsm", "SoftHSM project", "", "", 1, P11_IV_OURS, 0, true},
-	{"nss", "Mozilla Foundation", "", "", 1, P11_IV_OURS, CKA_LOCAL, false},
-	{"cloudhsm", "Cavium", "", "", 32, P11_IV_TOKEN, 0, false},
-	{"cloudhsm", "Marvell", "", "", 32, P11_IV_TOKEN, 0, false},
-	{"nshield", "nCipher", "", "", 16, P11_IV_TOKEN, 0, false},
-	{"any", "", "", "", 8, P11_IV_OURS, 0, false},
+	{"softhsm", "SoftHSM project", "", "", 1, P11_IV_OURS, 0, true, true},
+	{"nss", "Mozilla Foundation", "", "", 1, P11_IV_OURS, CKA_LOCAL, false, false},
+	{"cloudhsm", "Cavium", "", "", 32, P11_IV_TOKEN, 0, false, false},
+	{"cloudhsm", "Marvell", "", "", 32, P11_IV_TOKEN, 0, false, false},
+	{"nshield", "nCipher", "", "", 16, P11_IV_TOKEN, 0, false, false},
+	{"any", "", "", "", 8, P11_IV_OURS, 0, false, false},
 };
 
 static bool begins(const char *text, const char *prefix)

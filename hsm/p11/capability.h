@@ -18,6 +18,7 @@ struct p11_capability {
 	enum p11_iv iv;
 	CK_ATTRIBUTE_TYPE unreported; /* of P1, and answered wrongly for every key; 0: none */
 	bool limit_mechanisms;        /* takes CKA_ALLOWED_MECHANISMS at generation */
+	bool searches_all; /* a search looks at every object, and keys may share a CKA_ID */
 };
 
 /* The row of the token found; never NULL, the last row fits all. */

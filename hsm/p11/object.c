@@ -178,10 +178,14 @@ NODISCARD struct err p11_objects_enumerate(struct p11_objects *objects, struct p
 	forget_all(objects);
 	struct err e = map_init(&objects->by_id);
 	objects->generation = generation;
+	objects->doubtful = true;
 	pthread_mutex_unlock(&objects->lock);
 	TRY(e);
 	TRY(enumerate_class(objects, funnel, session, CKO_SECRET_KEY));
-	return enumerate_class(objects, funnel, session, CKO_PRIVATE_KEY);
+	TRY(enumerate_class(objects, funnel, session, CKO_PRIVATE_KEY));
+	LOCK_SCOPE(&objects->lock);
+	objects->doubtful = false;
+	return OK;
 }
 
 NODISCARD struct err p11_objects_get(struct p11_objects *objects, const struct hsm_key_id *id,
@@ -262,6 +266,25 @@ NODISCARD struct err p11_objects_occupied(struct p11_funnel *funnel, CK_SESSION_
 	TRY(find_by_id(funnel, session, id, &found));
 	*out = handles_count(&found) > 0;
 	return OK;
+}
+
+NODISCARD struct err p11_objects_taken(struct p11_objects *objects, struct p11_funnel *funnel,
+				       CK_SESSION_HANDLE session, const struct hsm_key_id *id,
+				       bool *out)
+{
+	{
+		LOCK_SCOPE(&objects->lock);
+		*out = map_get(&objects->by_id, id_view(id)) != NULL;
+		if (*out || (objects->trusted && !objects->doubtful))
+			return OK;
+	}
+	return p11_objects_occupied(funnel, session, id, out);
+}
+
+void p11_objects_doubt(struct p11_objects *objects)
+{
+	LOCK_SCOPE(&objects->lock);
+	objects->doubtful = true;
 }
 
 NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_HANDLE session,

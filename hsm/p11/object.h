@@ -31,6 +31,8 @@ struct p11_objects {
 	CK_ATTRIBUTE_TYPE unreported; /* template.h; set before enumerating */
 	enum hsm_suite preferred;     /* shown for keys whose usage allows several suites */
 	size_t foreign;               /* keys on the token that are not ours */
+	bool trusted;  /* to know every key of ours, so that no search need ask; capability.h */
+	bool doubtful; /* the token may have made a key that it did not tell us of */
 };
 
 NODISCARD struct err p11_objects_init(struct p11_objects *objects);
@@ -52,9 +54,21 @@ NODISCARD struct err p11_objects_refind(struct p11_objects *objects, struct p11_
 					CK_SESSION_HANDLE session, const struct hsm_key_id *id,
 					struct p11_object *out);
 
-/* Whether any key on the token has this CKA_ID, ours or not. */
+/* Whether any key on the token has this CKA_ID, ours or not. Slow on a full token. */
 NODISCARD struct err p11_objects_occupied(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
 					  const struct hsm_key_id *id, bool *out);
+
+/*
+ * Whether a key may not be made under this CKA_ID: as p11_objects_occupied(), but of a trusted
+ * cache without a search, unless a generation has failed since the enumeration. Keys of others may
+ * then share the id: they are never looked at by it alone.
+ */
+NODISCARD struct err p11_objects_taken(struct p11_objects *objects, struct p11_funnel *funnel,
+				       CK_SESSION_HANDLE session, const struct hsm_key_id *id,
+				       bool *out);
+
+/* A generation failed: until the next enumeration only a search knows what it left. */
+void p11_objects_doubt(struct p11_objects *objects);
 
 /* Destroys every object on the token with exactly this CKA_ID and CKA_LABEL; *out: how many. */
 NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_HANDLE session,

@@ -194,12 +194,20 @@ static bool older(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
+/* One for each object, and empty: the directory is all there is of them. */
+static bool is_lock(const char *name)
+{
+	const struct view ending = VIEW_LITERAL(".lock");
+	struct view all = view_of_text(name);
+	return all.len > ending.len &&
+	       view_equal(view_part(all, all.len - ending.len, ending.len), ending);
+}
+
 static struct err sync_file(int dir, const char *name, const struct timespec *mark)
 {
 	struct stat st;
-	/* Lock files are empty: the directory is all there is of them. */
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size == 0 || older(&st.st_mtim, mark))
+	if (is_lock(name) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    !S_ISREG(st.st_mode) || st.st_size == 0 || older(&st.st_mtim, mark))
 		return OK;
 	CLEANUP(close_fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)

@@ -100,12 +100,16 @@ NODISCARD struct err p11_generate_execute(struct p11_lane *lane, struct hsm_op *
 {
 	struct hsm *hsm = lane->hsm;
 	LOCK_SCOPE(&hsm->admin);
-	bool occupied = false;
-	TRY(p11_objects_occupied(&hsm->module.funnel, lane->session, &op->object.id, &occupied));
-	REQUIRE(!occupied, E_HSM_KEY_EXISTS);
+	bool taken = false;
+	TRY(p11_objects_taken(&hsm->objects, &hsm->module.funnel, lane->session, &op->object.id,
+			      &taken));
+	REQUIRE(!taken, E_HSM_KEY_EXISTS);
 	struct p11_softhsm_mark mark = p11_softhsm_mark(&hsm->softhsm);
 	struct p11_object made = {0};
-	TRY(make(lane, &op->object, &made));
+	struct err e = make(lane, &op->object, &made);
+	if (err_failed(e))
+		p11_objects_doubt(&hsm->objects);
+	TRY(e);
 	TRY(p11_softhsm_sync(&hsm->softhsm, mark));
 	enum hsm_suite suite = op->object.suite;
 	op->object = made.shown;

@@ -42,6 +42,7 @@ NODISCARD struct err p11_warden_bring_up(struct hsm *hsm)
 	TRY(p11_canary_make(hsm, hsm->keys.holder));
 	hsm->objects.unreported = hsm->row->unreported;
 	hsm->objects.preferred = hsm->suite;
+	hsm->objects.trusted = hsm->row->searches_all;
 	uint64_t next = hsm->generation + 1;
 	TRY(p11_objects_enumerate(&hsm->objects, &hsm->module.funnel, hsm->login.session, next));
 	log_event(LOG_INFO, "token.up", LOG_TEXT("token", hsm->module.names.label),

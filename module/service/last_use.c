@@ -15,7 +15,7 @@
 #include "base/mem.h"
 
 #define SHARDS 16 /* a power of two */
-#define INTERVAL_DEFAULT_MS 2000
+#define INTERVAL_DEFAULT_MS 5000
 #define SAVED_AT_ONCE_MAX 1000 /* rows of one transaction */
 #define NAME_LEN (sizeof((struct kms_key_id *)NULL)->bytes + 1)
 

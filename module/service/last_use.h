@@ -15,7 +15,7 @@ struct last_use;
 struct last_use_options {
 	struct kms_catalog catalog;
 	uint32_t keys_max;    /* that wait to be written */
-	uint32_t interval_ms; /* 0: 2,000; between two writes */
+	uint32_t interval_ms; /* 0: 5,000; between two writes */
 };
 
 /* What GetKeyLastUsage tells. */

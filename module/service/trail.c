@@ -212,11 +212,12 @@ static struct err add_alias(const struct call_work *work, const char *member,
 /* An alias that the request names is told once its key is known, and so its name is sound. */
 static struct err list_resources(const struct call_work *work, struct audit_record *record)
 {
-	for (size_t i = 0; i < WORK_KEYS_MAX; i++) {
+	const struct operation *operation = work->operation;
+	for (size_t i = 0; operation != NULL && i < WORK_KEYS_MAX; i++) {
 		if (work->keys[i] == NULL)
 			continue;
-		if (work->operation->keys[i].alias != NULL)
-			TRY(add_alias(work, work->operation->keys[i].alias, record));
+		if (operation->keys[i].alias != NULL)
+			TRY(add_alias(work, operation->keys[i].alias, record));
 		TRY(add_key(record, &keyring_key(work->keys[i])->key));
 	}
 	if (record->resource_count == 0 && work->out.made.version_count > 0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A CreateKey killed at each step leaves a whole key, tags and all, or none, and never a lost token or object.
+"""A CreateKey killed at each step leaves a whole key with its tags or none, and never a lost token or
+object.
 
 strace kills holdfast-token's worker, or holdfastd, at its n-th system call that changes a file or
 talks to the other process; n goes through all of them. After each, everything must be as if the

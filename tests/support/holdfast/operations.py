@@ -30,7 +30,7 @@ class Place:
     sealed: str           # a ciphertext under `key`, as Base64
     other_sealed: str     # one under `other`
     alias: str            # an alias of `key`
-    other_alias: str      # an alias of another key
+    other_alias: str      # an alias of `other`
     new_alias: str        # an alias that is not there
 
 

@@ -188,6 +188,28 @@ static void a_lost_answer_to_a_creation_is_found(UNUSED void **state)
 	assert_true(op.object.sound);
 }
 
+/* SoftHSM looks at every object in a search, and the cache knows all keys. */
+static void a_creation_needs_no_search(UNUSED void **state)
+{
+	struct hsm_object o;
+	token_shim(&token, "C_FindObjectsInit ckr=0x5");
+	struct err e = make_key(token.hsm, 10, HSM_ROLE_VERSION, &o);
+	struct err again = make_key(token.hsm, 10, HSM_ROLE_VERSION, &o);
+	token_shim(&token, "");
+	assert_ok(e);
+	assert_err(again, E_HSM_KEY_EXISTS);
+}
+
+/* But for what a failed creation may have left, which the cache does not know. */
+static void a_creation_searches_while_in_doubt(UNUSED void **state)
+{
+	struct hsm_object o;
+	token_shim(&token, "C_GenerateKey ckr=0xb3 late=1 times=1");
+	assert_true(err_failed(make_key(token.hsm, 11, HSM_ROLE_VERSION, &o)));
+	wait_until_up();
+	assert_err(make_key(token.hsm, 11, HSM_ROLE_VERSION, &o), E_HSM_KEY_EXISTS);
+}
+
 static void a_lost_token_directory_is_noticed_and_comes_back(UNUSED void **state)
 {
 	char dir[128];
@@ -525,6 +547,8 @@ int main(void)
 		TEST(a_logout_recovers),
 		TEST(the_breaker_answers_at_once),
 		TEST(a_lost_answer_to_a_creation_is_found),
+		TEST(a_creation_needs_no_search),
+		TEST(a_creation_searches_while_in_doubt),
 		TEST(a_lost_token_directory_is_noticed_and_comes_back),
 		TEST(another_token_in_its_place_is_refused),
 		TEST(a_wrong_pin_is_tried_once),
