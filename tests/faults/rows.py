@@ -138,6 +138,93 @@ def test_each_column_of_each_row_counts(own, table):
     assert taken == []
 
 
+def prepare_names(own):
+    """Two keys, an alias and a tag of each: [key ARN]."""
+    kms, out = own.client(), []
+    for name in ("one", "two"):
+        arn = kms.create_key(Description=name, Tags=[{"TagKey": name, "TagValue": f"tag of {name}"}])
+        out.append(arn["KeyMetadata"]["Arn"])
+        kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=out[-1])
+    return out
+
+
+def resolved(own, alias):
+    """Which key a call by this alias takes, or None when it is refused."""
+    try:
+        return own.client().encrypt(KeyId=alias, Plaintext=b"x")["KeyId"]
+    except (ClientError, BotoCoreError):
+        return None
+
+
+def tags_told(own, arn):
+    """The tags that are told of a key, or None when the list is refused."""
+    try:
+        told = own.client().list_resource_tags(KeyId=arn)["Tags"]
+    except (ClientError, BotoCoreError):
+        return None
+    return {tag["TagKey"]: tag["TagValue"] for tag in told}
+
+
+def each_column_changed(own, table, where):
+    """Starts the daemon with one column of the row changed, one after the other: their names."""
+    store = Store(own)
+    for name, *_ in columns(store, table):
+        store.restore()
+        with store.connect() as connection:
+            (value,) = connection.execute(f'SELECT "{name}" FROM {table} {where}').fetchone()
+        store.change((f'UPDATE {table} SET "{name}" = ? {where}', changed(value)))
+        if store.start():
+            yield name
+
+
+def test_each_column_of_an_alias_counts(own):
+    one, two = prepare_names(own)
+    assert (resolved(own, "alias/one"), resolved(own, "alias/two")) == (one, two)
+    tried = []
+    for column in each_column_changed(own, "aliases", "WHERE name = 'alias/one'"):
+        tried.append(column)
+        assert resolved(own, "alias/one") is None, column
+        assert resolved(own, "alias/two") == two, column
+        # Where the row is still in a list, the list is refused; no other tells it.
+        for arguments in ({}, {"KeyId": one}):
+            if works(own.client().list_aliases, **arguments):
+                told = own.client().list_aliases(**arguments)["Aliases"]
+                assert not [entry for entry in told if entry["AliasName"] != "alias/two"], column
+    assert len(tried) >= 10
+
+
+def test_each_column_of_a_tag_counts(own):
+    one, two = prepare_names(own)
+    assert tags_told(own, one) == {"one": "tag of one"}
+    tried = []
+    for column in each_column_changed(own, "tags", "WHERE tag_key = 'one'"):
+        tried.append(column)
+        assert tags_told(own, one) in (None, {}), column
+        assert tags_told(own, two) == {"two": "tag of two"}, column
+    assert len(tried) >= 8
+
+
+def test_two_aliases_exchanged(own):
+    """Whoever may decrypt with one key would have others encrypt for it."""
+    one, two = prepare_names(own)
+    store = Store(own)
+    names = [f'"{name}"' for name, _, primary in columns(store, "aliases") if not primary]
+    store.change(*swap("aliases", names, "name"))
+    assert store.start()
+    assert (resolved(own, "alias/one"), resolved(own, "alias/two")) == (None, None)
+    assert works(own.client().describe_key, KeyId=one) and works(own.client().describe_key, KeyId=two)
+
+
+def test_an_alias_changed_while_the_service_runs(own):
+    one, two = prepare_names(own)
+    assert resolved(own, "alias/one") == one
+    with contextlib.closing(sqlite3.connect(own.store, timeout=10)) as connection, connection:
+        connection.execute("UPDATE aliases SET key_id = (SELECT key_id FROM keys WHERE "
+                           "description = 'two') WHERE name = 'alias/one'")
+    wait_for(lambda: resolved(own, "alias/one") is None, "the change is noticed and refused", 5)
+    assert resolved(own, "alias/two") == two
+
+
 def test_a_seal_that_is_missing(own):
     keys = prepare(own)
     store = Store(own)
