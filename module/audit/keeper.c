@@ -95,8 +95,8 @@ static struct err write_record(const struct audit_keeper *keeper, const struct s
 	return audit_log_append_wait(keeper->options.log, buf_view(&line));
 }
 
-static struct err record(struct audit_keeper *keeper, const struct segment_file *file,
-			 const char *rule)
+static struct err record_once(struct audit_keeper *keeper, const struct segment_file *file,
+			      const char *rule)
 {
 	if (text_equal(keeper->recorded, file->name))
 		return OK;
@@ -111,7 +111,7 @@ static struct err remove_file(struct audit_keeper *keeper, const struct segment_
 {
 	char torn[SEGMENT_NAME_MAX + 8];
 	TRY(text_format(torn, sizeof torn, "%s.torn", file->name));
-	TRY(record(keeper, file, rule));
+	TRY(record_once(keeper, file, rule));
 	if (unlinkat(keeper->directory, file->name, 0) != 0 && errno != ENOENT)
 		return ERR_DETAIL(E_AUDIT, errno);
 	/* What recovery cut off it goes with it. */
