@@ -466,7 +466,7 @@ def test_the_start_says_what_is_wrong_with_the_files(tmp_path, ca):
             assert says in daemon.read_log()[since:]
 
         since = start_with(ca.issue("late", "server", dates=("-20", "-10")))
-        assert 'server.tls_certificate_expired' in made.await_log("days_left=-10", since)
+        assert "days_left=-10" in made.await_log("server.tls_certificate_expired", since)
         since = start_with(ca.issue("early", "server", dates=("10", "20")))
         made.await_log("server.tls_certificate_not_yet_valid", since)
         since = start_with(ca.issue("soon", "server", dates=("-20", "10")))
