@@ -207,8 +207,8 @@ def test_aws_cli_is_served_from_outside(machine, root):
 def test_another_pin_as_the_page_says(machine, root):
     before = root.read("/var/lib/holdfast-token/pin")
     machine.stop()
-    root.shell("SOFTHSM2_CONF=/etc/holdfast/softhsm2.conf holdfast-token --change-pin "
-               "--new-pin random")
+    root.shell("runuser -u holdfast-token -- env SOFTHSM2_CONF=/etc/holdfast/softhsm2.conf "
+               "holdfast-token --change-pin --new-pin random")
     assert root.read("/var/lib/holdfast-token/pin") != before
     assert root.owned("/var/lib/holdfast-token/pin") == "holdfast-token:holdfast-token 600"
     machine.start_all()
