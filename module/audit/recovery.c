@@ -64,7 +64,7 @@ NODISCARD struct err recovery_lock(const char *path, int *directory, int *lock)
 /* --- Names. --- */
 
 /* audit-YYYYMMDDThhmmssZ-NNNNNN.jsonl: the number counts, the time is for people. */
-static bool parse_name(const char *name, uint64_t *sequence)
+bool recovery_parse_name(const char *name, uint64_t *sequence)
 {
 	static const char shape[] = "audit-########T######Z-";
 	struct view text = view_of_text(name);
@@ -100,7 +100,7 @@ NODISCARD struct err segment_find(int directory, uint64_t below, char name[SEGME
 	errno = 0;
 	for (const struct dirent *entry = readdir(d); entry != NULL; entry = readdir(d)) {
 		uint64_t number = 0;
-		if (!parse_name(entry->d_name, &number) || number >= below ||
+		if (!recovery_parse_name(entry->d_name, &number) || number >= below ||
 		    (name[0] != '\0' && number <= *sequence))
 			continue;
 		TRY(text_copy(name, SEGMENT_NAME_MAX, view_of_text(entry->d_name)));

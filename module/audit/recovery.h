@@ -9,6 +9,9 @@
  * caller's on success. E_ALREADY_RUNNING, E_AUDIT. */
 NODISCARD struct err recovery_lock(const char *path, int *directory, int *lock);
 
+/* The sequence in a segment's name; false: it is none. */
+bool recovery_parse_name(const char *name, uint64_t *sequence);
+
 /*
  * Opens a segment for writing and cuts it to its last whole line before the first NUL; what is
  * thrown away and is not zeros goes to <name>.torn first. The rest is on disk when this returns,

@@ -84,6 +84,17 @@ NODISCARD struct err segments_restore(struct segments *s);
 NODISCARD struct err segment_find(int directory, uint64_t below, char name[SEGMENT_NAME_MAX],
 				  uint64_t *sequence);
 
+/* A segment as the folder has it. */
+struct segment_file {
+	char name[SEGMENT_NAME_MAX];
+	uint64_t sequence;
+	uint64_t bytes;
+	int64_t changed_ms; /* Unix time of the last change of its content */
+};
+
+/* All of them, the oldest first; *out: mem_free(). E_AUDIT, E_NOMEM. */
+NODISCARD struct err segment_list(int directory, struct segment_file **out, size_t *count);
+
 /* The log over other system calls, with other zeros and another interval of the probe. */
 struct audit_log_tuning {
 	const struct segment_io *io;

@@ -143,14 +143,28 @@ bool log_file_write(struct view line)
 	return taken;
 }
 
+/* *fd: -1 without a path. */
+static struct err open_options(const struct log_file_options *options, char path[PATH_ROOM],
+			       int *fd)
+{
+	path[0] = '\0';
+	if (options->path != NULL)
+		TRY(text_copy(path, PATH_ROOM, view_of_text(options->path)));
+	return path[0] != '\0' ? open_at(path, fd) : OK;
+}
+
+NODISCARD struct err log_file_check(const struct log_file_options *options)
+{
+	CLEANUP(close_fd) int fd = -1;
+	char path[PATH_ROOM];
+	return open_options(options, path, &fd);
+}
+
 NODISCARD struct err log_file_open(const struct log_file_options *options)
 {
 	CLEANUP(close_fd) int fd = -1;
-	char path[PATH_ROOM] = "";
-	if (options->path != NULL)
-		TRY(text_copy(path, sizeof path, view_of_text(options->path)));
-	if (path[0] != '\0')
-		TRY(open_at(path, &fd));
+	char path[PATH_ROOM];
+	TRY(open_options(options, path, &fd));
 	LOCK_SCOPE(&file.lock);
 	put_fd(fd);
 	fd = -1;

@@ -25,6 +25,9 @@ struct log_file_options {
  */
 NODISCARD struct err log_file_open(const struct log_file_options *options);
 
+/* Whether log_file_open() would work; makes the file, and changes nothing else. Same errors. */
+NODISCARD struct err log_file_check(const struct log_file_options *options);
+
 /* Appends the line, which ends with its newline. false: there is no file, or it does not take it;
  * the line is then for standard error. Thread-safe. */
 bool log_file_write(struct view line);

@@ -1,59 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holdfast status: is the service well, and if not, what to do. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/text.h"
 #include "cli/command.h"
+#include "cli/outside.h"
 #include "cli/status_text.h"
 #include "client/client.h"
 
-#define TEXT_MAX ((size_t)64 << 10)
-
-static enum exit_status say_unreachable(const struct command_context *context, struct err e)
-{
-	bool denied = err_is(e, E_ACCESS_DENIED);
-	(void)fprintf(stderr, "holdfast: %s: %s.\n", context->socket, err_meaning(e));
-	(void)fprintf(stderr, "  -> %s\n",
-		      denied ? "run it as root or as the service's user, or have allowed_users in "
-			       "section [admin] name you"
-			     : "start holdfastd, or name its socket with --socket");
-	return denied ? EXIT_PERMISSION : EXIT_AWAY;
-}
+#define TEXT_MAX ((size_t)1 << 20)
 
 static void print(FILE *stream, struct view text)
 {
 	(void)fwrite(text.ptr, 1, text.len, stream);
 }
 
-/* The daemon's own words for a refusal. */
-static enum exit_status say_refused(const struct client_reply *reply, const struct json *body)
+/* no-color.org: whoever sets NO_COLOR wants none. */
+static bool wants_colour(void)
 {
-	(void)fprintf(stderr, "holdfast: the service answers %u: ", reply->status);
-	print(stderr, json_string_of(json_member(body, "__type")));
-	(void)fputs(": ", stderr);
-	print(stderr, json_string_of(json_member(body, "message")));
-	(void)fprintf(stderr, "\n  (request %s)\n", reply->request_id);
-	bool denied = view_equal_text(json_string_of(json_member(body, "__type")),
-				      "AccessDeniedException");
-	return denied ? EXIT_PERMISSION : EXIT_DEFECT;
+	const char *terminal = getenv("TERM");
+	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && terminal != NULL &&
+	       !text_equal(terminal, "dumb");
 }
 
-static enum exit_status show(const struct command_context *context,
-			     const struct client_reply *reply, const struct json *status)
+static enum exit_status show(const struct command_context *context, struct view json)
 {
-	if (context->json) {
-		print(stdout, buf_view(&reply->body));
-		(void)putchar('\n');
-		return status_text_is_well(status) ? EXIT_DONE : EXIT_UNWELL;
-	}
+	CLEANUP(json_free) struct json *status = NULL;
 	CLEANUP(buf_cleanup) struct buf text;
 	buf_init(&text, TEXT_MAX);
 	struct writer w;
 	writer_init_buf(&w, &text);
-	status_text_write(&w, status);
+	if (err_failed(json_parse(json, &status)))
+		return EXIT_DEFECT;
+	if (context->json)
+		writer_bytes(&w, json);
+	else
+		status_text_write(&w, status, wants_colour());
+	if (context->json)
+		writer_text(&w, "\n");
 	if (err_failed(writer_end(&w)))
 		return EXIT_DEFECT;
 	print(stdout, buf_view(&text));
-	return status_text_is_well(status) ? EXIT_DONE : EXIT_UNWELL;
+	return status_text_exit(status);
+}
+
+/* Nobody answers, or not to us: what can be seen from outside. */
+static enum exit_status show_outside(const struct command_context *context, struct err why)
+{
+	CLEANUP(buf_cleanup) struct buf json;
+	buf_init(&json, TEXT_MAX);
+	struct writer w;
+	writer_init_buf(&w, &json);
+	outside_look(context, why, &w);
+	if (err_failed(writer_end(&w)))
+		return EXIT_DEFECT;
+	(void)show(context, buf_view(&json));
+	return err_is(why, E_ACCESS_DENIED) ? EXIT_PERMISSION : EXIT_AWAY;
+}
+
+/* The daemon's own words for a refusal. */
+static enum exit_status say_refused(const struct command_context *context,
+				    const struct client_reply *reply, const struct json *body)
+{
+	struct view type = json_string_of(json_member(body, "__type"));
+	if (view_equal_text(type, "AccessDeniedException"))
+		return show_outside(context, ERR(E_ACCESS_DENIED));
+	(void)fprintf(stderr, "holdfast: the service answers %u: ", reply->status);
+	print(stderr, type);
+	(void)fputs(": ", stderr);
+	print(stderr, json_string_of(json_member(body, "message")));
+	(void)fprintf(stderr, "\n  (request %s)\n", reply->request_id);
+	return EXIT_DEFECT;
 }
 
 static enum exit_status run(const struct command_context *context)
@@ -67,14 +86,15 @@ static enum exit_status run(const struct command_context *context)
 		result =
 			client_call(client, "Holdfast.Status", VIEW_LITERAL("{}"), &reply, message);
 	if (err_failed(result))
-		return say_unreachable(context, result);
+		return show_outside(context, result);
 	CLEANUP(json_free) struct json *body = NULL;
 	if (err_failed(json_parse(buf_view(&reply.body), &body))) {
 		(void)fprintf(stderr, "holdfast: %s does not speak the admin protocol (HTTP %u)\n",
 			      context->socket, reply.status);
 		return EXIT_DEFECT;
 	}
-	return reply.status == 200 ? show(context, &reply, body) : say_refused(&reply, body);
+	return reply.status == 200 ? show(context, buf_view(&reply.body))
+				   : say_refused(context, &reply, body);
 }
 
 const struct command cmd_status = {

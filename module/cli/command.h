@@ -4,10 +4,15 @@
 #define HOLDFAST_CLI_COMMAND_H
 
 #include "base/exit.h"
+#include "config/settings.h"
 
 struct command_context {
-	const char *socket; /* of the daemon */
-	bool json;          /* the answer as it came */
+	const char *socket;              /* of the daemon */
+	bool json;                       /* the answer as it came */
+	const char *config;              /* the settings file that was looked at */
+	const struct settings *settings; /* from it, or the defaults */
+	bool settings_read;              /* it was there and right */
+	const char *settings_fault;      /* what is wrong with it; NULL: nothing, or not read */
 };
 
 struct command {

@@ -2,6 +2,7 @@
 /* holdfast: the operator's command. Finds the command and its options; the rest is in cmd_*.c. */
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "codec/json.h"
@@ -16,7 +17,8 @@ static const char tail[] = "\n"
 			   "Options:\n"
 			   "  --json         the answer as JSON, for programs\n"
 			   "  --socket PATH  the admin socket (default: /run/holdfast/admin.sock)\n"
-			   "  --config FILE  take the socket from this settings file\n"
+			   "  --config FILE  settings (default: " SETTINGS_PATH_DEFAULT ", "
+			   "if readable)\n"
 			   "  --version, --help\n"
 			   "\n";
 
@@ -58,15 +60,6 @@ static enum exit_status unknown_command(const char *name)
 	return wrong_usage();
 }
 
-static bool take_socket(const char *path, struct settings *settings)
-{
-	char message[SETTINGS_MESSAGE_MAX];
-	if (!err_failed(settings_read(path, settings, message)))
-		return true;
-	(void)fprintf(stderr, "holdfast: %s\n", message);
-	return false;
-}
-
 static enum exit_status run_command(int argc, char **argv, const struct command_context *context)
 {
 	if (optind >= argc) {
@@ -87,7 +80,7 @@ static enum exit_status run_command(int argc, char **argv, const struct command_
 }
 
 /* -1: go on. */
-static int take_option(int id, struct command_context *context, struct settings *settings)
+static int take_option(int id, struct command_context *context)
 {
 	switch (id) {
 	case OPTION_JSON:
@@ -97,7 +90,8 @@ static int take_option(int id, struct command_context *context, struct settings 
 		context->socket = optarg;
 		return -1;
 	case OPTION_CONFIG:
-		return take_socket(optarg, settings) ? -1 : EXIT_SETTINGS;
+		context->config = optarg;
+		return -1;
 	case OPTION_HELP:
 		return (int)print_help();
 	case OPTION_VERSION:
@@ -107,15 +101,40 @@ static int take_option(int id, struct command_context *context, struct settings 
 	}
 }
 
+/*
+ * Finds the socket. A file that was named must be right; the usual one helps when it can be read,
+ * and what is wrong with it is for the command to tell. -1: go on.
+ */
+static int take_settings(struct command_context *context, struct settings *settings)
+{
+	static char fault[SETTINGS_MESSAGE_MAX];
+	bool named = context->config != NULL;
+	if (!named)
+		context->config = SETTINGS_PATH_DEFAULT;
+	bool readable = access(context->config, R_OK) == 0;
+	context->settings_read =
+		(named || readable) && !err_failed(settings_read(context->config, settings, fault));
+	if (!context->settings_read && fault[0] != '\0')
+		context->settings_fault = fault;
+	if (named && !context->settings_read) {
+		(void)fprintf(stderr, "holdfast: %s\n", fault);
+		return EXIT_SETTINGS;
+	}
+	if (context->socket == NULL)
+		context->socket = settings->admin.socket;
+	return -1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct settings settings;
 	settings_defaults(&settings);
-	struct command_context context = {.socket = settings.admin.socket};
+	struct command_context context = {.settings = &settings};
 	for (int id; (id = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		int status = take_option(id, &context, &settings);
+		int status = take_option(id, &context);
 		if (status >= 0)
 			return status;
 	}
-	return (int)run_command(argc, argv, &context);
+	int status = take_settings(&context, &settings);
+	return status >= 0 ? status : (int)run_command(argc, argv, &context);
 }

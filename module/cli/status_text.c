@@ -1,9 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/status_text.h"
 
-#define SECONDS_PER_MINUTE 60
-#define SECONDS_PER_HOUR 3600
-#define SECONDS_PER_DAY 86400
+/* How a level looks. */
+static const struct look {
+	const char *level; /* as the status has it */
+	const char *word;
+	const char *colour;
+	enum exit_status status;
+} looks[] = {
+	{"ok", "ok", "\033[32m", EXIT_DONE},
+	{"warning", "WARNING", "\033[33m", EXIT_WARNING},
+	{"failure", "FAILED", "\033[31m", EXIT_UNWELL},
+};
+
+/* What is not known is not well. */
+static const struct look *look_of(const struct json *part, const char *member)
+{
+	struct view level = json_string_of(json_member(part, member));
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		if (view_equal_text(level, looks[i].level))
+			return &looks[i];
+	return &looks[ARRAY_LEN(looks) - 1];
+}
 
 /* Text that came over the socket is shown on a terminal: printable ASCII only. */
 static void put_text(struct writer *w, struct view text)
@@ -12,162 +30,69 @@ static void put_text(struct writer *w, struct view text)
 		writer_u8(w, text.ptr[i] >= 0x20 && text.ptr[i] < 0x7f ? text.ptr[i] : '?');
 }
 
-static void put_member(struct writer *w, const struct json *part, const char *name)
+static void put_padded(struct writer *w, struct view text, size_t width)
 {
-	put_text(w, json_string_of(json_member(part, name)));
+	put_text(w, text);
+	for (size_t n = text.len; n < width; n++)
+		writer_u8(w, ' ');
 }
 
-static long long number(const struct json *part, const char *name)
+static void put_coloured(struct writer *w, const struct look *look, const char *text, size_t width,
+			 bool colour)
 {
-	return (long long)json_integer_of(json_member(part, name));
+	writer_text(w, colour ? look->colour : "");
+	put_padded(w, view_of_text(text), width);
+	writer_text(w, colour ? "\033[0m" : "");
 }
 
-static void put_uptime(struct writer *w, long long s)
+static const struct json *check_at(const struct json *status, size_t index)
 {
-	if (s >= SECONDS_PER_DAY)
-		writer_format(w, "%lld d %lld h", s / SECONDS_PER_DAY,
-			      s % SECONDS_PER_DAY / SECONDS_PER_HOUR);
-	else if (s >= SECONDS_PER_HOUR)
-		writer_format(w, "%lld h %lld min", s / SECONDS_PER_HOUR,
-			      s % SECONDS_PER_HOUR / SECONDS_PER_MINUTE);
-	else if (s >= SECONDS_PER_MINUTE)
-		writer_format(w, "%lld min", s / SECONDS_PER_MINUTE);
-	else
-		writer_format(w, "%lld s", s);
+	return json_element(json_member(status, "Checks"), index);
 }
 
-/* ---- what each line says behind the state ---- */
-
-static void put_ready(struct writer *w, const struct json *status)
+static void put_verdict(struct writer *w, const struct json *status, bool colour)
 {
-	writer_text(w, "version ");
-	put_member(w, status, "Version");
-	writer_text(w, ", up ");
-	put_uptime(w, number(status, "UptimeSeconds"));
+	static const char *const verdicts[] = {
+		[EXIT_DONE] = "Holdfast is well.",
+		[EXIT_WARNING] = "Holdfast serves, and needs attention.",
+		[EXIT_UNWELL] = "Holdfast is NOT WELL.",
+	};
+	const struct look *look = look_of(status, "Status");
+	put_coloured(w, look, verdicts[look->status], 0, colour);
+	writer_text(w, "\n\n");
 }
 
-static void put_token(struct writer *w, const struct json *status)
-{
-	const struct json *token = json_member(status, "Token");
-	put_member(w, token, "Condition");
-	if (json_string_of(json_member(token, "Label")).len == 0)
-		return; /* it has not been reached since the start */
-	writer_text(w, ", ");
-	put_member(w, token, "Label");
-	writer_text(w, " (");
-	put_member(w, token, "Manufacturer");
-	writer_text(w, " ");
-	put_member(w, token, "Model");
-	writer_text(w, ", serial ");
-	put_member(w, token, "Serial");
-	writer_format(w, "), suite %lld, lanes %lld, generation %lld", number(token, "Suite"),
-		      number(token, "Lanes"), number(token, "Generation"));
-}
+#define NAME_WIDTH 12
+#define WORD_WIDTH 8
 
-static void put_store(struct writer *w, const struct json *status)
+static void put_check(struct writer *w, const struct json *check, bool colour)
 {
-	const struct json *keys = json_member(status, "Keys");
-	writer_format(w, "%lld keys in memory", number(keys, "Cached"));
-	if (number(keys, "VersionsRefused") > 0)
-		writer_format(w, ", %lld key versions REFUSED", number(keys, "VersionsRefused"));
-}
-
-static void put_audit(struct writer *w, const struct json *status)
-{
-	const struct json *audit = json_member(status, "Audit");
-	writer_format(w, "%lld records, %lld syncs, %lld failures", number(audit, "Lines"),
-		      number(audit, "Syncs"), number(audit, "Failures"));
-}
-
-/* Each has a member of its name with Ok, Reason and Remedy. Overall comes first. */
-static const struct row {
-	const char *member;
-	const char *label;
-	void (*put)(struct writer *w, const struct json *status);
-} rows[] = {
-	{"Ready", "service", put_ready},
-	{"Token", "token", put_token},
-	{"Store", "store", put_store},
-	{"Audit", "audit log", put_audit},
-};
-
-static bool is_well(const struct json *status, const struct row *row)
-{
-	return json_bool_of(json_member(json_member(status, row->member), "Ok"));
-}
-
-bool status_text_is_well(const struct json *status)
-{
-	bool well = number(json_member(status, "Keys"), "VersionsRefused") == 0;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		well = well && is_well(status, &rows[i]);
-	return well;
-}
-
-static void put_plain(struct writer *w, const struct json *status)
-{
-	const struct json *calls = json_member(status, "Calls");
-	const struct json *where = json_member(status, "Installation");
-	writer_format(w, "  %-10s %-8s %lld, %lld failed, %lld under way\n", "calls", "",
-		      number(calls, "Total"), number(calls, "Failed"), number(calls, "UnderWay"));
-	writer_format(w, "  %-10s %-8s ", "serves", "");
-	writer_text(w, "account ");
-	put_member(w, where, "Account");
-	writer_text(w, " in ");
-	put_member(w, where, "Region");
-	writer_text(w, ", installation ");
-	put_member(w, where, "Id");
+	const struct look *look = look_of(check, "Level");
+	writer_text(w, "  ");
+	put_padded(w, json_string_of(json_member(check, "Name")), NAME_WIDTH);
+	put_coloured(w, look, look->word, WORD_WIDTH, colour && look->status != EXIT_DONE);
+	put_text(w, json_string_of(json_member(check, "Detail")));
+	writer_text(w, "\n");
+	struct view remedy = json_string_of(json_member(check, "Remedy"));
+	if (remedy.len == 0)
+		return;
+	put_padded(w, VIEW_LITERAL(""), 2 + NAME_WIDTH);
+	writer_text(w, "-> ");
+	put_text(w, remedy);
 	writer_text(w, "\n");
 }
 
-static bool equal_reasons(const struct json *a, const struct json *b)
+void status_text_write(struct writer *w, const struct json *status, bool colour)
 {
-	return view_equal(json_string_of(json_member(a, "Error")),
-			  json_string_of(json_member(b, "Error")));
+	put_verdict(w, status, colour);
+	const struct json *check;
+	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++)
+		put_check(w, check, colour);
 }
 
-/* The overall state repeats the part that causes it: said once, by the part. */
-static bool is_repeated(const struct json *status, size_t at)
+enum exit_status status_text_exit(const struct json *status)
 {
-	const struct json *part = json_member(status, rows[at].member);
-	for (size_t i = at + 1; at == 0 && i < ARRAY_LEN(rows); i++) {
-		if (!is_well(status, &rows[i]) &&
-		    equal_reasons(part, json_member(status, rows[i].member)))
-			return true;
-	}
-	return false;
-}
-
-static void put_troubles(struct writer *w, const struct json *status)
-{
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (is_well(status, &rows[i]) || is_repeated(status, i))
-			continue;
-		const struct json *part = json_member(status, rows[i].member);
-		writer_format(w, "\n%s: ", rows[i].label);
-		put_member(w, part, "Reason");
-		writer_text(w, " [");
-		put_member(w, part, "Error");
-		writer_text(w, "]\n  -> ");
-		put_member(w, part, "Remedy");
-		writer_text(w, "\n");
-	}
-	if (number(json_member(status, "Keys"), "VersionsRefused") > 0)
-		writer_text(w, "\nkeys: versions failed their check at the start and are not "
-			       "used\n  -> see service log lines that name them; restore the "
-			       "token or the store\n");
-}
-
-void status_text_write(struct writer *w, const struct json *status)
-{
-	bool well = status_text_is_well(status);
-	writer_text(w, well ? "Holdfast is ready.\n\n" : "Holdfast is NOT WELL.\n\n");
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		writer_format(w, "  %-10s %-8s ", rows[i].label,
-			      is_well(status, &rows[i]) ? "ok" : "FAILED");
-		rows[i].put(w, status);
-		writer_text(w, "\n");
-	}
-	put_plain(w, status);
-	put_troubles(w, status);
+	if (json_string_of(json_member(status, "Status")).len == 0)
+		return EXIT_DEFECT;
+	return look_of(status, "Status")->status;
 }

@@ -10,6 +10,7 @@
 #include "base/metric.h"
 #include "codec/json.h"
 #include "daemon/arguments.h"
+#include "daemon/checks.h"
 #include "daemon/init.h"
 #include "daemon/reload.h"
 #include "daemon/sandbox.h"
@@ -96,6 +97,9 @@ static struct err run_service(struct wiring *w, struct reload *reload)
 static struct err run_with(const struct arguments *arguments, struct reload *reload)
 {
 	struct wiring w = {.settings = reload->in_force, .signals = -1};
+	struct checks_context checks = {.reload = reload, .w = &w};
+	w.more_checks = checks_collect;
+	w.more_checks_user = &checks;
 	TRY(reload_start_log(reload));
 	TRY(json_start());
 	TRY(signals_open(&w.signals));

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/log.h"
+#include "base/log_file.h"
 #include "base/text.h"
 #include "config/logging.h"
 #include "daemon/sandbox.h"
@@ -15,17 +17,21 @@
 #define MIB (UINT64_C(1) << 20)
 #define MS_PER_S 1000
 
+static struct err say_no_file(const char *file, struct err e)
+{
+	log_event(LOG_ERROR, "log.file_not_opened", LOG_TEXT("file", file),
+		  LOG_TEXT("action", "make its folder, owned by the service's user, or correct "
+				     "file in [log]"),
+		  LOG_ERR(e));
+	return e;
+}
+
 static struct err start_log(const struct settings *settings)
 {
 	/* systemd.exec(5): JOURNAL_STREAM is set when standard error goes to the journal. */
-	struct err e =
-		logging_start(settings, settings->log.file, getenv("JOURNAL_STREAM") != NULL);
-	if (err_failed(e))
-		log_event(LOG_ERROR, "log.file_not_opened", LOG_TEXT("file", settings->log.file),
-			  LOG_TEXT("action", "make its folder, owned by the service's user, or "
-					     "correct file in [log]"),
-			  LOG_ERR(e));
-	return e;
+	bool journal = getenv("JOURNAL_STREAM") != NULL;
+	struct err e = logging_start(settings, settings->log.file, journal);
+	return err_failed(e) ? say_no_file(settings->log.file, e) : OK;
 }
 
 /* ---- what holds something ---- */
@@ -71,14 +77,23 @@ static void commit_service(struct plan *plan, struct wiring *w)
 	const struct settings *s = plan->fresh;
 	audit_log_set_limits(w->audit, (uint64_t)s->audit.segment_mib * MIB,
 			     (uint32_t)s->service.calls_max + 1);
+	const struct audit_retention retention = wiring_retention(s);
+	audit_keeper_set(w->keeper, &retention);
 	service_set_calls_max(w->service, (uint32_t)s->service.calls_max);
 }
 
-/* Last of those that can refuse, as the new file is in use at once. */
 static struct err prepare_log(struct plan *plan, struct wiring *w)
 {
 	(void)w;
-	return start_log(plan->fresh);
+	const char *file = plan->fresh->log.file;
+	struct err e = log_file_check(&(struct log_file_options){.path = file});
+	return err_failed(e) ? say_no_file(file, e) : OK;
+}
+
+static void commit_log(struct plan *plan, struct wiring *w)
+{
+	(void)w;
+	(void)!err_failed(start_log(plan->fresh)); /* it said so, and the old one stays */
 }
 
 /* All are prepared before the first is committed; each may lack either. */
@@ -90,7 +105,7 @@ static const struct part {
 } parts[] = {
 	{"users", prepare_users, commit_doors, NULL},
 	{"service", NULL, commit_service, NULL},
-	{"log", prepare_log, NULL, NULL},
+	{"log", prepare_log, commit_log, NULL},
 	{"tls", prepare_tls, NULL, NULL},
 };
 
@@ -147,7 +162,7 @@ NODISCARD struct err reload_begin(struct reload *reload, const char *path,
 				  struct settings *in_force)
 {
 	char message[SETTINGS_MESSAGE_MAX];
-	*reload = (struct reload){.in_force = in_force};
+	*reload = (struct reload){.in_force = in_force, .lock = PTHREAD_MUTEX_INITIALIZER};
 	TRY(make_absolute(path, reload->path));
 	reload->stamp = stamp_of(reload->path);
 	struct err e = settings_read(path, in_force, message);
@@ -178,13 +193,20 @@ NODISCARD struct err reload_start_log(const struct reload *reload)
 	return start_log(reload->in_force);
 }
 
+static void note_attempt(struct reload *reload)
+{
+	struct reload_stamp stamp = stamp_of(reload->path);
+	LOCK_SCOPE(&reload->lock);
+	reload->stamp = stamp;
+	reload->refused = true;
+}
+
 NODISCARD struct err reload_again(struct reload *reload, struct wiring *w)
 {
 	char message[SETTINGS_MESSAGE_MAX];
 	struct settings fresh;
 	struct plan plan = {.fresh = &fresh};
-	reload->stamp = stamp_of(reload->path);
-	reload->refused = true;
+	note_attempt(reload);
 	struct err e = settings_read(reload->path, &fresh, message);
 	if (err_failed(e)) {
 		log_event(LOG_ERROR, "settings.not_reloaded", LOG_TEXT("what", message),
@@ -192,23 +214,32 @@ NODISCARD struct err reload_again(struct reload *reload, struct wiring *w)
 		return e;
 	}
 	TRY(prepare(&plan, w));
-	reload->refused = false;
-	reload->read = fresh;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (parts[i].commit != NULL)
 			parts[i].commit(&plan, w);
+	LOCK_SCOPE(&reload->lock);
+	reload->refused = false;
+	reload->read = fresh;
 	say_changes(reload);
 	changes_apply(reload->in_force, &fresh);
 	return OK;
 }
 
-bool reload_is_due(const struct reload *reload)
+void reload_look(struct reload *reload, struct reload_state *out)
 {
+	struct changes_setting changed[CHANGES_MAX];
 	struct reload_stamp now = stamp_of(reload->path);
-	return !same_stamp(&now, &reload->stamp);
+	LOCK_SCOPE(&reload->lock);
+	*out = (struct reload_state){.due = !same_stamp(&now, &reload->stamp),
+				     .refused = reload->refused};
+	out->waiting = changes_find(reload->in_force, &reload->read, CHANGES_HOLDFASTD, changed,
+				    ARRAY_LEN(changed));
+	if (out->waiting > 0)
+		out->first = changed[0];
 }
 
-size_t reload_waiting(const struct reload *reload, struct changes_setting *out, size_t max)
+void reload_copy_settings(struct reload *reload, struct settings *out)
 {
-	return changes_find(reload->in_force, &reload->read, CHANGES_HOLDFASTD, out, max);
+	LOCK_SCOPE(&reload->lock);
+	*out = *reload->in_force;
 }

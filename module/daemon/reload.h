@@ -11,6 +11,7 @@
 #define HOLDFAST_DAEMON_RELOAD_H
 
 #include <limits.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "config/changes.h"
@@ -29,6 +30,7 @@ struct reload {
 	struct settings read;      /* the file as it was read last, without fault */
 	struct reload_stamp stamp; /* of that file, or of the faulty one that was refused since */
 	bool refused;              /* the file was read since and was wrong */
+	pthread_mutex_t lock;      /* of in_force and what follows it, for other threads */
 };
 
 /*
@@ -44,10 +46,16 @@ NODISCARD struct err reload_start_log(const struct reload *reload);
 /* Once more, for a running process. E_SETTINGS, logged: nothing has changed. Main thread. */
 NODISCARD struct err reload_again(struct reload *reload, struct wiring *w);
 
-/* Whether the file differs from what was read last: it waits for a SIGHUP. Asks the disk. */
-bool reload_is_due(const struct reload *reload);
+/* For status; thread-safe, asks the disk. */
+struct reload_state {
+	bool due;     /* the file differs from what was read last: it waits for a SIGHUP */
+	bool refused; /* what was read last was wrong */
+	size_t waiting;
+	struct changes_setting first; /* one of those that wait for a restart, if any */
+};
+void reload_look(struct reload *reload, struct reload_state *out);
 
-/* The settings that were read and wait for a restart; as changes_find(). */
-size_t reload_waiting(const struct reload *reload, struct changes_setting *out, size_t max);
+/* A copy of what is in force. Thread-safe. */
+void reload_copy_settings(struct reload *reload, struct settings *out);
 
 #endif

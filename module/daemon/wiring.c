@@ -194,8 +194,41 @@ static struct err start_service(struct wiring *w)
 			.keys_cached_max = (uint32_t)s->service.keys_cached_max,
 			.direct_messages_max = (uint64_t)s->token.direct_messages_max,
 			.direct_block = (uint64_t)s->token.direct_block,
+			.more_checks = w->more_checks,
+			.more_checks_user = w->more_checks_user,
 		},
 		&w->service);
+}
+
+struct audit_retention wiring_retention(const struct settings *s)
+{
+	return (struct audit_retention){
+		.keep_days = (uint32_t)s->audit.keep_days,
+		.keep_bytes = (uint64_t)s->audit.keep_mib * MIB,
+		.warn_free_bytes = (uint64_t)s->audit.warn_free_mib * MIB,
+	};
+}
+
+static struct err needed_since(void *user, int64_t *ms)
+{
+	return service_outbox_oldest(user, ms);
+}
+
+/* After the outbox was settled: what that looked for is then in the log. */
+static struct err start_keeper(struct wiring *w)
+{
+	return audit_keeper_start(
+		&(struct audit_keeper_options){
+			.log = w->audit,
+			.directory = w->settings->audit.directory,
+			.region = w->installation.scope.region,
+			.account = w->installation.scope.account,
+			.retention = wiring_retention(w->settings),
+			.needed_since = needed_since,
+			.user = w->service,
+			.clock = &clock_system,
+		},
+		&w->keeper);
 }
 
 static struct err reconcile(struct wiring *w)
@@ -263,6 +296,7 @@ static const struct step {
 	{"open the audit log", open_audit},
 	{"start the service", start_service},
 	{"settle store and token", reconcile},
+	{"watch over the audit log", start_keeper},
 	{"enter the sandbox", confine},
 	{"open the doors", open_doors},
 };
@@ -293,6 +327,7 @@ bool wiring_drain(struct wiring *w)
 void wiring_stop(struct wiring *w)
 {
 	server_stop(&w->server);
+	audit_keeper_stop(&w->keeper);
 	if (w->service != NULL)
 		service_stop(&w->service);
 	if (w->audit != NULL)

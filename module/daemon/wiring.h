@@ -6,6 +6,7 @@
 #ifndef HOLDFAST_DAEMON_WIRING_H
 #define HOLDFAST_DAEMON_WIRING_H
 
+#include "audit/keeper.h"
 #include "audit/log.h"
 #include "config/settings.h"
 #include "hsm/hsm.h"
@@ -18,17 +19,24 @@ struct wiring {
 	int signals;       /* a stop signal ends the wait for the token */
 	bool reload_asked; /* SIGHUP came during the start: to be done once it serves */
 
+	void (*more_checks)(void *user, struct service_checks *out); /* as in service_options */
+	void *more_checks_user;
+
 	struct hsm *hsm;
 	struct service_sealer sealer;
 	struct store_sqlite *store;
 	struct kms_installation installation;
 	struct audit_log *audit;
 	struct service *service;
+	struct audit_keeper *keeper;
 	struct server *server;
 };
 
 /* The settings that need more than their own line to be judged: users. E_SETTINGS, logged. */
 NODISCARD struct err wiring_check(const struct settings *settings);
+
+/* [audit], as the keeper takes it. */
+struct audit_retention wiring_retention(const struct settings *settings);
 
 /* Who the token's process is (-1: not said) and who may use the admin socket. E_SETTINGS, logged:
  * there is no such user, or there are too many. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Admin operation Status: what an operator wants to know at a glance. Changes nothing. */
+#include "base/text.h"
+#include "service/checks.h"
 #include "service/core.h"
 #include "service/keyring.h"
 #include "service/operation.h"
+#include "service/outbox.h"
 #include "service/readiness.h"
 #include "service/refused.h"
 
@@ -100,12 +103,131 @@ static void write_installation(const struct service *service, struct json_out *o
 	json_out_end_object(out);
 }
 
+/* ---- the rows ---- */
+
+static void check_health(struct service_checks *out, const char *name, struct err e,
+			 const char *detail)
+{
+	if (err_failed(e))
+		service_check_add(out, name, SERVICE_LEVEL_FAILURE, err_action(e), "%s [%s]",
+				  err_meaning(e), err_name(e));
+	else
+		service_check_add(out, name, SERVICE_LEVEL_OK, "", "%s", detail);
+}
+
+static void check_service(const struct service *service, struct service_checks *out)
+{
+	int64_t up_s = (clock_steady_ms(service->options.clock) - service->started_ms) / 1000;
+	const struct kms_scope *scope = &service->options.installation.scope;
+	service_check_add(out, "service", SERVICE_LEVEL_OK, "",
+			  "version " HOLDFAST_VERSION ", up %lld d %lld h %lld min; account %s in "
+			  "%s",
+			  (long long)(up_s / 86400), (long long)(up_s / 3600 % 24),
+			  (long long)(up_s / 60 % 60), scope->account, scope->region);
+}
+
+static void check_token(const struct service *service, const struct readiness_report *report,
+			struct service_checks *out)
+{
+	struct hsm_status token;
+	char detail[SERVICE_CHECK_TEXT] = "";
+	hsm_status(service->options.hsm, &token);
+	(void)!err_failed(
+		text_format(detail, sizeof detail,
+			    "%s, %s (%s %s, serial %s), suite %d, lanes %u; connected "
+			    "anew %llu times",
+			    conditions[token.condition], token.token_label, token.manufacturer,
+			    token.model, token.serial, token.suite, token.lanes,
+			    (unsigned long long)(token.generation > 0 ? token.generation - 1 : 0)));
+	check_health(out, "token", report->token, detail);
+}
+
+static void check_audit(struct service *service, const struct readiness_report *report,
+			struct service_checks *out)
+{
+	struct audit_log_figures figures;
+	char detail[SERVICE_CHECK_TEXT] = "";
+	audit_log_figures(service->options.audit, &figures);
+	(void)!err_failed(text_format(
+		detail, sizeof detail, "%llu records, %llu refused by the disk",
+		(unsigned long long)figures.lines, (unsigned long long)figures.failures));
+	check_health(out, "audit log", report->audit, detail);
+	size_t waiting = outbox_backlog(service->outbox);
+	service_check_add(out, "outbox", waiting > 0 ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+			  "mend the audit log; they are written by themselves then, or at the next "
+			  "start",
+			  "%zu records of changes wait for the audit log", waiting);
+}
+
+static void check_keys(const struct service *service, struct service_checks *out)
+{
+	size_t refused = refused_count(service->refused);
+	service_check_add(
+		out, "keys", refused > 0 ? SERVICE_LEVEL_FAILURE : SERVICE_LEVEL_OK,
+		"see the service's log lines that name them (reconcile.); restore the token "
+		"or the store",
+		"%zu in memory, %zu key versions refused", keyring_count(service->keyring),
+		refused);
+}
+
+static void check_calls(struct service *service, struct service_checks *out)
+{
+	pthread_mutex_lock(&service->lock);
+	uint64_t calls = service->calls, failures = service->failures;
+	uint32_t under_way = service->under_way, most = service->options.calls_max;
+	pthread_mutex_unlock(&service->lock);
+	bool full = under_way >= most;
+	service_check_add(out, "calls", full ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+			  "raise calls_max in [service], or add a faster token",
+			  "%llu, %llu failed; %u of %u under way", (unsigned long long)calls,
+			  (unsigned long long)failures, under_way, most);
+}
+
+static void collect(struct service *service, const struct readiness_report *report,
+		    struct service_checks *out)
+{
+	out->count = 0;
+	check_service(service, out);
+	check_token(service, report, out);
+	check_health(out, "store", report->store, "readable");
+	check_audit(service, report, out);
+	check_keys(service, out);
+	check_calls(service, out);
+	if (service->options.more_checks != NULL)
+		service->options.more_checks(service->options.more_checks_user, out);
+}
+
+static void write_checks(const struct service_checks *checks, struct json_out *out)
+{
+	json_out_begin_array(out, "Checks");
+	for (size_t i = 0; i < checks->count; i++) {
+		const struct service_check *row = &checks->rows[i];
+		json_out_begin_object(out, NULL);
+		write_text(out, "Name", row->name);
+		write_text(out, "Level", service_level_name(row->level));
+		write_text(out, "Detail", row->detail);
+		if (row->level != SERVICE_LEVEL_OK)
+			write_text(out, "Remedy", row->remedy);
+		json_out_end_object(out);
+	}
+	json_out_end_array(out);
+}
+
 static void encode(struct call_work *work, struct json_out *out)
 {
 	struct service *service = work->service;
 	struct readiness_report report;
+	static _Thread_local struct service_checks checks; /* large */
 	readiness_read(service->readiness, &report);
+	collect(service, &report, &checks);
 	int64_t up_ms = clock_steady_ms(service->options.clock) - service->started_ms;
+	/* What no row has said: the report is too old to be believed. */
+	bool silent = err_failed(report.overall) && !err_failed(report.token) &&
+		      !err_failed(report.store) && !err_failed(report.audit);
+	if (silent)
+		check_health(&checks, "readiness", report.overall, "");
+	write_text(out, "Status", service_level_name(service_checks_level(&checks)));
+	write_checks(&checks, out);
 	write_text(out, "Version", HOLDFAST_VERSION);
 	json_out_integer(out, "UptimeSeconds", up_ms / 1000);
 	write_part(out, "Ready", report.overall);
@@ -123,6 +245,7 @@ static void encode(struct call_work *work, struct json_out *out)
 const struct operation admin_status = {
 	.name = "Status",
 	.door = CALL_DOOR_ADMIN,
+	.flags = OPERATION_BLOCKS, /* the rows of others ask disks */
 	.read_only = true,
 	.input = &input,
 	.keys = {{.action = "holdfast:Status"}},

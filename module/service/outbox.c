@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "codec/json.h"
+#include "codec/timestamp.h"
 
 #define NOTED_MAX 4096 /* what is noted above this is left to the next start */
 #define KEPT_MAX 64    /* likewise; no change is begun while the log is known to fail */
@@ -138,4 +140,44 @@ void outbox_append_kept(struct outbox *outbox, struct audit_log *audit)
 		if (err_failed(e))
 			return;
 	}
+}
+
+size_t outbox_backlog(struct outbox *outbox)
+{
+	LOCK_SCOPE(&outbox->lock);
+	return outbox->kept_count;
+}
+
+/* --- What the store still has. --- */
+
+struct page {
+	struct kms_outbox_record *records;
+	size_t count;
+};
+
+static void page_cleanup(struct page *page)
+{
+	for (size_t i = 0; i < page->count; i++)
+		mem_free_at(&page->records[i].line.ptr);
+	mem_free(page->records);
+}
+
+static int64_t time_of(struct view line)
+{
+	CLEANUP(json_free) struct json *record = NULL;
+	int64_t ms = 0;
+	if (err_failed(json_parse(line, &record)))
+		return 0;
+	struct err e = timestamp_parse_iso(json_string_of(json_member(record, "eventTime")), &ms);
+	return err_failed(e) ? 0 : ms;
+}
+
+NODISCARD struct err outbox_oldest(const struct kms_store *store, int64_t *ms)
+{
+	CLEANUP(page_cleanup) struct page page = {0};
+	TRY(store->ops->outbox_list(store->self, &page.records, &page.count));
+	*ms = INT64_MAX;
+	for (size_t i = 0; i < page.count; i++)
+		*ms = MIN_OF(*ms, time_of(page.records[i].line));
+	return OK;
 }

@@ -25,4 +25,11 @@ void outbox_append_kept(struct outbox *outbox, struct audit_log *audit);
 /* The record with this event id is durable. Never blocks; may forget. Thread-safe. */
 void outbox_note_done(struct outbox *outbox, const char event_id[KMS_EVENT_ID_LEN + 1]);
 
+/* Unix time of the oldest event that the store's outbox still has; INT64_MAX: it is empty, 0: one
+ * whose time cannot be read. Errors of the store. Blocks. */
+NODISCARD struct err outbox_oldest(const struct kms_store *store, int64_t *ms);
+
+/* Records of committed changes that the log refused, and that wait for it. */
+size_t outbox_backlog(struct outbox *outbox);
+
 #endif

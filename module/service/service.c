@@ -160,6 +160,11 @@ void service_set_calls_max(struct service *service, uint32_t calls_max)
 	service->options.calls_max = calls_max;
 }
 
+NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms)
+{
+	return outbox_oldest(&service->options.store, ms);
+}
+
 static struct err admit(struct service *service)
 {
 	LOCK_SCOPE(&service->lock);

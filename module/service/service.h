@@ -10,6 +10,7 @@
 #include "kms/installation.h"
 #include "kms/store.h"
 #include "service/call.h"
+#include "service/checks.h"
 
 struct service;
 
@@ -30,6 +31,9 @@ struct service_options {
 	uint64_t direct_messages_max; /* 0: 2^31; suite 3: messages under one version, well before
 					 2^32 */
 	uint64_t direct_block;        /* 0: 2^16; suite 3: messages reserved at a time */
+	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
+	void (*more_checks)(void *user, struct service_checks *out);
+	void *more_checks_user;
 };
 
 /* Starts its threads; *out owned by the caller, service_stop(). */
@@ -48,6 +52,10 @@ void service_handle(struct service *service, struct call *call);
 
 /* Another bound of calls under way (calls_max, 1 and above) from now on. Thread-safe. */
 void service_set_calls_max(struct service *service, uint32_t calls_max);
+
+/* For audit/keeper.h: Unix time of the oldest event in the store's outbox, INT64_MAX when it is
+ * empty. Errors of the store. Blocks. */
+NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms);
 
 /* Refuses new calls and waits until those under way have been answered, at most timeout_ms. true:
  * all were. */

@@ -74,7 +74,7 @@ def test_the_service_is_left_running_with_an_env_to_source(tree):
 def test_the_status_command_is_there_as_shown(tree):
     assert "holdfast status --config .holdfast/holdfast.conf" in (tree / "first-output").read_text()
     shown = sourced(tree, f"cd '{tree}'; holdfast status --config .holdfast/holdfast.conf")
-    assert shown.returncode == 0 and "Holdfast is ready." in shown.stdout, shown.stderr
+    assert shown.returncode == 0 and "Holdfast is well." in shown.stdout, shown.stderr
 
 
 def test_what_is_secret_is_the_owners_alone(tree):

@@ -130,6 +130,11 @@ static const struct kms_store_ops key_ops = {
 	.change_count = change_count,
 };
 
+int64_t store_sqlite_schema(void)
+{
+	return (int64_t)sqlite_migrations.count;
+}
+
 struct kms_store store_sqlite_keys(struct store_sqlite *store)
 {
 	return (struct kms_store){.ops = &key_ops, .self = store};

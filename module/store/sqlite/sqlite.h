@@ -27,6 +27,9 @@ NODISCARD struct err store_sqlite_open(const struct store_sqlite_options *option
 				       struct store_sqlite **out);
 void store_sqlite_close(struct store_sqlite **store);
 
+/* The schema of an open store: the newest that this program knows. */
+int64_t store_sqlite_schema(void);
+
 /* The ports; valid until the store is closed. */
 struct kms_store store_sqlite_keys(struct store_sqlite *store);
 struct auth_identities store_sqlite_identities(struct store_sqlite *store);

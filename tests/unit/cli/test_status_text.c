@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A status for people: the verdict first, each trouble with what to do, nothing that a terminal
+ * would obey. */
 #include "cli/status_text.h"
 
 #include <setjmp.h>
@@ -8,129 +10,93 @@
 
 #include <cmocka.h>
 
-#include "base/text.h"
-
 static char text[4096];
-static bool well;
+static enum exit_status status;
 
-static const char *label = "lab\\u001b[2Jel";
-
-/* Renders a status whose parts are these. */
-static void render(const char *ready, const char *token, const char *refused)
+static void render(const char *json_text, bool colour)
 {
-	char status[2048];
-	assert_int_equal(
-		text_format(status, sizeof status,
-			    "{\"Version\":\"9.8\",\"UptimeSeconds\":90061,\"Ready\":{%s},"
-			    "\"Installation\":{\"Id\":\"ab12\",\"Region\":\"eu-x-1\","
-			    "\"Account\":\"000000000007\"},\"Token\":{%s,\"Condition\":\"up\","
-			    "\"Label\":\"%s\",\"Suite\":2,\"Lanes\":1},"
-			    "\"Store\":{\"Ok\":true},\"Audit\":{\"Ok\":true,\"Lines\":41},"
-			    "\"Keys\":{\"Cached\":5,\"VersionsRefused\":%s},"
-			    "\"Calls\":{\"Total\":1234,\"Failed\":56,\"UnderWay\":7}}",
-			    ready, token, label, refused)
-			.code,
-		E_OK);
 	struct json *json = NULL;
-	assert_int_equal(json_parse(view_of_text(status), &json).code, E_OK);
+	assert_int_equal(json_parse(view_of_text(json_text), &json).code, E_OK);
 	struct writer w;
 	writer_init(&w, text, sizeof text);
-	status_text_write(&w, json);
+	status_text_write(&w, json, colour);
 	assert_int_equal(writer_end_text(&w).code, E_OK);
-	well = status_text_is_well(json);
+	status = status_text_exit(json);
 	json_free(&json);
 }
 
-#define GOOD "\"Ok\":true"
-#define BAD "\"Ok\":false,\"Error\":\"E_HSM_AWAY\",\"Reason\":\"it is away\",\"Remedy\":\"look\""
-
-static size_t times(const char *part)
-{
-	size_t found = 0;
-	for (const char *at = text; (at = strstr(at, part)) != NULL; at++)
-		found++;
-	return found;
-}
+#define WELL "{\"Name\":\"store\",\"Level\":\"ok\",\"Detail\":\"readable\"}"
+#define LOW                                                                                    \
+	"{\"Name\":\"audit disk\",\"Level\":\"warning\",\"Detail\":\"7 MiB free\",\"Remedy\":" \
+	"\"make room\"}"
+#define AWAY "{\"Name\":\"token\",\"Level\":\"failure\",\"Detail\":\"away\",\"Remedy\":\"look\"}"
 
 static void a_well_service_says_so_first(void **state)
 {
 	(void)state;
-	render(GOOD, GOOD, "0");
-	assert_true(well);
-	assert_ptr_equal(strstr(text, "Holdfast is ready.\n"), text);
-	assert_non_null(strstr(text, "version 9.8, up 1 d 1 h"));
-	assert_non_null(strstr(text, "1234, 56 failed, 7 under way"));
-	assert_non_null(strstr(text, "account 000000000007 in eu-x-1, installation ab12"));
-	assert_int_equal(times("FAILED"), 0);
-	assert_int_equal(times("->"), 0);
+	render("{\"Status\":\"ok\",\"Checks\":[" WELL "]}", false);
+	assert_string_equal(text, "Holdfast is well.\n\n  store       ok      readable\n");
+	assert_int_equal(status, EXIT_DONE);
 }
 
-static void a_trouble_is_told_once_with_its_remedy(void **state)
+static void a_warning_comes_with_its_remedy_below(void **state)
 {
 	(void)state;
-	render(BAD, BAD, "0");
-	assert_false(well);
+	render("{\"Status\":\"warning\",\"Checks\":[" WELL "," LOW "]}", false);
+	assert_string_equal(text, "Holdfast serves, and needs attention.\n\n"
+				  "  store       ok      readable\n"
+				  "  audit disk  WARNING 7 MiB free\n"
+				  "              -> make room\n");
+	assert_int_equal(status, EXIT_WARNING);
+}
+
+static void a_failure_is_told_as_one(void **state)
+{
+	(void)state;
+	render("{\"Status\":\"failure\",\"Checks\":[" AWAY "," LOW "]}", false);
 	assert_ptr_equal(strstr(text, "Holdfast is NOT WELL.\n"), text);
-	assert_int_equal(times("FAILED"), 2);
-	assert_int_equal(times("token: it is away [E_HSM_AWAY]\n  -> look\n"), 1);
-	assert_int_equal(times("->"), 1);
+	assert_non_null(strstr(text, "  token       FAILED  away\n              -> look\n"));
+	assert_int_equal(status, EXIT_UNWELL);
 }
 
-static void a_trouble_of_the_whole_is_told(void **state)
+static void colours_are_for_terminals(void **state)
 {
 	(void)state;
-	render(BAD, GOOD, "0");
-	assert_false(well);
-	assert_int_equal(times("service: it is away [E_HSM_AWAY]\n  -> look\n"), 1);
+	render("{\"Status\":\"failure\",\"Checks\":[" AWAY "," WELL "]}", true);
+	assert_non_null(strstr(text, "\033[31mFAILED  \033[0maway"));
+	assert_null(strstr(text, "\033[32mok"));
+	render("{\"Status\":\"failure\",\"Checks\":[" AWAY "]}", false);
+	assert_null(strchr(text, '\033'));
 }
 
-static void refused_versions_are_a_trouble(void **state)
+static void what_a_terminal_would_obey_is_replaced(void **state)
 {
 	(void)state;
-	render(GOOD, GOOD, "3");
-	assert_false(well);
-	assert_non_null(strstr(text, "3 key versions REFUSED"));
-	assert_int_equal(times("->"), 1);
+	render("{\"Status\":\"ok\",\"Checks\":[{\"Name\":\"a\\u001bc\",\"Level\":\"ok\","
+	       "\"Detail\":\"lab\\u001b[2Jel\\n\\u00e9\"}]}",
+	       false);
+	assert_null(strchr(text, '\033'));
+	assert_non_null(strstr(text, "lab?[2Jel???"));
 }
 
-static void a_token_never_reached_has_no_name_to_show(void **state)
+static void what_is_not_known_is_not_well(void **state)
 {
 	(void)state;
-	const char *usual = label;
-	label = "";
-	render(BAD, BAD, "0");
-	label = usual;
-	assert_non_null(strstr(text, "  token      FAILED   up\n"));
-	assert_null(strstr(text, "serial"));
-}
-
-static void control_characters_are_not_printed(void **state)
-{
-	(void)state;
-	render(GOOD, GOOD, "0");
-	assert_null(strchr(text, 0x1b));
-	assert_non_null(strstr(text, "lab?[2Jel"));
-}
-
-static void an_empty_answer_is_not_well(void **state)
-{
-	(void)state;
-	struct json *json = NULL;
-	assert_int_equal(json_parse(VIEW_LITERAL("[]"), &json).code, E_OK);
-	assert_false(status_text_is_well(json));
-	json_free(&json);
+	render("{\"Status\":\"splendid\",\"Checks\":[]}", false);
+	assert_int_equal(status, EXIT_UNWELL);
+	render("{}", false);
+	assert_int_equal(status, EXIT_DEFECT);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_well_service_says_so_first),
-		cmocka_unit_test(a_trouble_is_told_once_with_its_remedy),
-		cmocka_unit_test(a_trouble_of_the_whole_is_told),
-		cmocka_unit_test(refused_versions_are_a_trouble),
-		cmocka_unit_test(a_token_never_reached_has_no_name_to_show),
-		cmocka_unit_test(control_characters_are_not_printed),
-		cmocka_unit_test(an_empty_answer_is_not_well),
+		cmocka_unit_test(a_warning_comes_with_its_remedy_below),
+		cmocka_unit_test(a_failure_is_told_as_one),
+		cmocka_unit_test(colours_are_for_terminals),
+		cmocka_unit_test(what_a_terminal_would_obey_is_replaced),
+		cmocka_unit_test(what_is_not_known_is_not_well),
 	};
-	return cmocka_run_group_tests_name("cli status", tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

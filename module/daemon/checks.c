@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/checks.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/log_file.h"
+#include "base/text.h"
+#include "codec/timestamp.h"
+
+#define MIB_SHIFT 20
+#define CERTIFICATE_WARN_DAYS 30
+#define PROC_STATUS_MAX 4096
+
+/* ---- disks ---- */
+
+static void check_disk(struct service_checks *out, const char *name, const char *path,
+		       int64_t warn_free_mib)
+{
+	struct statvfs disk = {0};
+	char folder[SETTINGS_TEXT_MAX] = "";
+	struct view all = view_of_text(path);
+	while (all.len > 1 && all.ptr[all.len - 1] != '/')
+		all.len--;
+	(void)!err_failed(text_copy(folder, sizeof folder, all));
+	if (statvfs(folder, &disk) != 0) {
+		service_check_add(out, name, SERVICE_LEVEL_WARNING,
+				  "check that the folder is there, and its permissions",
+				  "%.200s cannot be looked at", folder);
+		return;
+	}
+	unsigned long long free_mib =
+		((unsigned long long)disk.f_bavail * disk.f_frsize) >> MIB_SHIFT;
+	bool low = (int64_t)free_mib < warn_free_mib;
+	service_check_add(out, name, low ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+			  "make room: a full disk stops the service (warn_free_mib, keep_days and "
+			  "keep_mib in [audit])",
+			  "%llu MiB free at %.200s", free_mib, folder);
+}
+
+static void check_disks(const struct checks_context *c, const struct settings *s,
+			struct service_checks *out)
+{
+	(void)c;
+	char audit[SETTINGS_TEXT_MAX + 1] = "";
+	(void)!err_failed(text_format(audit, sizeof audit, "%s/", s->audit.directory));
+	check_disk(out, "store disk", s->store.path, s->audit.warn_free_mib);
+	check_disk(out, "audit disk", audit, s->audit.warn_free_mib);
+	service_check_add(out, "schema", SERVICE_LEVEL_OK, "",
+			  "version %lld of the store, this program's own",
+			  (long long)store_sqlite_schema());
+}
+
+/* ---- the audit log's files ---- */
+
+static void say_bound(char *out, size_t cap, const char *what, int64_t number, const char *unit)
+{
+	if (number > 0)
+		(void)!err_failed(
+			text_format(out, cap, "%s %lld %s", what, (long long)number, unit));
+	else
+		(void)!err_failed(text_format(out, cap, "%s for ever", what));
+}
+
+static void check_retention(const struct checks_context *c, const struct settings *s,
+			    struct service_checks *out)
+{
+	struct audit_keeper_report report = {.last = OK};
+	char days[64] = "", size[64] = "", oldest[TIMESTAMP_ISO_TEXT] = "";
+	if (c->w->keeper != NULL)
+		audit_keeper_report(c->w->keeper, &report);
+	say_bound(days, sizeof days, "kept", s->audit.keep_days, "days");
+	if (s->audit.keep_mib > 0)
+		say_bound(size, sizeof size, ", at most", s->audit.keep_mib, "MiB");
+	timestamp_iso(report.oldest_ms, false, oldest);
+	bool failed = err_failed(report.last);
+	service_check_add(out, "audit files", failed ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+			  err_action(report.last), "%llu with %llu MiB, since %s; %s%s%s%s",
+			  (unsigned long long)report.segments,
+			  (unsigned long long)(report.bytes >> MIB_SHIFT), oldest, days, size,
+			  failed ? "; none can be removed: " : "",
+			  failed ? err_meaning(report.last) : "");
+}
+
+/* ---- certificates ---- */
+
+static void check_certificate(const struct checks_context *c, const struct settings *s,
+			      struct service_checks *out)
+{
+	(void)s;
+	struct server_tls_status tls = {0};
+	/* The doors are the last to open, and the first to let somebody ask. */
+	if (c->w->server != NULL)
+		server_tls_status(c->w->server, &tls);
+	if (!tls.enabled) {
+		service_check_add(out, "certificate", SERVICE_LEVEL_OK, "", "none: plain HTTP");
+		return;
+	}
+	enum service_level level = SERVICE_LEVEL_OK;
+	if (tls.days_left < CERTIFICATE_WARN_DAYS)
+		level = SERVICE_LEVEL_WARNING;
+	if (tls.days_left < 0)
+		level = SERVICE_LEVEL_FAILURE;
+	service_check_add(out, "certificate", level,
+			  "renew it, then systemctl reload holdfastd (SIGHUP)",
+			  "%.200s, %lld days left", tls.subject, (long long)tls.days_left);
+}
+
+/* ---- settings and log ---- */
+
+static void check_settings(const struct checks_context *c, const struct settings *s,
+			   struct service_checks *out)
+{
+	(void)s;
+	struct reload_state state;
+	reload_look(c->reload, &state);
+	if (state.due)
+		service_check_add(out, "settings", SERVICE_LEVEL_WARNING,
+				  "check them with holdfastd --check, then systemctl reload "
+				  "holdfastd (SIGHUP)",
+				  "%.200s was changed since it was read", c->reload->path);
+	else if (state.refused)
+		service_check_add(out, "settings", SERVICE_LEVEL_WARNING,
+				  "correct what holdfastd --check names, then systemctl reload "
+				  "holdfastd (SIGHUP)",
+				  "%.200s is wrong and was not taken", c->reload->path);
+	else if (state.waiting > 0)
+		service_check_add(out, "settings", SERVICE_LEVEL_WARNING, "restart holdfastd",
+				  "%zu wait for a restart: [%s] %s%s", state.waiting,
+				  state.first.section, state.first.name,
+				  state.waiting > 1 ? " and others" : "");
+	else
+		service_check_add(out, "settings", SERVICE_LEVEL_OK, "", "%.200s, all in force",
+				  c->reload->path);
+}
+
+static void check_log(const struct checks_context *c, const struct settings *s,
+		      struct service_checks *out)
+{
+	(void)c;
+	int failure = log_file_failure();
+	const char *where = s->log.file[0] != '\0' ? s->log.file : "standard error";
+	service_check_add(out, "log", failure != 0 ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+			  "make room or mend its folder; lines go to standard error meanwhile",
+			  "%.200s, level %s%s%s", where, s->log.level, failure != 0 ? ": " : "",
+			  failure != 0 ? strerrordesc_np(failure) : "");
+}
+
+/* ---- the sandbox ---- */
+
+/* The number behind a name in /proc/self/status; -1: not there. */
+static int64_t number_in(struct view status, const char *name)
+{
+	while (status.ptr != NULL && status.len > 0) {
+		struct view line = view_cut(&status, '\n');
+		struct view value = line;
+		int64_t number = 0;
+		if (view_equal_text(view_cut(&value, ':'), name) &&
+		    !err_failed(text_parse_integer(view_trim(value), 0, INT64_MAX, &number)))
+			return number;
+	}
+	return -1;
+}
+
+static void check_sandbox(const struct checks_context *c, const struct settings *s,
+			  struct service_checks *out)
+{
+	(void)c, (void)s;
+	char text[PROC_STATUS_MAX];
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
+	if (fd >= 0)
+		(void)close(fd);
+	struct view status = view_of(text, n > 0 ? (size_t)n : 0);
+	int64_t mode = number_in(status, "Seccomp");
+	bool bound = number_in(status, "NoNewPrivs") == 1;
+	service_check_add(out, "sandbox", SERVICE_LEVEL_OK, "", "system calls %s, %s privileges%s",
+			  mode == 2 ? "filtered" : (mode == 0 ? "not filtered" : "unknown"),
+			  bound ? "no new" : "new", geteuid() == 0 ? ", runs as root" : "");
+}
+
+static void (*const parts[])(const struct checks_context *c, const struct settings *s,
+			     struct service_checks *out) = {
+	check_disks, check_retention, check_certificate, check_settings, check_log, check_sandbox,
+};
+
+void checks_collect(void *user, struct service_checks *out)
+{
+	const struct checks_context *c = user;
+	struct settings settings;
+	reload_copy_settings(c->reload, &settings);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		parts[i](c, &settings, out);
+}
