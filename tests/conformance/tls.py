@@ -237,7 +237,7 @@ def test_handshakes_and_the_end_of_the_certificate_are_measured(plain_clients):
     for result, name in count.items():
         wait_for(lambda r=result, n=name: metric(plain_clients, n) > before[r], f"{name} moves", 20)
     with socket.create_connection(plain_clients.address, 20) as connection, \
-            plain_clients.context().wrap_socket(connection, server_hostname="localhost") as session:
+            plain_clients.context().wrap_socket(connection, server_hostname="127.0.0.1") as session:
         end = ssl.cert_time_to_seconds(session.getpeercert()["notAfter"])
     assert metric(plain_clients, "holdfast_tls_certificate_expiry_timestamp_seconds") == end
 
