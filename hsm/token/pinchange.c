@@ -76,9 +76,12 @@ static struct err find_owner(struct change *c)
 
 static struct err as_owner(const struct change *c)
 {
-	if (c->guest && (setegid(c->gid) != 0 || seteuid(c->uid) != 0))
-		return ERR_DETAIL(E_SYSTEM, errno);
-	return OK;
+	if (!c->guest || (setegid(c->gid) == 0 && seteuid(c->uid) == 0))
+		return OK;
+	struct err e = ERR_DETAIL(E_SYSTEM, errno);
+	SAY(c, "root may not act as uid %u here (%s); run this as that user", (unsigned)c->uid,
+	    strerrordesc_np((int)e.detail));
+	return e;
 }
 
 static void as_self(const bool *guest)
@@ -310,10 +313,10 @@ static struct err go_on(struct change *c)
 static struct err run(struct change *c, const struct pinchange_options *options)
 {
 	static struct orders orders; /* large; made for its checks */
-	TRY(process_harden());
+	TRY(find_owner(c));
+	TRY(c->guest ? process_harden_root() : process_harden());
 	TRY(orders_from_settings(c->settings, &orders, c->message));
 	TRY(find_file(c, options));
-	TRY(find_owner(c));
 	TRY(lock(c));
 	return go_on(c);
 }

@@ -44,9 +44,10 @@ static void do_reload(struct wiring *w, struct reload *reload)
 			 (long long)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US);
 	struct err e = reload_again(reload, w);
 	(void)sd_notifyf(0, "READY=1\nSTATUS=serving on %s%s", w->settings->server.listen,
-			 err_failed(e) ? "; the settings file is wrong and was not taken: see the "
-					 "log"
-				       : "");
+			 err_failed(e)
+				 ? "; the reload was refused and nothing has changed: see the "
+				   "log"
+				 : "");
 }
 
 static void serve(struct wiring *w, struct reload *reload)

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from holdfast.installation import PROGRAMS, ROOT, Installation
+from holdfast.installation import PROGRAMS, ROOT, Installation, free_port
 from holdfast.process import wait_for
 from holdfast.tracing import CALL, Tracer
 
@@ -272,7 +273,7 @@ def change_settings(installation):
         file.write(text)
 
 
-def spend_a_life(installation):
+def spend_a_life(installation, metrics):
     """Every verb, a new segment of the audit log, a reload, a worker replaced."""
     kms = installation.client()
     key = kms.create_key()["KeyMetadata"]["KeyId"]
@@ -285,7 +286,9 @@ def spend_a_life(installation):
     kms.disable_key(KeyId=key)
     kms.enable_key(KeyId=key)
     kms.list_keys()
-    installation.run("holdfast", "status", "--config", installation.daemon.settings)
+    installation.run("holdfast", "status", "--config", installation.daemon.settings, check=False)
+    with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as reply:
+        assert b"holdfast" in reply.read()
     change_settings(installation)
     installation.daemon.signal(signal.SIGHUP)
     installation.token.signal(signal.SIGHUP)
@@ -293,12 +296,13 @@ def spend_a_life(installation):
 
 
 def test_no_call_of_a_whole_life_is_outside_the_tables(make, tmp_path):
-    installation = make(settings={"audit": {"segment_mib": 1}})
+    metrics = f"127.0.0.1:{free_port()}"
+    installation = make(settings={"audit": {"segment_mib": 1}, "metrics": {"listen": metrics}})
     pids = processes(installation)
     with contextlib.ExitStack() as stack:
         traces = {name: stack.enter_context(Tracer(pid, tmp_path / name))
                   for name, pid in pids.items()}
-        spend_a_life(installation)
+        spend_a_life(installation, metrics)
         installation.stop()
     with open(installation.path("daemon.file"), encoding="utf-8") as file:
         assert "reload" in file.read() and "sandbox.refused" not in file.read()

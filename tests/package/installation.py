@@ -204,6 +204,22 @@ def test_aws_cli_is_served_from_outside(machine, root):
     assert ran.stdout.split() == [machine.key], ran.stderr
 
 
+def test_another_pin_as_the_page_says(machine, root):
+    before = root.read("/var/lib/holdfast-token/pin")
+    machine.stop()
+    root.shell("runuser -u holdfast-token -- env SOFTHSM2_CONF=/etc/holdfast/softhsm2.conf "
+               "holdfast-token --change-pin --new-pin random")
+    assert root.read("/var/lib/holdfast-token/pin") != before
+    assert root.owned("/var/lib/holdfast-token/pin") == "holdfast-token:holdfast-token 600"
+    machine.start_all()
+    assert machine.decrypts()
+
+
+def test_dashboard_and_alerts_are_there(root):
+    for folder in ("grafana", "prometheus"):
+        assert os.listdir(root.path(f"/usr/share/holdfast/{folder}"))
+
+
 def test_upgrade_restarts_and_keeps_the_changed_settings(machine, root, package, tmp_path):
     higher = pack(str(tmp_path), "99.0.0")
     settings, before = root.read("/etc/holdfast/holdfast.conf"), root.digests(STATE[1])

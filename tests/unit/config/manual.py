@@ -103,7 +103,8 @@ def table_rows(tree):
     text = read(os.path.join(tree.source, "config/table.c"))
     text = text[text.index("settings_table[] = {"):]
     rows = {}
-    for kind, live, args in re.findall(r"\b(INTEGER|TEXT|CHOICE)(_LIVE)?\(((?:[^()\"]|\"[^\"]*\")*)\)", text):
+    row = r'\b(INTEGER|TEXT|CHOICE)(_LIVE)?\(((?:[^()"]|"[^"]*")*)\)'
+    for kind, live, args in re.findall(row, text):
         parts = [part.strip() for part in re.findall(r'(?:[^,"]|"[^"]*")+', args)]
         default = {"INTEGER": 4, "TEXT": 5, "CHOICE": 3}[kind]
         rows[parts[0], parts[1]] = parts[default].strip('"'), bool(live)

@@ -312,6 +312,34 @@ static void long_lines_are_taken_whole_or_refused(void **state)
 	refused(text, "test.conf:2: the line is longer than 1000 bytes; shorten it");
 }
 
+static void tls_settings_must_fit_each_other(void **state)
+{
+	(void)state;
+	static const struct line_case cases[] = {
+		{"[tls]\ncertificate = /c\n",
+		 "test.conf:2: certificate and private_key of [tls] belong together; set both, or "
+		 "neither for plain HTTP"},
+		{"[tls]\nprivate_key = /k\n",
+		 "test.conf:2: certificate and private_key of [tls] belong together; set both, or "
+		 "neither for plain HTTP"},
+		{"[tls]\nclient_ca = /a\nclient_certificates = required\n",
+		 "test.conf:3: client certificates need TLS; set certificate and private_key in "
+		 "[tls], or client_certificates to off"},
+		{"[tls]\ncertificate = /c\nprivate_key = /k\nclient_certificates = optional\n",
+		 "test.conf:4: client certificates need an authority to be checked against; name "
+		 "its file in client_ca"},
+		{"[tls]\ncertificate = /c\nprivate_key = /k\nclient_ca = /a\n",
+		 "test.conf:4: client_ca is set and client_certificates is off, so that nobody is "
+		 "asked; set it to optional or required, or remove client_ca"},
+	};
+	refused_all(cases, ARRAY_LEN(cases));
+	struct settings out;
+	accepted("[tls]\ncertificate = /c\nprivate_key = /k\nclient_ca = /a\n"
+		 "client_certificates = required\nminimum_version = 1.3\n",
+		 &out);
+	assert_string_equal(out.tls.client_certificates, "required");
+}
+
 static void settings_must_fit_each_other(void **state)
 {
 	(void)state;
@@ -374,6 +402,7 @@ int main(void)
 		cmocka_unit_test(nul_bytes_are_refused),
 		cmocka_unit_test(long_lines_are_taken_whole_or_refused),
 		cmocka_unit_test(settings_must_fit_each_other),
+		cmocka_unit_test(tls_settings_must_fit_each_other),
 		cmocka_unit_test(users_are_names_or_uids),
 	};
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
