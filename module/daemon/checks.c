@@ -69,8 +69,7 @@ static void check_retention(const struct checks_context *c, const struct setting
 {
 	struct audit_keeper_report report = {.last = OK};
 	char days[64] = "", size[64] = "", oldest[TIMESTAMP_ISO_TEXT] = "";
-	if (c->w->keeper != NULL)
-		audit_keeper_report(c->w->keeper, &report);
+	wiring_look(c->w, &report, NULL);
 	say_bound(days, sizeof days, "kept", s->audit.keep_days, "days");
 	if (s->audit.keep_mib > 0)
 		say_bound(size, sizeof size, ", at most", s->audit.keep_mib, "MiB");
@@ -91,9 +90,7 @@ static void check_certificate(const struct checks_context *c, const struct setti
 {
 	(void)s;
 	struct server_tls_status tls = {0};
-	/* The doors are the last to open, and the first to let somebody ask. */
-	if (c->w->server != NULL)
-		server_tls_status(c->w->server, &tls);
+	wiring_look(c->w, NULL, &tls);
 	if (!tls.enabled) {
 		service_check_add(out, "certificate", SERVICE_LEVEL_OK, "", "none: plain HTTP");
 		return;

@@ -97,7 +97,8 @@ static struct err run_service(struct wiring *w, struct reload *reload)
 
 static struct err run_with(const struct arguments *arguments, struct reload *reload)
 {
-	struct wiring w = {.settings = reload->in_force, .signals = -1};
+	struct wiring w = {
+		.settings = reload->in_force, .signals = -1, .parts = PTHREAD_MUTEX_INITIALIZER};
 	struct checks_context checks = {.reload = reload, .w = &w};
 	w.more_checks = checks_collect;
 	w.more_checks_user = &checks;

@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/sandbox.h"
@@ -218,7 +219,8 @@ static struct err needed_since(void *user, int64_t *ms)
 /* After the outbox was settled: what that looked for is then in the log. */
 static struct err start_keeper(struct wiring *w)
 {
-	return audit_keeper_start(
+	struct audit_keeper *keeper = NULL;
+	TRY(audit_keeper_start(
 		&(struct audit_keeper_options){
 			.log = w->audit,
 			.directory = w->settings->audit.directory,
@@ -229,7 +231,10 @@ static struct err start_keeper(struct wiring *w)
 			.user = w->service,
 			.clock = &clock_system,
 		},
-		&w->keeper);
+		&keeper));
+	LOCK_SCOPE(&w->parts);
+	w->keeper = TAKE(keeper);
+	return OK;
 }
 
 static struct err reconcile(struct wiring *w)
@@ -258,8 +263,9 @@ static struct err open_doors(struct wiring *w)
 	const struct settings *s = w->settings;
 	uint32_t uids[SERVER_ADMIN_UIDS_MAX];
 	size_t count = 0;
+	struct server *server = NULL;
 	TRY(admin_uids(s, uids, &count));
-	return server_start(
+	TRY(server_start(
 		&(struct server_options){
 			.service = w->service,
 			.listen = s->server.listen,
@@ -277,7 +283,10 @@ static struct err open_doors(struct wiring *w)
 			.tls = tls_options(s),
 			.clock = &clock_system,
 		},
-		&w->server);
+		&server));
+	LOCK_SCOPE(&w->parts);
+	w->server = TAKE(server);
+	return OK;
 }
 
 static struct err confine(struct wiring *w)
@@ -325,10 +334,33 @@ bool wiring_drain(struct wiring *w)
 			     (uint32_t)(w->settings->service.drain_timeout_s * MS_PER_S));
 }
 
+void wiring_look(struct wiring *w, struct audit_keeper_report *keeper,
+		 struct server_tls_status *tls)
+{
+	LOCK_SCOPE(&w->parts);
+	if (keeper != NULL && w->keeper != NULL)
+		audit_keeper_report(w->keeper, keeper);
+	if (tls != NULL && w->server != NULL)
+		server_tls_status(w->server, tls);
+}
+
+/* A call that outlives the drain may still look. */
+static void stop_parts(struct wiring *w)
+{
+	struct audit_keeper *keeper = NULL;
+	struct server *server = NULL;
+	{
+		LOCK_SCOPE(&w->parts);
+		keeper = TAKE(w->keeper);
+		server = TAKE(w->server);
+	}
+	server_stop(&server);
+	audit_keeper_stop(&keeper);
+}
+
 void wiring_stop(struct wiring *w)
 {
-	server_stop(&w->server);
-	audit_keeper_stop(&w->keeper);
+	stop_parts(w);
 	if (w->service != NULL)
 		service_stop(&w->service);
 	if (w->audit != NULL)

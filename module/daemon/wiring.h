@@ -6,6 +6,8 @@
 #ifndef HOLDFAST_DAEMON_WIRING_H
 #define HOLDFAST_DAEMON_WIRING_H
 
+#include <pthread.h>
+
 #include "audit/keeper.h"
 #include "audit/log.h"
 #include "config/settings.h"
@@ -28,9 +30,15 @@ struct wiring {
 	struct kms_installation installation;
 	struct audit_log *audit;
 	struct service *service;
+	pthread_mutex_t parts; /* of the two below: they come and go while calls look at them */
 	struct audit_keeper *keeper;
 	struct server *server;
 };
+
+/* For other threads than the one that starts and stops: what the two tell, while they are there.
+ * Either may be NULL. */
+void wiring_look(struct wiring *w, struct audit_keeper_report *keeper,
+		 struct server_tls_status *tls);
 
 /* The settings that need more than their own line to be judged: users. E_SETTINGS, logged. */
 NODISCARD struct err wiring_check(const struct settings *settings);

@@ -355,6 +355,6 @@ def test_another_installations_rows(own, make):
 def test_a_newer_schema_is_refused(own):
     prepare(own)
     store = Store(own)
-    store.change(("UPDATE schema_info SET version = 999",), ("PRAGMA user_version = 999",))
+    store.change(("UPDATE schema_info SET version = 999 WHERE version = 2",), ("PRAGMA user_version = 999",))
     assert not store.start()
     assert "newer" in own.daemon.read_log()
