@@ -27,6 +27,7 @@
 #include "hsm/token/process.h"
 
 #define CKR_PIN_INCORRECT 0xA0
+#define CKR_PIN_LOCKED 0xA4
 #define PASSWD_BYTES 4096
 
 struct change {
@@ -129,10 +130,16 @@ static struct err adopt(struct change *c, enum pinstage stage)
 	return set_mark(c, false);
 }
 
-/* The token was asked and said no: it has the old PIN, if that was it. */
+#define LOCKED_TEXT                                                                           \
+	"the token is locked, or one more failure would lock it: no PIN is tried on it. See " \
+	"its own manual for how failures are forgiven, then run this again"
+
+/* The token was asked and said no, or must not be asked: it has the old PIN, if that was it. */
 static struct err give_up(struct change *c, struct err why)
 {
-	if (why.detail == CKR_PIN_INCORRECT)
+	if (why.detail == CKR_PIN_LOCKED)
+		SAY(c, LOCKED_TEXT "; nothing was changed");
+	else if (why.detail == CKR_PIN_INCORRECT)
 		SAY(c,
 		    "the token refuses the PIN in %.400s; nothing was changed. Put the right PIN "
 		    "into it before the next try: the token counts failures",
@@ -199,6 +206,19 @@ static struct err begin(struct change *c)
 
 /* --- From where it was interrupted. --- */
 
+/* No verdict on the PIN: both files stay, and so does the stage. */
+static struct err no_answer(struct change *c, struct err why)
+{
+	if (why.detail == CKR_PIN_LOCKED)
+		SAY(c, LOCKED_TEXT);
+	else
+		SAY(c,
+		    "the token takes no PIN at all (CKR 0x%x); see its own manual, then run this "
+		    "again",
+		    why.detail);
+	return why;
+}
+
 static struct err refused_both(struct change *c, enum pinstage stage)
 {
 	TRY(pinstage_move(c->file, stage, PINSTAGE_REFUSED));
@@ -249,17 +269,14 @@ static struct err finish(struct change *c, enum pinstage stage)
 		return found(c, stage, first);
 	if (!err_is(e, E_HSM_PIN))
 		return e;
-	if (e.detail != CKR_PIN_INCORRECT) {
-		SAY(c,
-		    "the token takes no PIN at all (CKR 0x%x); it may be locked: see its own "
-		    "manual",
-		    e.detail);
-		return e;
-	}
+	if (e.detail != CKR_PIN_INCORRECT)
+		return no_answer(c, e);
 	e = try_on_token(c, second);
 	if (!err_failed(e))
 		return found(c, stage, second);
-	return err_is(e, E_HSM_PIN) ? refused_both(c, stage) : leave(c, e);
+	if (!err_is(e, E_HSM_PIN))
+		return leave(c, e);
+	return e.detail == CKR_PIN_INCORRECT ? refused_both(c, stage) : no_answer(c, e);
 }
 
 /* --- All of it. --- */
