@@ -160,6 +160,13 @@ NODISCARD struct err log_file_check(const struct log_file_options *options)
 	return open_options(options, path, &fd);
 }
 
+/* The lock is held. */
+static void limits_set(uint64_t file_bytes, uint32_t files_kept)
+{
+	file.file_bytes = file_bytes;
+	file.files_kept = MIN_OF(files_kept, (uint32_t)LOG_FILES_KEPT_MAX);
+}
+
 NODISCARD struct err log_file_open(const struct log_file_options *options)
 {
 	CLEANUP(close_fd) int fd = -1;
@@ -169,10 +176,15 @@ NODISCARD struct err log_file_open(const struct log_file_options *options)
 	put_fd(fd);
 	fd = -1;
 	mem_copy(file.path, sizeof file.path, path, sizeof path);
-	file.file_bytes = options->file_bytes;
-	file.files_kept = MIN_OF(options->files_kept, (uint32_t)LOG_FILES_KEPT_MAX);
+	limits_set(options->file_bytes, options->files_kept);
 	atomic_store(&failure, 0);
 	return OK;
+}
+
+void log_file_set_limits(uint64_t file_bytes, uint32_t files_kept)
+{
+	LOCK_SCOPE(&file.lock);
+	limits_set(file_bytes, files_kept);
 }
 
 int log_file_fd(void)

@@ -25,6 +25,9 @@ struct log_file_options {
  */
 NODISCARD struct err log_file_open(const struct log_file_options *options);
 
+/* Other sizes for the file that is open; what lies there is not touched until the next line. */
+void log_file_set_limits(uint64_t file_bytes, uint32_t files_kept);
+
 /* Whether log_file_open() would work; makes the file, and changes nothing else. Same errors. */
 NODISCARD struct err log_file_check(const struct log_file_options *options);
 
