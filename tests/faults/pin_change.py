@@ -318,3 +318,13 @@ def test_root_works_as_the_tokens_own_user(stopped):
             assert {os.stat(os.path.join(path, name)).st_uid for name in [".", *files]} == {nobody}
     assert os.stat(stopped.pin_file).st_uid == 0
     wait_for(lambda: stages(stopped) == [], "no stage is left")
+
+    # And where the PIN is that user's as well, as the Debian package has it.
+    theirs = stopped.path("token-state/pin")
+    os.rename(stopped.pin_file, theirs)
+    os.chown(theirs, nobody, nobody)
+    before = read(theirs)
+    ran = change(stopped, "--pin-file", theirs, check=False)
+    assert ran.returncode == 0 and read(theirs) != before, ran.stderr
+    assert os.stat(theirs).st_uid == nobody and os.stat(theirs).st_mode & 0o777 == 0o600
+    assert not [name for name in os.listdir(stopped.path("token-state")) if name.startswith("pin.")]
