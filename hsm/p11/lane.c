@@ -258,7 +258,11 @@ static void report(const struct hsm_op *op, struct err result)
 	enum err_category category = err_category(result);
 	if (!err_failed(result) || category == ERR_CALLER || category == ERR_CAPACITY)
 		return;
-	log_event(LOG_WARNING, "token.operation_failed", LOG_NUMBER("verb", op->verb),
+	/* Who looks for a key may well be told that there is none. */
+	bool expected = op->verb == HSM_KEY_FIND && err_is(result, E_HSM_KEY_UNKNOWN);
+	const char *verb = hsm_verb_name(op->verb);
+	log_event(expected ? LOG_DEBUG : LOG_WARNING, "token.operation_failed",
+		  LOG_TEXT("verb", verb ? verb : "none"),
 		  LOG_TEXT("ckr", result.detail ? p11_funnel_row(result.detail)->name : "none"),
 		  LOG_HEX("number", result.detail), LOG_ERR(result));
 }
