@@ -26,8 +26,10 @@ static const struct shared *shared_find(const struct setting *row)
 static bool concerns(const struct setting *row, enum changes_reader reader)
 {
 	bool token = reader == CHANGES_HOLDFAST_TOKEN;
+	/* [log] and [sandbox] are both's; but for the file, which holdfast-token names in [token].
+	 */
 	if (text_equal(row->section, "log") || text_equal(row->section, "sandbox"))
-		return true;
+		return !token || !text_equal(row->name, "file");
 	if (!text_equal(row->section, "token"))
 		return !token;
 	const struct shared *shared = shared_find(row);

@@ -41,6 +41,16 @@ NODISCARD struct err hsm_local_pin_limits(const struct hsm_local_pin_options *op
 	return OK;
 }
 
+/* PKCS#11 3.1 §3.2: a token that is locked, or would be by one more failure. That it was not asked
+ * must not look like its having refused this very PIN: the caller would take it for the wrong one.
+ */
+static struct err may_ask(struct bench *b, const struct secret *pin)
+{
+	struct p11_login login = {.pin = pin};
+	struct err e = p11_login_may_try(&login, &b->module);
+	return err_failed(e) ? ERR_DETAIL(E_HSM_PIN, CKR_PIN_LOCKED) : OK;
+}
+
 /* PKCS#11 3.1 §5.5.8: without a login it changes the user's PIN, and checks the old. */
 static struct err set_pin(struct bench *b, const struct secret *old, const struct secret *fresh)
 {
@@ -57,9 +67,8 @@ NODISCARD struct err hsm_local_pin_set(const struct hsm_local_pin_options *optio
 				       const struct secret *old, const struct secret *fresh)
 {
 	CLEANUP(bench_cleanup) struct bench b = {0};
-	struct p11_login login = {.pin = old};
 	TRY(bench_init(&b, options));
-	TRY(p11_login_may_try(&login, &b.module));
+	TRY(may_ask(&b, old));
 	TRY(p11_softhsm_keep(&b.softhsm));
 	struct p11_softhsm_mark mark = p11_softhsm_mark(&b.softhsm);
 	TRY(set_pin(&b, old, fresh));
@@ -74,6 +83,7 @@ NODISCARD struct err hsm_local_pin_try(const struct hsm_local_pin_options *optio
 	CLEANUP(bench_cleanup) struct bench b = {0};
 	struct p11_login login = {.pin = pin};
 	TRY(bench_init(&b, options));
+	TRY(may_ask(&b, pin));
 	TRY(p11_softhsm_keep(&b.softhsm));
 	struct p11_softhsm_mark mark = p11_softhsm_mark(&b.softhsm);
 	TRY(p11_login_open(&login, &b.module));

@@ -70,13 +70,16 @@ NODISCARD struct err hsm_local_pin_limits(const struct hsm_local_pin_options *op
 /*
  * Puts `fresh` in the place of `old`; both are on the token's disk then. E_HSM_PIN: the token
  * refused one of the two (detail: CKR_PIN_INCORRECT the old one; CKR_PIN_LEN_RANGE and others the
- * new one), or one more failure would lock it; it has not changed. Any other error, and a process
- * that dies in here: it has changed, or not; ask with hsm_local_pin_try().
+ * new one), or it is locked or one more failure would lock it (CKR_PIN_LOCKED); it has not changed.
+ * Any other error, and a process that dies in here: it has changed, or not; ask with
+ * hsm_local_pin_try().
  */
 NODISCARD struct err hsm_local_pin_set(const struct hsm_local_pin_options *options,
 				       const struct secret *old, const struct secret *fresh);
 
-/* One login with this PIN. E_HSM_PIN: refused, or not tried as one more failure would lock it. */
+/* One login with this PIN. E_HSM_PIN: CKR_PIN_INCORRECT when it was refused, CKR_PIN_LOCKED when
+ * the token is locked, or was not asked as one more failure would lock it: that says nothing of the
+ * PIN. */
 NODISCARD struct err hsm_local_pin_try(const struct hsm_local_pin_options *options,
 				       const struct secret *pin);
 

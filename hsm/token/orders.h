@@ -66,6 +66,8 @@ struct orders_page {
 	/* The other way, for a worker that runs while the settings are read again: */
 	_Atomic uint32_t log_form;  /* enum log_form */
 	_Atomic uint32_t log_level; /* enum log_level */
+	_Atomic uint64_t log_file_bytes;
+	_Atomic uint32_t log_files_kept;
 };
 
 /* From [token] and [log]. E_SETTINGS with a line for people. */

@@ -27,6 +27,7 @@
 #include "hsm/token/process.h"
 
 #define CKR_PIN_INCORRECT 0xA0
+#define CKR_PIN_LOCKED 0xA4
 #define PASSWD_BYTES 4096
 
 struct change {
@@ -38,7 +39,8 @@ struct change {
 	int lock_fd;
 	uid_t uid; /* whose the state directory is, and the token's files */
 	gid_t gid;
-	bool guest; /* root, working for that user */
+	bool guest;       /* root, working for that user */
+	bool guests_file; /* the file of the PIN is that user's, too */
 	struct secret *old, *fresh;
 };
 
@@ -94,6 +96,45 @@ static void as_self(const bool *guest)
 	CLEANUP(as_self) UNUSED const bool guest_ = (c_)->guest; \
 	TRY(as_owner(c_))
 
+/* --- Steps on the file. In a folder of that user's, root touches nothing. --- */
+
+#define FILE_SCOPE(c_)                                                 \
+	CLEANUP(as_self) UNUSED const bool guest_ = (c_)->guests_file; \
+	TRY((c_)->guests_file ? as_owner(c_) : OK)
+
+static struct err find_stage(const struct change *c, enum pinstage *stage)
+{
+	FILE_SCOPE(c);
+	return pinstage_find(c->file, stage);
+}
+
+static struct err read_stage(const struct change *c, enum pinstage stage, struct secret **pin)
+{
+	FILE_SCOPE(c);
+	char source[PATH_MAX + sizeof "file:"];
+	TRY(text_copy(source, sizeof source, VIEW_LITERAL("file:")));
+	TRY(pinstage_path(c->file, stage, source + 5, PATH_MAX));
+	return pin_read(source, pin, c->message);
+}
+
+static struct err write_new(const struct change *c)
+{
+	FILE_SCOPE(c);
+	return pinstage_write(c->file, c->fresh);
+}
+
+static struct err move(const struct change *c, enum pinstage from, enum pinstage to)
+{
+	FILE_SCOPE(c);
+	return pinstage_move(c->file, from, to);
+}
+
+static struct err drop(const struct change *c, enum pinstage stage)
+{
+	FILE_SCOPE(c);
+	return pinstage_drop(c->file, stage);
+}
+
 /* --- Steps on the token. --- */
 
 static struct err ask_limits(const struct change *c, struct pinentry_limits *limits)
@@ -125,14 +166,20 @@ static struct err set_mark(const struct change *c, bool on)
 
 static struct err adopt(struct change *c, enum pinstage stage)
 {
-	TRY(pinstage_move(c->file, stage, PINSTAGE_NONE));
+	TRY(move(c, stage, PINSTAGE_NONE));
 	return set_mark(c, false);
 }
 
-/* The token was asked and said no: it has the old PIN, if that was it. */
+#define LOCKED_TEXT                                                                           \
+	"the token is locked, or one more failure would lock it: no PIN is tried on it. See " \
+	"its own manual for how failures are forgiven, then run this again"
+
+/* The token was asked and said no, or must not be asked: it has the old PIN, if that was it. */
 static struct err give_up(struct change *c, struct err why)
 {
-	if (why.detail == CKR_PIN_INCORRECT)
+	if (why.detail == CKR_PIN_LOCKED)
+		SAY(c, LOCKED_TEXT "; nothing was changed");
+	else if (why.detail == CKR_PIN_INCORRECT)
 		SAY(c,
 		    "the token refuses the PIN in %.400s; nothing was changed. Put the right PIN "
 		    "into it before the next try: the token counts failures",
@@ -142,7 +189,7 @@ static struct err give_up(struct change *c, struct err why)
 		    "the token refuses the new PIN (CKR 0x%x); nothing was changed. Choose one of "
 		    "another length or of other characters",
 		    why.detail);
-	TRY(pinstage_drop(c->file, PINSTAGE_CHANGING));
+	TRY(drop(c, PINSTAGE_CHANGING));
 	TRY(set_mark(c, false));
 	return why;
 }
@@ -186,22 +233,35 @@ static struct err begin(struct change *c)
 		SAY(c, "the new PIN is the one of before; nothing was changed");
 		return ERR(E_SETTINGS);
 	}
-	e = pinstage_write(c->file, c->fresh);
+	e = write_new(c);
 	if (err_failed(e)) {
 		SAY(c, "%.400s.new cannot be written (%s); nothing was changed", c->file,
 		    strerrordesc_np((int)e.detail));
 		return e;
 	}
 	TRY(set_mark(c, true));
-	TRY(pinstage_move(c->file, PINSTAGE_NEW, PINSTAGE_CHANGING));
+	TRY(move(c, PINSTAGE_NEW, PINSTAGE_CHANGING));
 	return carry_out(c);
 }
 
 /* --- From where it was interrupted. --- */
 
+/* No verdict on the PIN: both files stay, and so does the stage. */
+static struct err no_answer(struct change *c, struct err why)
+{
+	if (why.detail == CKR_PIN_LOCKED)
+		SAY(c, LOCKED_TEXT);
+	else
+		SAY(c,
+		    "the token takes no PIN at all (CKR 0x%x); see its own manual, then run this "
+		    "again",
+		    why.detail);
+	return why;
+}
+
 static struct err refused_both(struct change *c, enum pinstage stage)
 {
-	TRY(pinstage_move(c->file, stage, PINSTAGE_REFUSED));
+	TRY(move(c, stage, PINSTAGE_REFUSED));
 	SAY(c,
 	    "the token refuses both the PIN in %.400s and the one in %.400s.refused, and is not "
 	    "asked again. Put the right PIN into the first and remove the second",
@@ -220,14 +280,14 @@ static struct err found(struct change *c, enum pinstage stage, const struct secr
 	if (right == c->fresh)
 		return adopt(c, stage);
 	if (stage != PINSTAGE_CHANGING)
-		TRY(pinstage_move(c->file, stage, PINSTAGE_CHANGING));
+		TRY(move(c, stage, PINSTAGE_CHANGING));
 	return carry_out(c);
 }
 
 /* *stage: where it stands; it is moved before each try. */
 static struct err try_noted(struct change *c, enum pinstage *stage, const struct secret *pin)
 {
-	TRY(pinstage_move(c->file, *stage, other(*stage)));
+	TRY(move(c, *stage, other(*stage)));
 	*stage = other(*stage);
 	struct err e = try_on_token(c, pin);
 	if (err_failed(e) && !err_is(e, E_HSM_PIN))
@@ -237,10 +297,7 @@ static struct err try_noted(struct change *c, enum pinstage *stage, const struct
 
 static struct err finish(struct change *c, enum pinstage stage)
 {
-	char path[PATH_MAX + sizeof "file:"];
-	TRY(text_copy(path, sizeof path, VIEW_LITERAL("file:")));
-	TRY(pinstage_path(c->file, stage, path + 5, PATH_MAX));
-	TRY(pin_read(path, &c->fresh, c->message));
+	TRY(read_stage(c, stage, &c->fresh));
 	(void)printf("Finishing a change that was interrupted.\n");
 	const struct secret *first = stage == PINSTAGE_CHANGING ? c->fresh : c->old;
 	const struct secret *second = first == c->old ? c->fresh : c->old;
@@ -249,17 +306,14 @@ static struct err finish(struct change *c, enum pinstage stage)
 		return found(c, stage, first);
 	if (!err_is(e, E_HSM_PIN))
 		return e;
-	if (e.detail != CKR_PIN_INCORRECT) {
-		SAY(c,
-		    "the token takes no PIN at all (CKR 0x%x); it may be locked: see its own "
-		    "manual",
-		    e.detail);
-		return e;
-	}
+	if (e.detail != CKR_PIN_INCORRECT)
+		return no_answer(c, e);
 	e = try_on_token(c, second);
 	if (!err_failed(e))
 		return found(c, stage, second);
-	return err_is(e, E_HSM_PIN) ? refused_both(c, stage) : leave(c, e);
+	if (!err_is(e, E_HSM_PIN))
+		return leave(c, e);
+	return e.detail == CKR_PIN_INCORRECT ? refused_both(c, stage) : no_answer(c, e);
 }
 
 /* --- All of it. --- */
@@ -283,6 +337,12 @@ static struct err find_file(struct change *c, const struct pinchange_options *op
 	return ERR(E_SETTINGS);
 }
 
+static void find_files_owner(struct change *c)
+{
+	struct stat st = {0};
+	c->guests_file = c->guest && lstat(c->file, &st) == 0 && st.st_uid == c->uid;
+}
+
 static struct err lock(struct change *c)
 {
 	OWNER_SCOPE(c);
@@ -295,9 +355,8 @@ static struct err lock(struct change *c)
 
 static struct err go_on(struct change *c)
 {
-	char source[PATH_MAX + sizeof "file:"];
 	enum pinstage stage = PINSTAGE_NONE;
-	TRY(pinstage_find(c->file, &stage));
+	TRY(find_stage(c, &stage));
 	if (stage == PINSTAGE_REFUSED) {
 		SAY(c,
 		    "the token refused both the PIN in %.400s and the one in %.400s.refused; put "
@@ -305,8 +364,7 @@ static struct err go_on(struct change *c)
 		    c->file, c->file);
 		return ERR(E_HSM_PIN);
 	}
-	TRY(text_format(source, sizeof source, "file:%s", c->file));
-	TRY(pin_read(source, &c->old, c->message));
+	TRY(read_stage(c, PINSTAGE_NONE, &c->old));
 	return stage <= PINSTAGE_NEW ? begin(c) : finish(c, stage);
 }
 
@@ -317,6 +375,7 @@ static struct err run(struct change *c, const struct pinchange_options *options)
 	TRY(c->guest ? process_harden_root() : process_harden());
 	TRY(orders_from_settings(c->settings, &orders, c->message));
 	TRY(find_file(c, options));
+	find_files_owner(c);
 	TRY(lock(c));
 	return go_on(c);
 }

@@ -70,6 +70,14 @@ static int64_t now_ms(void)
 
 /* The worker. */
 
+static void page_tell_log(struct supervisor *s)
+{
+	s->page->log_form = s->orders.log_form;
+	s->page->log_level = s->orders.log_level;
+	s->page->log_file_bytes = s->orders.log_file_bytes;
+	s->page->log_files_kept = s->orders.log_files_kept;
+}
+
 static void page_reset(struct supervisor *s)
 {
 	struct orders_page *page = s->page;
@@ -77,8 +85,7 @@ static void page_reset(struct supervisor *s)
 		page->watch.deadline_ms[i] = 0;
 	page->watch.pin_refused = 0;
 	page->condition = 0;
-	page->log_form = s->orders.log_form;
-	page->log_level = s->orders.log_level;
+	page_tell_log(s);
 	page->opening_since_ms = 0;
 	page->beat_ms = now_ms();
 }
@@ -115,14 +122,18 @@ static void worker_replace(struct supervisor *s)
 	(void)kill(s->worker, SIGTERM);
 }
 
+static bool was_pin_refused(const struct supervisor *s)
+{
+	return s->page->watch.pin_refused != 0 || s->page->condition == HSM_PIN_REFUSED;
+}
+
 /*
  * The PIN was refused: it is never tried again by itself, as that could lock the token. Unless it
  * was the copy of a worker that is being replaced, or could be, by one with the PIN read since.
  */
 static void latch_look(struct supervisor *s)
 {
-	bool refused = s->page->watch.pin_refused != 0 || s->page->condition == HSM_PIN_REFUSED;
-	if (!refused || s->orders.latched == HSM_PIN_REFUSED || s->replacing)
+	if (!was_pin_refused(s) || s->orders.latched == HSM_PIN_REFUSED || s->replacing)
 		return;
 	if (s->pin_newer) {
 		log_event(LOG_WARNING, "token.old_pin_refused",
@@ -239,14 +250,32 @@ static struct err pin_again(const char *source, struct secret **fresh, bool *kep
 	return OK;
 }
 
-/* The new PIN, and for a worker without use of the token the order to be replaced by one that tries
- * it. */
+static bool pin_is(const struct secret *known, const struct secret *fresh)
+{
+	return known == NULL || fresh == NULL ? known == fresh : secret_equal(known, fresh);
+}
+
+/*
+ * The new PIN, and for a worker without use of the token the order to be replaced by one that tries
+ * it. One that is as before changes nothing: whoever wants another setting read again must not lock
+ * a token that has refused this PIN already.
+ */
 static void pin_take(struct supervisor *s, struct secret **fresh)
 {
+	bool same = pin_is(s->pin, *fresh);
+	log_event(LOG_INFO, "pin.read_again", LOG_TEXT("pin_source", s->settings->token.pin_source),
+		  LOG_TEXT("pin", same ? "as before" : "another one"));
+	if (same) {
+		if (s->orders.latched == HSM_PIN_REFUSED || was_pin_refused(s))
+			log_event(LOG_WARNING, "token.pin_not_tried",
+				  LOG_TEXT("why", "the token has refused this very PIN"),
+				  LOG_TEXT("action", "correct pin_source and send SIGHUP; if the "
+						     "token was mended instead, restart "
+						     "holdfast-token"));
+		return;
+	}
 	secret_free(&s->pin);
 	s->pin = TAKE(*fresh);
-	log_event(LOG_INFO, "pin.read_again",
-		  LOG_TEXT("pin_source", s->settings->token.pin_source));
 	if (s->worker != 0 && s->page->condition == HSM_UP) {
 		s->pin_newer = true;
 		return;
@@ -256,7 +285,8 @@ static void pin_take(struct supervisor *s, struct secret **fresh)
 	worker_replace(s);
 }
 
-/* What a running instance takes over: the log's form and level here and in the worker, hang_ms. */
+/* What a running instance takes over: the log's form, level and sizes here and in the worker,
+ * hang_ms. */
 static void settings_take(struct supervisor *s, const struct settings *fresh,
 			  const struct orders *orders)
 {
@@ -266,8 +296,10 @@ static void settings_take(struct supervisor *s, const struct settings *fresh,
 	changes_apply(s->settings, fresh);
 	s->orders.log_form = orders->log_form;
 	s->orders.log_level = orders->log_level;
-	s->page->log_form = s->orders.log_form;
-	s->page->log_level = s->orders.log_level;
+	s->orders.log_file_bytes = orders->log_file_bytes;
+	s->orders.log_files_kept = orders->log_files_kept;
+	page_tell_log(s);
+	log_file_set_limits(s->orders.log_file_bytes, s->orders.log_files_kept);
 	log_configure(s->orders.log_form, s->orders.log_level, STDERR_FILENO);
 	for (size_t i = 0; i < MIN_OF(found, ARRAY_LEN(changed)); i++)
 		log_event(changed[i].applied ? LOG_INFO : LOG_WARNING,

@@ -314,6 +314,7 @@ static void tick(struct worker *w)
 	w->page->beat_ms = now;
 	log_configure((enum log_form)w->page->log_form, (enum log_level)w->page->log_level,
 		      STDERR_FILENO);
+	log_file_set_limits(w->page->log_file_bytes, w->page->log_files_kept);
 	status_tell(w);
 	figures_tell(w);
 	for (struct connection *c = w->connections; c != NULL; c = c->next) {

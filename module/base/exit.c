@@ -70,3 +70,9 @@ enum exit_status exit_of(struct err e)
 	}
 	return EXIT_DEFECT;
 }
+
+enum exit_status exit_of_service(struct err e)
+{
+	/* Its action is a SIGHUP to holdfast-token: the daemon must be there again by then. */
+	return err_is(e, E_HSM_PIN) ? EXIT_AWAY : exit_of(e);
+}

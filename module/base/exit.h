@@ -15,6 +15,12 @@ enum exit_status {
  * told to stop). */
 enum exit_status exit_of(struct err e);
 
+/*
+ * The same for a service that the service manager starts again: what is mended in another process,
+ * without a hand on this one, is EXIT_AWAY, as only then another start is tried.
+ */
+enum exit_status exit_of_service(struct err e);
+
 /* Every row as lines for --help, with a heading. */
 extern const char exit_help[];
 

@@ -26,9 +26,9 @@ static _Thread_local struct log_request request;
 struct log_request log_request_enter(const char *id)
 {
 	struct log_request before = request;
-	struct view text = view_of_text(id);
 	request = (struct log_request){""};
-	mem_copy(request.id, LOG_REQUEST_LEN, text.ptr, MIN_OF(text.len, LOG_REQUEST_LEN));
+	for (size_t i = 0; i < LOG_REQUEST_LEN && id[i] != '\0'; i++)
+		request.id[i] = id[i];
 	return before;
 }
 

@@ -67,6 +67,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 struct log_request {
 	char id[LOG_REQUEST_LEN + 1]; /* "": none */
 };
+/* Of `id` no more than LOG_REQUEST_LEN bytes are looked at: it may lie where another process writes
+ * and need not end there. */
 struct log_request log_request_enter(const char *id);
 void log_request_leave(struct log_request *before);
 

@@ -44,6 +44,9 @@ static struct err open_at(const char *path, int *out)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	if (fd < 0 && errno == EEXIST)
 		fd = open(path, flags);
+	/* Set aside in between by another process: then there is room for a new one. */
+	if (fd < 0 && errno == ENOENT)
+		fd = open(path, flags | O_CREAT, MODE);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	if (!S_ISREG(st.st_mode))
@@ -53,20 +56,26 @@ static struct err open_at(const char *path, int *out)
 	return OK;
 }
 
+/* A signal handler may ask for it meanwhile: never a number that is closed already. */
 static void put_fd(int fd)
 {
-	if (file.fd >= 0)
-		(void)close(file.fd);
+	int before = file.fd;
 	file.fd = fd;
 	file.torn = false;
+	if (before >= 0)
+		(void)close(before);
 }
 
-/* The one of before stays when the new one cannot be had. */
-static void reopen(void)
+/* 0, or the errno: the one of before stays when the new one cannot be had. */
+static int reopen(void)
 {
 	int fd = -1;
-	if (!err_failed(open_at(file.path, &fd)))
+	struct err e = open_at(file.path, &fd);
+	if (!err_failed(e))
 		put_fd(fd);
+	else if (e.detail == 0)
+		return EINVAL;
+	return (int)e.detail;
 }
 
 /* Whether the path still leads to the open file; its size then. */
@@ -111,7 +120,7 @@ static void rotate(void)
 	if (is_current(&size))
 		shift();
 	(void)flock(file.fd, LOCK_UN);
-	reopen();
+	(void)reopen(); /* or by the next line, as the path leads elsewhere now */
 }
 
 static bool put(struct view line)
@@ -134,13 +143,15 @@ bool log_file_write(struct view line)
 	LOCK_SCOPE(&file.lock);
 	if (file.fd < 0)
 		return false;
+	/* The file of before takes lines, but may be gone for everybody else: no place to trust. */
+	int lost = 0;
 	if (!is_current(&size))
-		reopen();
+		lost = reopen();
 	else if (file.file_bytes > 0 && size > 0 && size + line.len > file.file_bytes)
 		rotate();
 	bool taken = put(line);
-	atomic_store(&failure, taken ? 0 : errno);
-	return taken;
+	atomic_store(&failure, taken ? lost : errno);
+	return taken && lost == 0;
 }
 
 /* *fd: -1 without a path. */
@@ -160,6 +171,13 @@ NODISCARD struct err log_file_check(const struct log_file_options *options)
 	return open_options(options, path, &fd);
 }
 
+/* The lock is held. */
+static void limits_set(uint64_t file_bytes, uint32_t files_kept)
+{
+	file.file_bytes = file_bytes;
+	file.files_kept = MIN_OF(files_kept, (uint32_t)LOG_FILES_KEPT_MAX);
+}
+
 NODISCARD struct err log_file_open(const struct log_file_options *options)
 {
 	CLEANUP(close_fd) int fd = -1;
@@ -169,10 +187,15 @@ NODISCARD struct err log_file_open(const struct log_file_options *options)
 	put_fd(fd);
 	fd = -1;
 	mem_copy(file.path, sizeof file.path, path, sizeof path);
-	file.file_bytes = options->file_bytes;
-	file.files_kept = MIN_OF(options->files_kept, (uint32_t)LOG_FILES_KEPT_MAX);
+	limits_set(options->file_bytes, options->files_kept);
 	atomic_store(&failure, 0);
 	return OK;
+}
+
+void log_file_set_limits(uint64_t file_bytes, uint32_t files_kept)
+{
+	LOCK_SCOPE(&file.lock);
+	limits_set(file_bytes, files_kept);
 }
 
 int log_file_fd(void)

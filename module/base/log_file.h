@@ -25,11 +25,15 @@ struct log_file_options {
  */
 NODISCARD struct err log_file_open(const struct log_file_options *options);
 
+/* Other sizes for the file that is open; what lies there is not touched until the next line. */
+void log_file_set_limits(uint64_t file_bytes, uint32_t files_kept);
+
 /* Whether log_file_open() would work; makes the file, and changes nothing else. Same errors. */
 NODISCARD struct err log_file_check(const struct log_file_options *options);
 
-/* Appends the line, which ends with its newline. false: there is no file, or it does not take it;
- * the line is then for standard error. Thread-safe. */
+/* Appends the line, which ends with its newline. false: there is no file, it does not take it, or
+ * it was moved away and none can be made in its place; the line is then for standard error.
+ * Thread-safe. */
 bool log_file_write(struct view line);
 
 /* The open file, -1 when there is none. Async-signal-safe. */

@@ -139,5 +139,5 @@ int main(int argc, char **argv)
 		result = run_with(&arguments, &reload);
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_SERVE)
 		log_event(LOG_INFO, "daemon.stopped", LOG_TEXT("reason", "as asked"));
-	return (int)exit_of(result);
+	return (int)(arguments.mode == ARGUMENTS_SERVE ? exit_of_service(result) : exit_of(result));
 }

@@ -262,6 +262,25 @@ def test_a_token_near_its_lock_is_not_asked(faulty):
     change(faulty)
 
 
+@pytest.mark.parametrize("rules", (
+    ["C_GetTokenInfo flags=0x20000", "C_Login kill=1"],  # near its lock: it must not be asked
+    ["C_Login ckr=0xa0 times=1", "C_Login ckr=0xa4 from=2"]))  # locked by the first of the two
+def test_a_pin_that_was_not_judged_is_not_given_up(faulty, rules):
+    """The new PIN is the right one, and nowhere else than in the file of the change."""
+    faulty.rules("C_SetPIN kill=1 late=1")
+    change(faulty, check=False)
+    wanted = read(faulty.pin_file + ".changing")
+    faulty.rules(*rules)
+    ran = change(faulty, check=False)
+    assert ran.returncode == 77 and "locked" in ran.stderr and "remove" not in ran.stderr, ran.stderr
+    left = stages(faulty)
+    assert left in (["changing"], ["tried"]) and read(f"{faulty.pin_file}.{left[0]}") == wanted
+    faulty.rules()
+    change(faulty)
+    assert read(faulty.pin_file) == wanted and stages(faulty) == []
+    serves(faulty)
+
+
 def test_when_both_are_refused_nothing_is_tried_any_more(faulty):
     before = read(faulty.pin_file)
     faulty.rules("C_SetPIN kill=1")
@@ -299,3 +318,13 @@ def test_root_works_as_the_tokens_own_user(stopped):
             assert {os.stat(os.path.join(path, name)).st_uid for name in [".", *files]} == {nobody}
     assert os.stat(stopped.pin_file).st_uid == 0
     wait_for(lambda: stages(stopped) == [], "no stage is left")
+
+    # And where the PIN is that user's as well, as the Debian package has it.
+    theirs = stopped.path("token-state/pin")
+    os.rename(stopped.pin_file, theirs)
+    os.chown(theirs, nobody, nobody)
+    before = read(theirs)
+    ran = change(stopped, "--pin-file", theirs, check=False)
+    assert ran.returncode == 0 and read(theirs) != before, ran.stderr
+    assert os.stat(theirs).st_uid == nobody and os.stat(theirs).st_mode & 0o777 == 0o600
+    assert not [name for name in os.listdir(stopped.path("token-state")) if name.startswith("pin.")]

@@ -135,6 +135,10 @@ class Case(unittest.TestCase):
         with open(self.path("log"), encoding="utf-8") as file:
             return file.read()
 
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()
+
     def worker(self):
         return wait_for(lambda: children(self.supervisor.pid), "a worker")[0]
 
@@ -484,6 +488,46 @@ class Pins(Case):
         self.supervisor.send_signal(signal.SIGHUP)
         self.another_worker(before)
         self.assert_serves()
+
+    def test_a_refused_pin_is_not_tried_again_because_of_other_settings(self):
+        """systemctl reload for the log's level, five times: a token may lock at the third failure."""
+        self.write("pin", "wrong\n")
+        self.start()
+        self.assertEqual(self.condition(), PIN_REFUSED)
+        before = self.worker()
+        for n in range(1, 6):
+            self.supervisor.send_signal(signal.SIGHUP)
+            wait_for(lambda: self.log().count("token.pin_not_tried") == n, "the signal")  # noqa: B023
+        time.sleep(0.5)
+        self.assertEqual(self.condition(), PIN_REFUSED)
+        self.assertEqual(self.log().count("token.not_opened"), 1)
+        self.assertEqual(self.worker(), before)
+        self.write("pin", "right\n")
+        self.supervisor.send_signal(signal.SIGHUP)
+        self.another_worker(before)
+        self.assert_serves()
+
+    def test_another_size_of_the_log_file_is_taken_over(self):
+        """settings.applied is said of it, so it is so, in both processes."""
+        self.write("pin", "right\n")
+        for name in ("token.log", "token.log.1"):
+            self.write(name, "x" * (3 << 19) + "\n", 0o640)
+        self.settings["log_file"] = self.path("token.log")
+        self.start()
+        self.assert_serves()
+        self.assertEqual(os.stat(self.path("token.log.1")).st_size, (3 << 19) + 1)
+        with open(self.configure(), "a", encoding="ascii") as file:
+            file.write("[log]\nfile_mib = 1\nfiles_kept = 1\n")
+        self.supervisor.send_signal(signal.SIGHUP)
+        wait_for(lambda: "settings.reloaded" in self.read("token.log"), "a file of its own")
+        self.assertLess(os.stat(self.path("token.log")).st_size, 1 << 20)
+        self.assertFalse(os.path.exists(self.path("token.log.2")))
+        # And the worker alone: a connection's end is a line of its own.
+        self.load("random", 1, 0.1)
+        with open(self.path("token.log"), "ab") as file:
+            file.write(b"y" * (3 << 19) + b"\n")
+        self.load("random", 1, 0.1)
+        wait_for(lambda: "yyy" in self.read("token.log.1"), "a file of the worker's")
 
     def test_sighup_leaves_a_working_worker_alone(self):
         self.write("pin", "right\n")

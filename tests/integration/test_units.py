@@ -130,5 +130,41 @@ class Users(unittest.TestCase):
         self.assertEqual((tokens.st_uid, tokens.st_mode & 0o7777), (users["holdfast-token"], 0o700))
 
 
+class Purge(unittest.TestCase):
+    """dpkg has removed our settings when it calls this; the rest is the administrator's."""
+
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="holdfast-purge-")
+        self.addCleanup(shutil.rmtree, self.root)
+
+    def kept(self):
+        script = os.path.join(ROOT, "config", "debian", "postrm")
+        path = os.path.join(self.root, "bin")  # without a deb-systemd-helper, whose files are the machine's
+        os.makedirs(path, exist_ok=True)
+        for name in ("ls", "sh"):
+            if not os.path.exists(os.path.join(path, name)):
+                os.symlink(shutil.which(name), os.path.join(path, name))
+        return subprocess.run(["/bin/sh", script, "purge"], check=True, capture_output=True, text=True,
+                              timeout=TIMEOUT, env={"DPKG_ROOT": self.root, "PATH": path}).stdout
+
+    def make(self, name):
+        os.makedirs(os.path.join(self.root, os.path.dirname(name)), exist_ok=True)
+        with open(os.path.join(self.root, name), "w", encoding="ascii"):
+            pass
+
+    def test_nothing_kept_nothing_said(self):
+        os.makedirs(os.path.join(self.root, "etc/holdfast"))
+        self.assertEqual(self.kept(), "")
+
+    def test_a_pin_beside_the_settings_is_told_of(self):
+        self.make("var/lib/holdfast/holdfast.db")
+        self.make("etc/holdfast/pin")
+        said = self.kept()
+        self.assertIn("/var/lib/holdfast: the database", said)
+        self.assertIn("/etc/holdfast: files of yours, among them perhaps a PIN", said)
+        self.assertIn("rm -rf /var/lib/holdfast /etc/holdfast", said)
+        self.assertTrue(os.path.exists(os.path.join(self.root, "etc/holdfast/pin")))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -37,6 +37,17 @@ static void each_kind_of_error_has_its_status(void **state)
 		assert_int_equal(exit_of(cases[i].e), cases[i].status);
 }
 
+/* 77 is among RestartPreventExitStatus= of the units: a wrong PIN that was put right at
+ * holdfast-token would leave holdfastd down for good. */
+static void a_service_is_started_again_after_what_others_mend(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_of_service((struct err){E_HSM_PIN, 0, 0, ""}), EXIT_AWAY);
+	assert_int_equal(exit_of_service((struct err){E_HSM_PEER, 0, 0, ""}), EXIT_PERMISSION);
+	assert_int_equal(exit_of_service((struct err){E_SETTINGS, 0, 0, ""}), EXIT_SETTINGS);
+	assert_int_equal(exit_of_service((struct err){E_OK, 0, 0, ""}), EXIT_DONE);
+}
+
 /* sysexits.h: what is not `holdfast status` lies in 64..78. */
 static void every_error_has_a_status_of_sysexits(void **state)
 {
@@ -71,6 +82,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_kind_of_error_has_its_status),
+		cmocka_unit_test(a_service_is_started_again_after_what_others_mend),
 		cmocka_unit_test(every_error_has_a_status_of_sysexits),
 		cmocka_unit_test(the_readme_has_every_row),
 	};

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -92,6 +93,26 @@ static void a_longer_name_is_cut_and_its_signs_escaped(void **state)
 	log_event(LOG_INFO, "e", LOG_NUMBER("n", 5));
 	assert_string_equal(written(), "<6>e request=\"a\\\"b\\u000ac"
 				       "0b1c2d3e-4f50-4172-8394-a5b6c7d\" n=5\n");
+}
+
+/* As in memory that a process gone wrong may write, too: nothing ends it but the mapping. */
+static void a_name_that_does_not_end_is_not_followed(void **state)
+{
+	(void)state;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *pages = (char *)mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	assert_return_code(mprotect(pages + page, page, PROT_NONE), errno);
+	memset(pages, 'x', page);
+	log_configure(LOG_FORM_JOURNAL, LOG_INFO, pipes[1]);
+	{
+		LOG_REQUEST_SCOPE(pages + page - LOG_REQUEST_LEN);
+		log_event(LOG_INFO, "e", LOG_NUMBER("n", 5));
+	}
+	assert_string_equal(written(),
+			    "<6>e request=\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" n=5\n");
+	assert_return_code(munmap(pages, 2 * page), errno);
 }
 
 static void json_lines_are_one_object(void **state)
@@ -226,6 +247,7 @@ int main(void)
 		TEST(text_lines_have_time_level_event_and_fields),
 		TEST(lines_within_a_request_name_it),
 		TEST(a_longer_name_is_cut_and_its_signs_escaped),
+		TEST(a_name_that_does_not_end_is_not_followed),
 		TEST(json_lines_are_one_object),
 		TEST(journal_lines_begin_with_their_level),
 		TEST(lines_below_the_level_are_not_written),

@@ -142,6 +142,22 @@ static void what_is_no_regular_file_is_refused_and_the_old_one_stays(void **stat
 	assert_string_equal(content(0), "still here\n");
 }
 
+/* As logrotate's `create` with another owner does, and then it removes the one that was moved. */
+static void lines_are_not_left_to_a_file_that_is_gone(void **state)
+{
+	(void)state;
+	open_file(0, 0);
+	assert_true(put("old\n"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_false(put("for standard error\n"));
+	assert_int_equal(log_file_failure(), ELOOP);
+	assert_int_equal(unlink(path), 0);
+	assert_true(put("new\n"));
+	assert_int_equal(log_file_failure(), 0);
+	assert_string_equal(content(0), "new\n");
+}
+
 /* RLIMIT_FSIZE stands for a full disk: part of a line goes in, the next write fails. */
 static void a_full_disk_loses_no_line_and_kills_nobody(void **state)
 {
@@ -172,6 +188,9 @@ static void processes_share_a_file(void **state)
 	for (int p = 0; p < PROCESSES; p++) {
 		pid_t pid = fork();
 		assert_true(pid >= 0);
+		/* Locks belong to open files: processes of ours have each their own. */
+		if (pid == 0)
+			open_file(4096, 5);
 		for (int i = 0; pid == 0 && i < LINES; i++)
 			if (!put("0123456789\n"))
 				_exit(1);
@@ -208,6 +227,7 @@ int main(void)
 		TEST(with_none_kept_a_full_file_begins_anew),
 		TEST(a_file_that_was_moved_away_is_followed_by_a_new_one),
 		TEST(what_is_no_regular_file_is_refused_and_the_old_one_stays),
+		TEST(lines_are_not_left_to_a_file_that_is_gone),
 		TEST(a_full_disk_loses_no_line_and_kills_nobody),
 		TEST(processes_share_a_file),
 		TEST(the_log_writes_into_it),

@@ -60,6 +60,16 @@ static void each_program_is_told_of_its_own(void **state)
 	assert_string_equal(changed[1].name, "lanes");
 }
 
+/* Its own is log_file in [token]; to be told that this one was applied would be untrue. */
+static void the_log_file_is_the_daemons(void **state)
+{
+	(void)state;
+	read_both("", "[log]\nfile = /var/log/holdfast\nfiles_kept = 3\n");
+	assert_int_equal(find(CHANGES_HOLDFASTD), 2);
+	assert_int_equal(find(CHANGES_HOLDFAST_TOKEN), 1);
+	assert_string_equal(changed[0].name, "files_kept");
+}
+
 static void more_than_fit_are_counted(void **state)
 {
 	(void)state;
@@ -86,6 +96,7 @@ int main(void)
 		cmocka_unit_test(equal_files_change_nothing),
 		cmocka_unit_test(each_change_says_whether_it_is_applied),
 		cmocka_unit_test(each_program_is_told_of_its_own),
+		cmocka_unit_test(the_log_file_is_the_daemons),
 		cmocka_unit_test(more_than_fit_are_counted),
 		cmocka_unit_test(only_what_can_change_is_taken_over),
 	};
