@@ -253,12 +253,19 @@ static void watch_op(struct p11_lane *lane, const struct hsm_op *op)
 	set_watch(lane, MAX_OF(op->deadline_ms, clock_steady_ms(lane->hsm->clock)));
 }
 
+/* To a search, that the key is not there is an answer. */
+static bool is_answer(const struct hsm_op *op, struct err result)
+{
+	return op->verb == HSM_KEY_FIND && err_is(result, E_HSM_KEY_UNKNOWN);
+}
+
 static void report(const struct hsm_op *op, struct err result)
 {
 	enum err_category category = err_category(result);
-	if (!err_failed(result) || category == ERR_CALLER || category == ERR_CAPACITY)
+	if (!err_failed(result) || category == ERR_CALLER || category == ERR_CAPACITY ||
+	    is_answer(op, result))
 		return;
-	log_event(LOG_WARNING, "token.operation_failed", LOG_NUMBER("verb", op->verb),
+	log_event(LOG_WARNING, "token.operation_failed", LOG_TEXT("verb", hsm_verb_name(op->verb)),
 		  LOG_TEXT("ckr", result.detail ? p11_funnel_row(result.detail)->name : "none"),
 		  LOG_HEX("number", result.detail), LOG_ERR(result));
 }
