@@ -70,6 +70,9 @@ static struct err find_owner(struct change *c)
 		if (initgroups(entry.pw_name, entry.pw_gid) != 0)
 			return ERR_DETAIL(E_SYSTEM, errno);
 	}
+	/* setresuid(2): among these ids a process may go to and fro without a capability. */
+	if (setresgid(0, 0, c->gid) != 0 || setresuid(0, 0, c->uid) != 0)
+		return ERR_DETAIL(E_SYSTEM, errno);
 	c->guest = true;
 	return OK;
 }
@@ -310,10 +313,10 @@ static struct err go_on(struct change *c)
 static struct err run(struct change *c, const struct pinchange_options *options)
 {
 	static struct orders orders; /* large; made for its checks */
+	TRY(find_owner(c));          /* while root has its capabilities */
 	TRY(process_harden());
 	TRY(orders_from_settings(c->settings, &orders, c->message));
 	TRY(find_file(c, options));
-	TRY(find_owner(c));
 	TRY(lock(c));
 	return go_on(c);
 }
@@ -333,8 +336,7 @@ int pinchange_main(const struct settings *settings, const struct pinchange_optio
 	};
 	struct err e = run(&c, options);
 	if (err_failed(e)) {
-		(void)fprintf(stderr, "holdfast-token: %s\n",
-			      message[0] ? message : err_meaning(e));
+		process_complain(message, e);
 		return err_is(e, E_CANCELLED) ? EXIT_USAGE : (int)exit_of(e);
 	}
 	(void)printf("The token has the new PIN, and so has %s; a login with it was tried.\n"

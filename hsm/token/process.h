@@ -13,6 +13,9 @@
  */
 NODISCARD struct err process_harden(void);
 
+/* Tells whoever started it why it ends: `message`, or, when that is "", what the error says. */
+void process_complain(const char *message, struct err e);
+
 /* Dies with its parent, which must be `parent` still: E_CANCELLED when that is gone already. */
 NODISCARD struct err process_follow(pid_t parent);
 
