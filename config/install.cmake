@@ -52,7 +52,7 @@ install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE DEST
 foreach(folder grafana prometheus)
 	if(EXISTS ${PROJECT_SOURCE_DIR}/config/${folder})
 		install(DIRECTORY ${PROJECT_SOURCE_DIR}/config/${folder}
-			DESTINATION ${CMAKE_INSTALL_DATADIR}/holdfast)
+			DESTINATION ${CMAKE_INSTALL_DATADIR}/holdfast PATTERN README.md EXCLUDE)
 	endif()
 endforeach()
 

@@ -253,19 +253,16 @@ static void watch_op(struct p11_lane *lane, const struct hsm_op *op)
 	set_watch(lane, MAX_OF(op->deadline_ms, clock_steady_ms(lane->hsm->clock)));
 }
 
-/* To a search, that the key is not there is an answer. */
-static bool is_answer(const struct hsm_op *op, struct err result)
-{
-	return op->verb == HSM_KEY_FIND && err_is(result, E_HSM_KEY_UNKNOWN);
-}
-
 static void report(const struct hsm_op *op, struct err result)
 {
 	enum err_category category = err_category(result);
-	if (!err_failed(result) || category == ERR_CALLER || category == ERR_CAPACITY ||
-	    is_answer(op, result))
+	if (!err_failed(result) || category == ERR_CALLER || category == ERR_CAPACITY)
 		return;
-	log_event(LOG_WARNING, "token.operation_failed", LOG_TEXT("verb", hsm_verb_name(op->verb)),
+	/* Who looks for a key may well be told that there is none. */
+	bool expected = op->verb == HSM_KEY_FIND && err_is(result, E_HSM_KEY_UNKNOWN);
+	const char *verb = hsm_verb_name(op->verb);
+	log_event(expected ? LOG_DEBUG : LOG_WARNING, "token.operation_failed",
+		  LOG_TEXT("verb", verb ? verb : "none"),
 		  LOG_TEXT("ckr", result.detail ? p11_funnel_row(result.detail)->name : "none"),
 		  LOG_HEX("number", result.detail), LOG_ERR(result));
 }

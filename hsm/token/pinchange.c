@@ -70,18 +70,18 @@ static struct err find_owner(struct change *c)
 		if (initgroups(entry.pw_name, entry.pw_gid) != 0)
 			return ERR_DETAIL(E_SYSTEM, errno);
 	}
-	/* setresuid(2): among these ids a process may go to and fro without a capability. */
-	if (setresgid(0, 0, c->gid) != 0 || setresuid(0, 0, c->uid) != 0)
-		return ERR_DETAIL(E_SYSTEM, errno);
 	c->guest = true;
 	return OK;
 }
 
 static struct err as_owner(const struct change *c)
 {
-	if (c->guest && (setegid(c->gid) != 0 || seteuid(c->uid) != 0))
-		return ERR_DETAIL(E_SYSTEM, errno);
-	return OK;
+	if (!c->guest || (setegid(c->gid) == 0 && seteuid(c->uid) == 0))
+		return OK;
+	struct err e = ERR_DETAIL(E_SYSTEM, errno);
+	SAY(c, "root may not act as uid %u here (%s); run this as that user", (unsigned)c->uid,
+	    strerrordesc_np((int)e.detail));
+	return e;
 }
 
 static void as_self(const bool *guest)
@@ -313,8 +313,8 @@ static struct err go_on(struct change *c)
 static struct err run(struct change *c, const struct pinchange_options *options)
 {
 	static struct orders orders; /* large; made for its checks */
-	TRY(find_owner(c));          /* while root has its capabilities */
-	TRY(process_harden());
+	TRY(find_owner(c));
+	TRY(c->guest ? process_harden_root() : process_harden());
 	TRY(orders_from_settings(c->settings, &orders, c->message));
 	TRY(find_file(c, options));
 	TRY(lock(c));

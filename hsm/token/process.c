@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "hsm/token/calls.h"
@@ -42,6 +43,18 @@ void process_complain(const char *message, struct err e)
 		(void)fprintf(stderr, "holdfast-token: %s: %s\n", err_meaning(e), why);
 	else
 		(void)fprintf(stderr, "holdfast-token: %s; %s\n", err_meaning(e), err_action(e));
+}
+
+NODISCARD struct err process_harden_root(void)
+{
+	const struct rlimit none = {0, 0}, unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	TRY(standard_descriptors_fill());
+	TRY(check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)));
+	TRY(check(setrlimit(RLIMIT_CORE, &none)));
+	TRY(check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)));
+	/* A container's root may be held to the limit that it has. */
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? ERR_DETAIL(E_SYSTEM, errno) : OK;
 }
 
 NODISCARD struct err process_follow(pid_t parent)

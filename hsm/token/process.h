@@ -16,6 +16,12 @@ NODISCARD struct err process_harden(void);
 /* Tells whoever started it why it ends: `message`, or, when that is "", what the error says. */
 void process_complain(const char *message, struct err e);
 
+/*
+ * The same for a command of root's that touches the token as another user: it keeps the rights that
+ * it needs to become that user and itself again. E_SYSTEM.
+ */
+NODISCARD struct err process_harden_root(void);
+
 /* Dies with its parent, which must be `parent` still: E_CANCELLED when that is gone already. */
 NODISCARD struct err process_follow(pid_t parent);
 

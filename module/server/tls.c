@@ -4,6 +4,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/text.h"
 #include "server/tls_set.h"
 
@@ -179,9 +180,19 @@ static void warn_daily(struct tls *tls, int64_t now_ms)
 	say_end(tls, &tls->set->certificate);
 }
 
+static void publish(struct tls *tls)
+{
+	struct server_tls_status status;
+	tls_status(tls, &status);
+	metric_set(METRIC_TLS_HANDSHAKES, METRIC_HANDSHAKE_OK, 0, status.handshakes);
+	metric_set(METRIC_TLS_HANDSHAKES, METRIC_HANDSHAKE_FAILED, 0, status.handshakes_failed);
+	metric_set(METRIC_TLS_CERTIFICATE_END, 0, 0, (uint64_t)MAX_OF(status.not_after_s, 0));
+}
+
 void tls_tend(struct tls *tls)
 {
 	int64_t now_ms = clock_steady_ms(tls->clock);
+	publish(tls);
 	tls_failures_tell(&tls->failures, now_ms);
 	warn_daily(tls, now_ms);
 }

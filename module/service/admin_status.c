@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Admin operation Status: what an operator wants to know at a glance. Changes nothing. */
+#include "base/metric.h"
 #include "base/text.h"
 #include "service/checks.h"
 #include "service/core.h"
@@ -60,6 +61,8 @@ static void write_token(const struct service *service, const struct readiness_re
 	json_out_integer(out, "Suite", token.suite);
 	json_out_integer(out, "Lanes", token.lanes);
 	json_out_integer(out, "Generation", (int64_t)token.generation);
+	json_out_integer(out, "WorkersReplaced",
+			 (int64_t)metric_get(METRIC_TOKEN_WORKER_RESTARTS, 0, 0));
 	json_out_integer(out, "Operations", (int64_t)token.operations);
 	json_out_integer(out, "Failures", (int64_t)token.failures);
 	json_out_end_object(out);
@@ -156,10 +159,11 @@ static void check_token(const struct service *service, const struct readiness_re
 	(void)!err_failed(
 		text_format(detail, sizeof detail,
 			    "%s, %s (%s %s, serial %s), suite %d, lanes %u; connected "
-			    "anew %llu times",
+			    "anew %llu times, %llu workers replaced",
 			    conditions[token.condition], token.token_label, token.manufacturer,
 			    token.model, token.serial, token.suite, token.lanes,
-			    (unsigned long long)(token.generation > 0 ? token.generation - 1 : 0)));
+			    (unsigned long long)(token.generation > 0 ? token.generation - 1 : 0),
+			    (unsigned long long)metric_get(METRIC_TOKEN_WORKER_RESTARTS, 0, 0)));
 	check_health(out, "token", report->token, detail);
 }
 

@@ -359,6 +359,8 @@ def test_a_killed_worker_is_counted_and_its_figures_stay(shimmed):
     probes = {"verb": PROBED, "result": "ok"}
     name = "holdfast_token_operations_total"
     assert after.get(name, **probes) >= before.get(name, **probes) > 0
+    told = shimmed.run("holdfast", "status", "--json", "--socket", shimmed.daemon.admin, check=False)
+    assert json.loads(told.stdout)["Token"]["WorkersReplaced"] == 1
 
 
 def test_a_token_that_is_away_is_told(shimmed):

@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import hashlib
 import os
+import re
 import signal
 import socket
 import ssl
@@ -218,6 +219,28 @@ def test_plain_http_on_the_tls_port_fails_cleanly_and_is_told(plain_clients):
     assert plain_clients.answers(plain_clients.context())
     # One line for a whole window of them: the tests before may have begun one.
     wait_for(lambda: "no TLS was spoken" in plain_clients.daemon.read_log()[since:], "it is told", 20)
+
+
+def metric(target, name):
+    """A sample of the real daemon's metrics, which stand beside its health."""
+    text = target.daemon.get("/metrics")[1].decode()
+    return float(next(line for line in text.split("\n") if line.startswith(name + " ")).split()[-1])
+
+
+def test_handshakes_and_the_end_of_the_certificate_are_measured(plain_clients):
+    count = {result: f'holdfast_tls_handshakes_total{{result="{result}"}}' for result in ("ok", "failed")}
+    before = {result: metric(plain_clients, name) for result, name in count.items()}
+    assert plain_clients.answers(plain_clients.context())
+    with socket.create_connection(plain_clients.address, 20) as connection:
+        connection.sendall(LOOK)
+        with contextlib.suppress(ConnectionResetError):
+            connection.recv(100)
+    for result, name in count.items():
+        wait_for(lambda r=result, n=name: metric(plain_clients, n) > before[r], f"{name} moves", 20)
+    with socket.create_connection(plain_clients.address, 20) as connection, \
+            plain_clients.context().wrap_socket(connection, server_hostname="127.0.0.1") as session:
+        end = ssl.cert_time_to_seconds(session.getpeercert()["notAfter"])
+    assert metric(plain_clients, "holdfast_tls_certificate_expiry_timestamp_seconds") == end
 
 
 def test_tls_on_the_plain_port_fails_cleanly(service):
@@ -466,7 +489,8 @@ def test_the_start_says_what_is_wrong_with_the_files(tmp_path, ca):
             assert says in daemon.read_log()[since:]
 
         since = start_with(ca.issue("late", "server", dates=("-20", "-10")))
-        assert "days_left=-10" in made.await_log("server.tls_certificate_expired", since)
+        # Ten days and the moments since: the eleventh day has begun, or is about to.
+        assert re.search("days_left=-1[01] ", made.await_log("server.tls_certificate_expired", since))
         since = start_with(ca.issue("early", "server", dates=("10", "20")))
         made.await_log("server.tls_certificate_not_yet_valid", since)
         since = start_with(ca.issue("soon", "server", dates=("-20", "10")))

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.installation import ROOT, free_port
 
-BLOCK = re.compile(r"^### (?P<title>[^\n]+)$(?:(?!^#).)*?^```(?P<language>\w+)\n(?P<text>.*?)^```$",
+BLOCK = re.compile(r"^### (?P<title>[^\n]+)\n(?:(?!^##).)*?^```(?P<language>\w+)\n(?P<text>.*?)^```$",
                    re.MULTILINE | re.DOTALL)
 
 
