@@ -6,11 +6,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log_file.h"
 #include "base/text.h"
 #include "codec/timestamp.h"
 
 #define MIB_SHIFT 20
+#define MS_PER_S 1000
 #define CERTIFICATE_WARN_DAYS 30
 #define PROC_STATUS_MAX 4096
 
@@ -98,16 +100,21 @@ static void check_certificate(const struct checks_context *c, const struct setti
 		service_check_add(out, "certificate", SERVICE_LEVEL_OK, "", "none: plain HTTP");
 		return;
 	}
-	long long days = tls.days_left;
-	enum service_level level = SERVICE_LEVEL_OK;
-	if (days < CERTIFICATE_WARN_DAYS)
-		level = SERVICE_LEVEL_WARNING;
-	if (days < 0)
-		level = SERVICE_LEVEL_FAILURE;
-	service_check_add(out, "certificate", level,
-			  "renew it, then systemctl reload holdfastd (SIGHUP)",
-			  "%.200s, %lld days %s", tls.subject, days < 0 ? -days : days,
-			  days < 0 ? "past its end" : "left");
+	const char *remedy = "renew it, then systemctl reload holdfastd (SIGHUP)";
+	int64_t now = clock_real_ms(&clock_system) / MS_PER_S;
+	bool early = now < tls.not_before_s;
+	if (early || now > tls.not_after_s) {
+		char date[TIMESTAMP_ISO_TEXT] = "";
+		timestamp_iso((early ? tls.not_before_s : tls.not_after_s) * MS_PER_S, false, date);
+		service_check_add(
+			out, "certificate", SERVICE_LEVEL_FAILURE,
+			early ? "check this machine's clock, or install one that is valid" : remedy,
+			"%.200s, %s %s", tls.subject, early ? "not valid before" : "ended", date);
+		return;
+	}
+	bool soon = tls.days_left < CERTIFICATE_WARN_DAYS;
+	service_check_add(out, "certificate", soon ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+			  remedy, "%.200s, %lld days left", tls.subject, (long long)tls.days_left);
 }
 
 /* ---- settings and log ---- */

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,8 @@ import subprocess
 import pytest
 
 from holdfast import wait_for
-from holdfast.installation import program, write_file
+from holdfast.authority import Authority
+from holdfast.installation import free_port, program, write_file
 
 NOBODY = 65534
 
@@ -87,6 +89,27 @@ def test_settings_that_wait_are_a_warning(well):
     well.daemon.signal(signal.SIGHUP)
     wait_for(lambda: "is wrong" in checks(well, config=False)[2]["settings"]["Detail"], "it is wrong")
     assert status(well, config=False)[1].startswith("Holdfast serves, and needs attention.\n")
+
+
+@pytest.mark.parametrize("dates, level, told", [
+    (("-1", "365"), "ok", "36[45] days left"), (("-1", "20"), "warning", "(19|20) days left"),
+    (("-20", "-10"), "failure", r"ended \d{4}-\d\d-\d\dT"), (("9", "90"), "failure", "not valid before")])
+def test_the_certificate_and_its_end(well, dates, level, told):
+    files = [well.path("server.pem"), well.path("server.key")]
+    Authority(well.directory, "ca").issue("server", "server", dates=dates).install(*files)
+    edit(well, "tls", f"certificate = {files[0]}\nprivate_key = {files[1]}")
+    edit(well, "health", f"listen = 127.0.0.1:{well.daemon.health_port}")
+    port = free_port()
+    with open(well.daemon.settings, encoding="utf-8") as file:
+        text = file.read()
+    write_file(well.daemon.settings, text.replace(f"listen = 127.0.0.1:{well.daemon.port}",
+                                                  f"listen = 127.0.0.1:{port}", 1))
+    well.daemon.stop()
+    well.daemon.start()
+    well.daemon.await_ready()
+    row = checks(well)[2]["certificate"]
+    assert row["Level"] == level and re.search(told, row["Detail"]), row
+    assert ("Remedy" in row) == (level != "ok")
 
 
 def test_disks_and_rules_of_retention(well):
