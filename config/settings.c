@@ -110,26 +110,6 @@ static char *next_line(char *str, int num, void *user)
 
 /* --- Names: which row is meant, and which may have been meant. --- */
 
-/* Levenshtein's distance, with one row of the matrix. */
-static size_t distance(struct view a, struct view b)
-{
-	size_t row[64];
-	if (b.len >= ARRAY_LEN(row))
-		return SIZE_MAX;
-	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= b.len; j++) {
-			size_t swap = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-			diagonal = row[j];
-			row[j] = MIN_OF(MIN_OF(row[j] + 1, row[j - 1] + 1), swap);
-		}
-	}
-	return row[b.len];
-}
-
 /* The row whose section (name NULL) or name within `section` is most like the one given; NULL when
  * none is. */
 static const struct setting *nearest(const char *section, const char *name)
@@ -141,7 +121,7 @@ static const struct setting *nearest(const char *section, const char *name)
 		const struct setting *row = &settings_table[i];
 		if (name != NULL && !text_equal(row->section, section))
 			continue;
-		size_t far = distance(wanted, view_of_text(name ? row->name : row->section));
+		size_t far = text_distance(wanted, view_of_text(name ? row->name : row->section));
 		if (far > least || (best != NULL && far == least))
 			continue;
 		least = far;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/reader.h"
@@ -64,19 +65,6 @@ static struct err read_file(int dir, const char *name, size_t max, struct buf *o
 	}
 }
 
-static struct err write_all(int fd, struct view bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.ptr, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return system_error();
-		bytes = view_part(bytes, (size_t)n, bytes.len);
-	}
-	return OK;
-}
-
 /* Replaces a file at once or not at all, on disk when this returns. */
 static struct err write_file(int dir, const char *name, struct view bytes)
 {
@@ -85,7 +73,7 @@ static struct err write_file(int dir, const char *name, struct view bytes)
 			S_IRUSR | S_IWUSR);
 	if (fd < 0)
 		return system_error();
-	TRY(write_all(fd, bytes));
+	TRY(file_write(fd, bytes));
 	if (fsync(fd) != 0 || renameat(dir, COPY_TEMPORARY, dir, name) != 0 || fsync(dir) != 0)
 		return system_error();
 	return OK;

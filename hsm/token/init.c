@@ -26,7 +26,7 @@ static void keeper_cleanup(struct keeper *k)
 
 static int complain(const char *message, struct err e)
 {
-	(void)fprintf(stderr, "holdfast-token: %s\n", message);
+	process_complain(message, e);
 	return (int)exit_of(e);
 }
 
@@ -107,7 +107,7 @@ int init_token(const struct settings *settings, const struct init_options *optio
 		e = pin_read_or_make(user.path, &user.pin, &user.made, message);
 	if (err_failed(e)) {
 		forget(&officer);
-		return complain(message[0] ? message : err_meaning(e), e);
+		return complain(message, e);
 	}
 	return make(settings, options->label, &user, &officer);
 }

@@ -15,12 +15,6 @@ NODISCARD struct err job_outbox_init(struct job_outbox *outbox)
 	return outbox->event_fd >= 0 ? OK : ERR_DETAIL(E_SYSTEM, errno);
 }
 
-void job_outbox_cleanup(struct job_outbox *outbox)
-{
-	(void)close(outbox->event_fd);
-	(void)pthread_mutex_destroy(&outbox->lock);
-}
-
 struct job *job_outbox_take(struct job_outbox *outbox)
 {
 	uint64_t count = 0;

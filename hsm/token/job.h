@@ -31,7 +31,6 @@ struct job_outbox {
 };
 
 NODISCARD struct err job_outbox_init(struct job_outbox *outbox);
-void job_outbox_cleanup(struct job_outbox *outbox);
 
 /* Takes out everything, in the order of ending; linked by `next`. */
 struct job *job_outbox_take(struct job_outbox *outbox);

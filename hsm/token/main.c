@@ -29,37 +29,37 @@ struct command_line {
 };
 
 static const char usage[] =
-	"Usage: holdfast-token [--config PATH] [--check]\n"
-	"       holdfast-token [--config PATH] --init-token --label L [--pin-file P] "
-	"[--so-pin-file S]\n"
-	"       holdfast-token [--config PATH] --change-pin [--new-pin SOURCE] [--pin-file P]\n"
+	"Usage: holdfast-token [--config FILE]\n"
+	"       holdfast-token [--config FILE] --check\n"
+	"       holdfast-token [--config FILE] --init-token --label LABEL [--pin-file FILE]\n"
+	"                      [--so-pin-file FILE]\n"
+	"       holdfast-token [--config FILE] --change-pin [--new-pin SOURCE] [--pin-file FILE]\n"
 	"\n"
-	"Serves the keys of one PKCS#11 token to holdfastd over a Unix socket.\n"
+	"Serves the keys of one PKCS#11 token to holdfastd over a Unix socket. Runs in the\n"
+	"foreground and logs to standard error.\n"
 	"\n"
-	"  --config PATH      settings file (" SETTINGS_PATH_DEFAULT ")\n"
-	"  --check            check the settings, open nothing, exit\n"
-	"  --init-token       make a token in a free slot of the module; does nothing when a "
+	"  --config FILE       settings (default: " SETTINGS_PATH_DEFAULT ")\n"
+	"  --check             read the settings, say what is wrong with them, open nothing, end\n"
+	"  --init-token        make a token in a free slot of the module; does nothing when a "
 	"token\n"
-	"                     of that label is there already\n"
-	"  --label L          its label, 1 to 32 bytes\n"
-	"  --pin-file P       file of the user PIN; made with a random PIN when it is missing\n"
-	"                     (default: the file that pin_source names)\n"
-	"  --so-pin-file S    the same for the security officer's PIN (default: P with -so added)\n"
-	"  --change-pin       give the token another user PIN and put it into the file of the "
+	"                      of that label is there already\n"
+	"  --label LABEL       its label, 1 to 32 bytes\n"
+	"  --pin-file FILE     file of the user PIN; made with a random PIN when it is missing\n"
+	"                      (default: the file that pin_source names)\n"
+	"  --so-pin-file FILE  the same for the security officer's PIN (default: the name of the\n"
+	"                      user's file with -so added)\n"
+	"  --change-pin        give the token another user PIN and put it into the file of the "
 	"PIN;\n"
-	"                     holdfast-token must not be running. Interrupted, it is run again\n"
-	"  --new-pin SOURCE   where the new PIN comes from: file:PATH, fd:N, ask (at the terminal; "
-	"the\n"
-	"                     default) or random (32 characters)\n"
-	"  --version          print the version, exit\n"
-	"  --help             print this, exit\n"
+	"                      holdfast-token must not be running. Interrupted, it is run again\n"
+	"  --new-pin SOURCE    where the new PIN comes from: file:PATH, fd:N, ask (at the "
+	"terminal;\n"
+	"                      the default) or random (32 characters)\n"
+	"  --version, --help\n"
 	"\n"
 	"SoftHSM finds its own settings through the environment variable SOFTHSM2_CONF.\n"
-	"Runs in the foreground and logs to standard error.\n"
 	"\n"
-	"Signals: SIGTERM finishes what is under way and ends; SIGHUP reads settings\n"
-	"and PIN again: what is wrong changes nothing, and the log names what waits for a "
-	"restart.\n"
+	"Signals: SIGTERM and SIGINT finish what is under way and end. SIGHUP reads settings and\n"
+	"PIN again: what is wrong changes nothing, and the log names what waits for a restart.\n"
 	"\n";
 
 enum { OPTION_CONFIG = 1, OPTION_LABEL, OPTION_PIN, OPTION_SO_PIN, OPTION_NEW_PIN, OPTION_COMMAND };
@@ -77,6 +77,22 @@ static const struct option options[] = {
 	{"help", no_argument, NULL, OPTION_COMMAND + COMMAND_HELP},
 	{NULL, 0, NULL, 0},
 };
+
+static bool refuse(const char *what, const char *value)
+{
+	(void)fprintf(stderr, "holdfast-token: %s%s\n", what, value);
+	return false;
+}
+
+static bool command_take(struct command_line *line, enum command command)
+{
+	if (line->command != COMMAND_RUN)
+		return refuse("--check, --init-token, --change-pin, --help and --version exclude "
+			      "each other",
+			      "");
+	line->command = command;
+	return true;
+}
 
 static bool option_take(struct command_line *line, int option)
 {
@@ -101,11 +117,24 @@ static bool option_take(struct command_line *line, int option)
 	case OPTION_COMMAND + COMMAND_INIT:
 	case OPTION_COMMAND + COMMAND_VERSION:
 	case OPTION_COMMAND + COMMAND_HELP:
-		line->command = (enum command)(option - OPTION_COMMAND);
-		return true;
+		return command_take(line, (enum command)(option - OPTION_COMMAND));
 	default:
-		return false;
+		return false; /* getopt has said why */
 	}
+}
+
+/* An option that a forgotten command would give a meaning is refused: without it the service would
+ * start instead. */
+static const char *misplaced(const struct command_line *line)
+{
+	bool init = line->command == COMMAND_INIT, change = line->command == COMMAND_CHANGE_PIN;
+	if (!init && (line->init.label != NULL || line->init.so_pin_path != NULL))
+		return "--label and --so-pin-file belong to --init-token";
+	if (!change && line->new_pin != NULL)
+		return "--new-pin belongs to --change-pin";
+	if (!init && !change && line->init.pin_path != NULL)
+		return "--pin-file belongs to --init-token or --change-pin";
+	return NULL;
 }
 
 static bool parse(int argc, char **argv, struct command_line *line)
@@ -114,7 +143,12 @@ static bool parse(int argc, char **argv, struct command_line *line)
 	int option = getopt_long(argc, argv, "", options, NULL);
 	while (option != -1 && option_take(line, option))
 		option = getopt_long(argc, argv, "", options, NULL);
-	return option == -1 && optind == argc;
+	if (option != -1)
+		return false;
+	if (optind < argc)
+		return refuse("nothing but options is taken; not ", argv[optind]);
+	const char *what = misplaced(line);
+	return what == NULL || refuse(what, "");
 }
 
 static int complain(const char *message)
@@ -156,8 +190,11 @@ int main(int argc, char **argv)
 	if (argc == 2 && text_equal(argv[1], "--worker"))
 		return worker_main();
 	struct command_line line;
+	static char name[] = "holdfast-token"; /* for getopt's messages: without the path */
+	if (argc > 0)
+		argv[0] = name;
 	if (!parse(argc, argv, &line)) {
-		(void)fputs("holdfast-token: wrong command line; see --help\n", stderr);
+		(void)fputs("See holdfast-token --help.\n", stderr);
 		return EXIT_USAGE;
 	}
 	if (line.command == COMMAND_HELP)

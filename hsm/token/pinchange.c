@@ -395,8 +395,7 @@ int pinchange_main(const struct settings *settings, const struct pinchange_optio
 	};
 	struct err e = run(&c, options);
 	if (err_failed(e)) {
-		(void)fprintf(stderr, "holdfast-token: %s\n",
-			      message[0] ? message : err_meaning(e));
+		process_complain(message, e);
 		return err_is(e, E_CANCELLED) ? EXIT_USAGE : (int)exit_of(e);
 	}
 	(void)printf("The token has the new PIN, and so has %s; a login with it was tried.\n"

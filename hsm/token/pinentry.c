@@ -20,6 +20,12 @@ static struct err complain(char message[SETTINGS_MESSAGE_MAX], const char *what)
 	return ERR(E_SETTINGS);
 }
 
+static struct err wrong_usage(char message[SETTINGS_MESSAGE_MAX], const char *what)
+{
+	(void)!err_failed(complain(message, what));
+	return ERR(E_USAGE);
+}
+
 /* --- The terminal. --- */
 
 struct terminal {
@@ -40,8 +46,8 @@ static struct err terminal_open(struct terminal *t, char message[SETTINGS_MESSAG
 {
 	t->fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (t->fd < 0 || tcgetattr(t->fd, &t->before) != 0)
-		return complain(message, "there is no terminal to ask for the new PIN; use "
-					 "--new-pin file:PATH, fd:N or random");
+		return wrong_usage(message, "there is no terminal to ask for the new PIN; use "
+					    "--new-pin file:PATH, fd:N or random");
 	struct termios quiet = t->before;
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG);
 	return tcsetattr(t->fd, TCSAFLUSH, &quiet) == 0 ? OK : ERR_DETAIL(E_SYSTEM, errno);
@@ -125,8 +131,9 @@ NODISCARD struct err pinentry_read(const char *source, const struct pinentry_lim
 		 view_starts_with(text, VIEW_LITERAL("fd:")))
 		TRY(pin_read(source, &pin, message));
 	else
-		return complain(message, "--new-pin takes file:/PATH, fd:N, ask or random; the PIN "
-					 "itself does not belong on the command line");
+		return wrong_usage(message,
+				   "--new-pin takes file:/PATH, fd:N, ask or random; the PIN "
+				   "itself does not belong on the command line");
 	TRY(check(pin, limits, message));
 	*out = TAKE(pin);
 	return OK;

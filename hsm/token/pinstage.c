@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "hsm/token/pin.h"
 
@@ -53,19 +54,6 @@ NODISCARD struct err pinstage_find(const char *file, enum pinstage *out)
 	return OK;
 }
 
-static struct err write_all(int fd, struct view bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.ptr, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return system_error();
-		bytes = view_part(bytes, (size_t)n, bytes.len);
-	}
-	return OK;
-}
-
 NODISCARD struct err pinstage_write(const char *file, const struct secret *pin)
 {
 	char path[PATH_MAX];
@@ -80,8 +68,8 @@ NODISCARD struct err pinstage_write(const char *file, const struct secret *pin)
 	if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
 	    fchown(fd, st.st_uid, st.st_gid) != 0)
 		return system_error();
-	TRY(write_all(fd, secret_view(pin)));
-	TRY(write_all(fd, VIEW_LITERAL("\n")));
+	TRY(file_write(fd, secret_view(pin)));
+	TRY(file_write(fd, VIEW_LITERAL("\n")));
 	return fsync(fd) == 0 ? pin_directory_sync(path) : system_error();
 }
 
@@ -116,7 +104,7 @@ NODISCARD struct err pinstage_mark(const char *state_directory, const char *file
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return system_error();
-	TRY(write_all(fd, view_of_text(file)));
+	TRY(file_write(fd, view_of_text(file)));
 	if (fsync(fd) != 0 || rename(fresh, path) != 0)
 		return system_error();
 	return pin_directory_sync(path);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -29,6 +31,18 @@ NODISCARD struct err process_harden(void)
 	TRY(standard_descriptors_fill());
 	TRY(confine_harden());
 	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? ERR_DETAIL(E_SYSTEM, errno) : OK;
+}
+
+void process_complain(const char *message, struct err e)
+{
+	const char *why =
+		err_is(e, E_SYSTEM) && e.detail != 0 ? strerrordesc_np((int)e.detail) : NULL;
+	if (message[0] != '\0')
+		(void)fprintf(stderr, "holdfast-token: %s\n", message);
+	else if (why != NULL)
+		(void)fprintf(stderr, "holdfast-token: %s: %s\n", err_meaning(e), why);
+	else
+		(void)fprintf(stderr, "holdfast-token: %s; %s\n", err_meaning(e), err_action(e));
 }
 
 NODISCARD struct err process_harden_root(void)

@@ -13,6 +13,9 @@
  */
 NODISCARD struct err process_harden(void);
 
+/* Tells whoever started it why it ends: `message`, or, when that is "", what the error says. */
+void process_complain(const char *message, struct err e);
+
 /*
  * The same for a command of root's that touches the token as another user: it keeps the rights that
  * it needs to become that user and itself again. E_SYSTEM.

@@ -483,7 +483,7 @@ static void finish(struct supervisor *s)
 
 static int not_started(struct err e, const char *message)
 {
-	(void)fprintf(stderr, "holdfast-token: %s\n", message[0] ? message : err_meaning(e));
+	process_complain(message, e);
 	log_event(LOG_ERROR, "supervisor.not_started", LOG_ERR(e));
 	return (int)exit_of(e);
 }

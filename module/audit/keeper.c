@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "codec/timestamp.h"
 #include "codec/uuid.h"
 
 #define INTERVAL_MS 60000
@@ -140,6 +141,15 @@ static bool has_rules(const struct audit_retention *r)
 	return r->keep_days > 0 || r->keep_bytes > 0;
 }
 
+/* A segment's name has the time of its making behind "audit-". */
+static int64_t begun_ms(const struct segment_file *file)
+{
+	int64_t ms = 0;
+	struct view name = view_of_text(file->name);
+	struct view stamp = view_part(name, sizeof "audit-" - 1, TIMESTAMP_BASIC_TEXT - 1);
+	return err_failed(timestamp_parse_basic(stamp, &ms)) ? file->changed_ms : ms;
+}
+
 static struct err look_over(struct audit_keeper *keeper, const struct audit_retention *rules,
 			    struct audit_keeper_report *report)
 {
@@ -162,7 +172,7 @@ static struct err look_over(struct audit_keeper *keeper, const struct audit_rete
 	report->removed += gone;
 	report->segments = round.count - gone;
 	report->bytes = round.bytes;
-	report->oldest_ms = round.count > gone ? files[gone].changed_ms : 0;
+	report->oldest_ms = round.count > gone ? begun_ms(&files[gone]) : 0;
 	return e;
 }
 

@@ -47,7 +47,7 @@ void audit_keeper_set(struct audit_keeper *keeper, const struct audit_retention 
 /* As of the last round; never blocks. */
 struct audit_keeper_report {
 	uint64_t segments, bytes;
-	int64_t oldest_ms; /* last change of the oldest segment; 0: none */
+	int64_t oldest_ms; /* when the oldest segment was begun; 0: none */
 	uint64_t removed;  /* since the start */
 	uint64_t free_bytes;
 	bool nearly_full;

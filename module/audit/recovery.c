@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "audit/segment.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -160,19 +161,6 @@ static struct err scan_file(int fd, uint8_t *room, struct scan *scan)
 	return OK;
 }
 
-static struct err write_all(int fd, struct view bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.ptr, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ERR_DETAIL(E_AUDIT, errno);
-		bytes = view_part(bytes, (size_t)n, bytes.len);
-	}
-	return OK;
-}
-
 /* Nothing that was in an audit log is destroyed, a torn end neither: it may be evidence. */
 static struct err save_torn(int directory, const char *name, int from, const struct scan *scan,
 			    uint8_t *room)
@@ -189,7 +177,9 @@ static struct err save_torn(int directory, const char *name, int from, const str
 		TRY(read_at(from, at, room, MIN_OF(scan->used - at, (uint64_t)WINDOW), &n));
 		if (n == 0)
 			break;
-		TRY(write_all(fd, view_of(room, n)));
+		struct err e = file_write(fd, view_of(room, n));
+		if (err_failed(e))
+			return ERR_DETAIL(E_AUDIT, e.detail);
 		at += n;
 	}
 	if (fsync(fd) != 0 || fsync(directory) != 0)

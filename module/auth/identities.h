@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Port: identities and their access keys, and the secrets of these. store/ implements the rows,
- * service/ the unwrapping. */
+/* Port: identities and their access keys, with wrapped secrets. store/ implements it; service/
+ * unwraps. */
 #ifndef HOLDFAST_AUTH_IDENTITIES_H
 #define HOLDFAST_AUTH_IDENTITIES_H
 
@@ -32,17 +32,6 @@ struct auth_identities {
 	NODISCARD struct err (*access_key_add)(void *self, const struct auth_access_key *key);
 	/* Removes every identity: only for an --init that repeats an interrupted one. */
 	NODISCARD struct err (*clear)(void *self);
-	void *self;
-};
-
-/*
- * What SigV4 verification asks for: the caller's principal and the day's signing key, by access key
- * id. E_AUTH_UNKNOWN_KEY (none, or inactive); E_WOULD_BLOCK when it is not in memory and
- * `may_block` is false; E_HSM_..., E_STORE_... when it cannot be had.
- */
-struct auth_credentials {
-	NODISCARD struct err (*find)(void *self, struct view access_key_id, bool may_block,
-				     struct auth_principal *principal, struct secret **secret_key);
 	void *self;
 };
 

@@ -116,3 +116,22 @@ size_t text_length(struct view utf8)
 		count += (utf8.ptr[i] & 0xc0) != 0x80;
 	return count;
 }
+
+size_t text_distance(struct view a, struct view b)
+{
+	size_t row[TEXT_DISTANCE_MAX + 1]; /* of the matrix: the one before, then this one */
+	if (b.len > TEXT_DISTANCE_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			size_t replaced = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+			diagonal = row[j];
+			row[j] = MIN_OF(MIN_OF(row[j], row[j - 1]) + 1, replaced);
+		}
+	}
+	return row[b.len];
+}

@@ -24,6 +24,11 @@ bool text_equal(const char *a, const char *b);
 /* RFC 3629: no surrogates, no overlong forms, no more than U+10FFFF. NUL is allowed. */
 bool text_is_utf8(struct view src);
 
+/* Levenshtein's distance, of bytes: how many are added, left out or replaced. SIZE_MAX when `b` is
+ * longer than TEXT_DISTANCE_MAX. */
+#define TEXT_DISTANCE_MAX 64
+size_t text_distance(struct view a, struct view b);
+
 /* Code points of valid UTF-8. */
 size_t text_length(struct view utf8);
 

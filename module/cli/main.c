@@ -128,6 +128,9 @@ static int take_settings(struct command_context *context, struct settings *setti
 int main(int argc, char **argv)
 {
 	static struct settings settings;
+	static char name[] = "holdfast"; /* for getopt's messages: without the path */
+	if (argc > 0)
+		argv[0] = name;
 	settings_defaults(&settings);
 	struct command_context context = {.settings = &settings};
 	for (int id; (id = getopt_long(argc, argv, "", options, NULL)) != -1;) {

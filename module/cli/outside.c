@@ -83,6 +83,16 @@ static void look_at_daemon(const struct command_context *context, struct err why
 	put_row(out, "service", "failure", detail, remedy);
 }
 
+static void look_at_missing_settings(const char *path, struct json_out *out)
+{
+	char detail[DETAIL_MAX] = "";
+	int number = access(path, R_OK) == 0 ? 0 : errno;
+	(void)!err_failed(text_format(detail, sizeof detail, "%s: %s; the defaults are looked at",
+				      path, strerrordesc_np(number)));
+	put_row(out, "settings", "warning", detail,
+		number == ENOENT ? "name the file with --config" : "run this as root to see more");
+}
+
 static void look_at_settings(const struct command_context *context, struct json_out *out)
 {
 	if (context->settings_fault != NULL)
@@ -91,8 +101,7 @@ static void look_at_settings(const struct command_context *context, struct json_
 	else if (context->settings_read)
 		put_row(out, "settings", "ok", context->config, NULL);
 	else
-		put_row(out, "settings", "warning", "not readable for this user, or not there",
-			"name the file with --config");
+		look_at_missing_settings(context->config, out);
 }
 
 static void look_at_token(const struct command_context *context, struct json_out *out)
@@ -132,10 +141,14 @@ static void look_at_disk(const struct command_context *context, struct json_out 
 	struct statvfs disk = {0};
 	char detail[DETAIL_MAX] = "";
 	const char *path = context->settings->audit.directory;
-	if (statvfs(path, &disk) != 0) {
-		(void)!err_failed(
-			text_format(detail, sizeof detail, "%s: %s", path, strerrordesc_np(errno)));
-		put_row(out, "audit disk", "warning", detail, "run this as root to see more");
+	int number = statvfs(path, &disk) == 0 ? 0 : errno;
+	if (number != 0) {
+		(void)!err_failed(text_format(detail, sizeof detail, "%s: %s", path,
+					      strerrordesc_np(number)));
+		put_row(out, "audit disk", "warning", detail,
+			number == ENOENT ? "check directory in [audit], and that its disk "
+					   "is mounted; holdfastd makes the folder"
+					 : "run this as root to see more");
 		return;
 	}
 	long long free_mib = (long long)(((uint64_t)disk.f_bavail * disk.f_frsize) >> MIB_SHIFT);

@@ -6,11 +6,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log_file.h"
 #include "base/text.h"
 #include "codec/timestamp.h"
 
 #define MIB_SHIFT 20
+#define MS_PER_S 1000
 #define CERTIFICATE_WARN_DAYS 30
 #define PROC_STATUS_MAX 4096
 
@@ -76,8 +78,8 @@ static void check_retention(const struct checks_context *c, const struct setting
 	timestamp_iso(report.oldest_ms, false, oldest);
 	bool failed = err_failed(report.last);
 	service_check_add(out, "audit files", failed ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
-			  err_action(report.last), "%llu with %llu MiB, since %s; %s%s%s%s",
-			  (unsigned long long)report.segments,
+			  err_action(report.last), "%llu file%s, %llu MiB, since %s; %s%s%s%s",
+			  (unsigned long long)report.segments, report.segments == 1 ? "" : "s",
 			  (unsigned long long)(report.bytes >> MIB_SHIFT), oldest, days, size,
 			  failed ? "; none can be removed: " : "",
 			  failed ? err_meaning(report.last) : "");
@@ -95,14 +97,21 @@ static void check_certificate(const struct checks_context *c, const struct setti
 		service_check_add(out, "certificate", SERVICE_LEVEL_OK, "", "none: plain HTTP");
 		return;
 	}
-	enum service_level level = SERVICE_LEVEL_OK;
-	if (tls.days_left < CERTIFICATE_WARN_DAYS)
-		level = SERVICE_LEVEL_WARNING;
-	if (tls.days_left < 0)
-		level = SERVICE_LEVEL_FAILURE;
-	service_check_add(out, "certificate", level,
-			  "renew it, then systemctl reload holdfastd (SIGHUP)",
-			  "%.200s, %lld days left", tls.subject, (long long)tls.days_left);
+	const char *remedy = "renew it, then systemctl reload holdfastd (SIGHUP)";
+	int64_t now = clock_real_ms(&clock_system) / MS_PER_S;
+	bool early = now < tls.not_before_s;
+	if (early || now > tls.not_after_s) {
+		char date[TIMESTAMP_ISO_TEXT] = "";
+		timestamp_iso((early ? tls.not_before_s : tls.not_after_s) * MS_PER_S, false, date);
+		service_check_add(
+			out, "certificate", SERVICE_LEVEL_FAILURE,
+			early ? "check this machine's clock, or install one that is valid" : remedy,
+			"%.200s, %s %s", tls.subject, early ? "not valid before" : "ended", date);
+		return;
+	}
+	bool soon = tls.days_left < CERTIFICATE_WARN_DAYS;
+	service_check_add(out, "certificate", soon ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+			  remedy, "%.200s, %lld days left", tls.subject, (long long)tls.days_left);
 }
 
 /* ---- settings and log ---- */
@@ -164,7 +173,7 @@ static int64_t number_in(struct view status, const char *name)
 static void check_sandbox(const struct checks_context *c, const struct settings *s,
 			  struct service_checks *out)
 {
-	(void)c, (void)s;
+	(void)c;
 	char text[PROC_STATUS_MAX];
 	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
@@ -173,9 +182,16 @@ static void check_sandbox(const struct checks_context *c, const struct settings 
 	struct view status = view_of(text, n > 0 ? (size_t)n : 0);
 	int64_t mode = number_in(status, "Seccomp");
 	bool bound = number_in(status, "NoNewPrivs") == 1;
-	service_check_add(out, "sandbox", SERVICE_LEVEL_OK, "", "system calls %s, %s privileges%s",
-			  mode == 2 ? "filtered" : (mode == 0 ? "not filtered" : "unknown"),
-			  bound ? "no new" : "new", geteuid() == 0 ? ", runs as root" : "");
+	bool enforced = text_equal(s->sandbox.seccomp, "enforce");
+	const char *calls = mode == 0 ? "not filtered" : "unknown";
+	if (mode == 2)
+		calls = enforced ? "filtered" : "watched and not refused";
+	service_check_add(
+		out, "sandbox", enforced ? SERVICE_LEVEL_OK : SERVICE_LEVEL_WARNING,
+		"set seccomp = enforce in [sandbox] once you know what the token's module "
+		"needs, and restart both",
+		"system calls %s, %s privileges%s", calls, bound ? "no new" : "new",
+		geteuid() == 0 ? ", runs as root" : "");
 }
 
 static void (*const parts[])(const struct checks_context *c, const struct settings *s,

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/writer.h"
@@ -57,19 +58,6 @@ NODISCARD struct err credentials_file_open(const char *path, struct credentials_
 	return OK;
 }
 
-static struct err write_all(int fd, struct view bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.ptr, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return ERR_DETAIL(E_SYSTEM, errno);
-		bytes = view_part(bytes, (size_t)n, bytes.len);
-	}
-	return OK;
-}
-
 NODISCARD struct err credentials_file_write(struct credentials_file *file,
 					    const char *access_key_id,
 					    const struct secret *secret_key)
@@ -84,7 +72,7 @@ NODISCARD struct err credentials_file_write(struct credentials_file *file,
 	writer_bytes(&w, secret_view(secret_key));
 	writer_text(&w, "\n");
 	TRY(writer_end_secret(&w, text));
-	TRY(write_all(file->fd, secret_view(text)));
+	TRY(file_write(file->fd, secret_view(text)));
 	if (ftruncate(file->fd, (off_t)text->len) != 0 || fsync(file->fd) != 0 ||
 	    fsync(file->folder) != 0)
 		return ERR_DETAIL(E_SYSTEM, errno);

@@ -133,8 +133,7 @@ int main(int argc, char **argv)
 	if (!err_failed(result))
 		result = reload_begin(&reload, arguments.config, &settings);
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_CHECK)
-		(void)fprintf(stderr, "holdfastd: the settings in %s are sound.\n",
-			      arguments.config);
+		(void)printf("%s: the settings are right\n", arguments.config);
 	else if (!err_failed(result))
 		result = run_with(&arguments, &reload);
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_SERVE)

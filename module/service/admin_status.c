@@ -108,11 +108,32 @@ static void write_installation(const struct service *service, struct json_out *o
 
 /* ---- the rows ---- */
 
+/* What an operator does about the whole service; the errors' own actions are those of one call. */
+static const struct {
+	enum err_code code;
+	const char *text;
+} remedies[] = {
+	{E_HSM_AWAY, "see that holdfast-token runs (systemctl start holdfast-token) and what it "
+		     "says of the token (journalctl -u holdfast-token); the rest comes by itself"},
+	{E_HSM_PIN, "correct what pin_source names, then systemctl reload holdfast-token (SIGHUP); "
+		    "it tries no PIN twice by itself"},
+	{E_HSM_PEER, "let user in [token] name the user that holdfast-token runs as, or correct "
+		     "socket; then restart holdfastd"},
+};
+
+static const char *remedy_of(struct err e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(remedies); i++)
+		if (err_is(e, remedies[i].code))
+			return remedies[i].text;
+	return err_action(e);
+}
+
 static void check_health(struct service_checks *out, const char *name, struct err e,
 			 const char *detail)
 {
 	if (err_failed(e))
-		service_check_add(out, name, SERVICE_LEVEL_FAILURE, err_action(e), "%s [%s]",
+		service_check_add(out, name, SERVICE_LEVEL_FAILURE, remedy_of(e), "%s [%s]",
 				  err_meaning(e), err_name(e));
 	else
 		service_check_add(out, name, SERVICE_LEVEL_OK, "", "%s", detail);
@@ -153,7 +174,7 @@ static void check_audit(struct service *service, const struct readiness_report *
 	char detail[SERVICE_CHECK_TEXT] = "";
 	audit_log_figures(service->options.audit, &figures);
 	(void)!err_failed(text_format(
-		detail, sizeof detail, "%llu records, %llu refused by the disk",
+		detail, sizeof detail, "%llu records since the start, %llu refused by the disk",
 		(unsigned long long)figures.lines, (unsigned long long)figures.failures));
 	check_health(out, "audit log", report->audit, detail);
 	size_t waiting = outbox_backlog(service->outbox);
@@ -183,8 +204,8 @@ static void check_calls(struct service *service, struct service_checks *out)
 	bool full = under_way >= most;
 	service_check_add(out, "calls", full ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
 			  "raise calls_max in [service], or add a faster token",
-			  "%llu, %llu failed; %u of %u under way", (unsigned long long)calls,
-			  (unsigned long long)failures, under_way, most);
+			  "%llu taken, %llu answered with an error; %u of %u under way",
+			  (unsigned long long)calls, (unsigned long long)failures, under_way, most);
 }
 
 static void collect(struct service *service, const struct readiness_report *report,

@@ -261,16 +261,3 @@ NODISCARD struct err credentials_find(struct credentials *credentials,
 		return e;
 	return load_and_look_up(credentials, query, principal, secret);
 }
-
-static struct err port_find(void *self, struct view access_key_id, bool may_block,
-			    struct auth_principal *principal, struct secret **secret_key)
-{
-	const struct credentials_query query = {.access_key_id = access_key_id,
-						.may_block = may_block};
-	return credentials_find((struct credentials *)self, &query, principal, secret_key);
-}
-
-struct auth_credentials credentials_port(struct credentials *credentials)
-{
-	return (struct auth_credentials){.find = port_find, .self = credentials};
-}

@@ -45,9 +45,6 @@ NODISCARD struct err credentials_find(struct credentials *credentials,
 				      const struct credentials_query *query,
 				      struct auth_principal *principal, struct secret **secret);
 
-/* The port of auth/identities.h over the same memory. */
-struct auth_credentials credentials_port(struct credentials *credentials);
-
 /* Forgets everything: an identity may have changed in the store. */
 void credentials_drop(struct credentials *credentials);
 

@@ -408,7 +408,9 @@ def test_the_tokens_process_names_the_request_that_failed(shimmed):
     request = failed.value.response["ResponseMetadata"]["RequestId"]
     assert [record["errorCode"] for record in audited(shimmed, request)] == ["KMSInternalException"]
     assert events(lines_about(shimmed.daemon, request)) == {"call.failed", "call.answered"}
-    assert events(lines_about(shimmed.token, request)) == {"token.ckr", "token.operation_failed"}
+    told = lines_about(shimmed.token, request)
+    assert events(told) == {"token.ckr", "token.operation_failed"}
+    assert any('verb="open"' in line for line in told)
 
 
 def test_a_hanging_module_is_told_with_the_request_that_hung(shimmed):

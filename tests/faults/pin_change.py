@@ -108,9 +108,9 @@ def test_a_pin_of_ones_own(stopped):
         ran = change(stopped, source=f"file:{source}", check=False)
         assert ran.returncode == 78 and why in ran.stderr, ran.stderr
     ran = change(stopped, source="S3CRET", check=False)
-    assert ran.returncode == 78 and "command line" in ran.stderr and "S3CRET" not in ran.stderr
+    assert ran.returncode == 64 and "command line" in ran.stderr and "S3CRET" not in ran.stderr
     ran = change(stopped, source="ask", check=False)
-    assert ran.returncode == 78 and "no terminal" in ran.stderr
+    assert ran.returncode == 64 and "no terminal" in ran.stderr
     assert read(stopped.pin_file) == "correct horse" and stages(stopped) == []
     serves(stopped)
 

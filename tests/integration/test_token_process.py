@@ -8,6 +8,7 @@ no token runs on token_memory, which is holdfast-token linked with tests/support
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -649,6 +650,17 @@ class CommandLine(Case):
         self.assertIn("Usage:", self.run_once("--help").stdout)
         self.assertEqual(self.run_once("--nonsense").returncode, 64)
         self.assertEqual(self.run_once("words").returncode, 64)
+
+    def test_what_is_wrong_with_a_command_line_is_named(self):
+        for arguments, word in ((["--nonsense"], "'--nonsense'"), (["words"], "not words"),
+                                (["--config"], "requires an argument"),
+                                (["--check", "--init-token"], "exclude each other"),
+                                (["--label", "x"], "--init-token"),
+                                (["--check", "--new-pin", "random"], "--change-pin"),
+                                (["--pin-file", "/x"], "--change-pin")):
+            wrong = self.run_once(*arguments)
+            self.assertEqual((wrong.returncode, wrong.stdout), (64, ""), arguments)
+            self.assertRegex(wrong.stderr, r"\Aholdfast-token: .*" + re.escape(word), arguments)
 
     def test_check_opens_nothing(self):
         self.configure(pin_source="file:" + self.path("missing"))

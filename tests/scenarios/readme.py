@@ -66,6 +66,16 @@ def test_the_lab_authority_serves_tls(make, service, blocks, tmp_path):
     assert run(secured, tmp_path, command).returncode != 0
 
 
+def test_tags_and_a_deletion_that_is_called_back(service, blocks, tmp_path):
+    block = blocks["Tags, and a deletion that is called back"]
+    ran = run(service, tmp_path, ["sh", "-euc", block + 'echo "$KEY"'])
+    assert ran.returncode == 0, ran.stderr
+    assert "stage\tteam\n" in ran.stdout or "team\tstage\n" in ran.stdout
+    assert "\nPendingDeletion\n" in ran.stdout
+    key = service.client().describe_key(KeyId=ran.stdout.split()[-1])["KeyMetadata"]
+    assert key["KeyState"] == "Enabled"
+
+
 def test_a_rotation_by_hand(service, blocks, tmp_path):
     block = blocks["A name for a key, and its rotation by hand"]
     ran = run(service, tmp_path, ["sh", "-euc", block])

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """holdfast status: an operator sees at a glance whether all is well, and if not, what to do."""
+import datetime
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +12,8 @@ import subprocess
 import pytest
 
 from holdfast import wait_for
-from holdfast.installation import program, write_file
+from holdfast.authority import Authority
+from holdfast.installation import free_port, program, write_file
 
 NOBODY = 65534
 
@@ -31,6 +34,8 @@ def checks(own, **more):
 def edit(own, section, line):
     with open(own.daemon.settings, encoding="utf-8") as file:
         text = file.read()
+    if f"[{section}]\n" not in text:
+        text += f"[{section}]\n"
     write_file(own.daemon.settings, text.replace(f"[{section}]\n", f"[{section}]\n{line}\n", 1))
 
 
@@ -48,6 +53,7 @@ def test_all_is_well(well):
     code, text = status(well)
     assert code == 0 and text.startswith("Holdfast is well.\n\n"), text
     assert "->" not in text and "\033" not in text
+    assert "warning token.operation_failed" not in well.token.read_log()  # searches for keys to be made
     code, verdict, rows = checks(well)
     assert (code, verdict) == (0, "ok")
     assert {"service", "token", "store", "audit log", "outbox", "keys", "calls", "store disk",
@@ -56,6 +62,9 @@ def test_all_is_well(well):
     assert all(row["Level"] == "ok" and "Remedy" not in row for row in rows.values())
     assert "system calls filtered" in rows["sandbox"]["Detail"]
     assert "kept for ever" in rows["audit files"]["Detail"]
+    first = min(name for name in os.listdir(well.daemon.audit) if name.startswith("audit-"))
+    begun = datetime.datetime.strptime(first.split("-")[1], "%Y%m%dT%H%M%SZ")
+    assert f"since {begun.isoformat()}Z" in rows["audit files"]["Detail"]
 
 
 def test_a_token_that_is_away_is_a_failure_with_what_to_do(well):
@@ -63,7 +72,7 @@ def test_a_token_that_is_away_is_a_failure_with_what_to_do(well):
     wait_for(lambda: not well.daemon.ready(), "the daemon notices")
     code, verdict, rows = checks(well)
     assert (code, verdict, rows["token"]["Level"]) == (2, "failure", "failure")
-    assert "holdfast-token" in rows["token"]["Remedy"]
+    assert "journalctl -u holdfast-token" in rows["token"]["Remedy"]
     assert status(well)[1].startswith("Holdfast is NOT WELL.\n")
     well.start_token()
     wait_for(lambda: status(well)[0] == 0, "well again")
@@ -82,6 +91,27 @@ def test_settings_that_wait_are_a_warning(well):
     assert status(well, config=False)[1].startswith("Holdfast serves, and needs attention.\n")
 
 
+@pytest.mark.parametrize("dates, level, told", [
+    (("-1", "365"), "ok", "36[45] days left"), (("-1", "20"), "warning", "(19|20) days left"),
+    (("-20", "-10"), "failure", r"ended \d{4}-\d\d-\d\dT"), (("9", "90"), "failure", "not valid before")])
+def test_the_certificate_and_its_end(well, dates, level, told):
+    files = [well.path("server.pem"), well.path("server.key")]
+    Authority(well.directory, "ca").issue("server", "server", dates=dates).install(*files)
+    edit(well, "tls", f"certificate = {files[0]}\nprivate_key = {files[1]}")
+    edit(well, "health", f"listen = 127.0.0.1:{well.daemon.health_port}")
+    port = free_port()
+    with open(well.daemon.settings, encoding="utf-8") as file:
+        text = file.read()
+    write_file(well.daemon.settings, text.replace(f"listen = 127.0.0.1:{well.daemon.port}",
+                                                  f"listen = 127.0.0.1:{port}", 1))
+    well.daemon.stop()
+    well.daemon.start()
+    well.daemon.await_ready()
+    row = checks(well)[2]["certificate"]
+    assert row["Level"] == level and re.search(told, row["Detail"]), row
+    assert ("Remedy" in row) == (level != "ok")
+
+
 def test_disks_and_rules_of_retention(well):
     edit(well, "audit", "keep_days = 90")
     with open(well.daemon.settings, encoding="utf-8") as file:
@@ -93,6 +123,16 @@ def test_disks_and_rules_of_retention(well):
     for name in ("store disk", "audit disk"):
         assert rows[name]["Level"] == "warning" and "make room" in rows[name]["Remedy"]
     assert "kept 90 days" in rows["audit files"]["Detail"]
+
+
+def test_a_sandbox_that_only_watches_is_a_warning(well):
+    well.daemon.stop()
+    edit(well, "sandbox", "seccomp = log")
+    well.daemon.start()
+    well.daemon.await_ready()
+    code, verdict, rows = checks(well)
+    assert (code, verdict) == (1, "warning") and "not refused" in rows["sandbox"]["Detail"]
+    assert "seccomp = enforce" in rows["sandbox"]["Remedy"]
 
 
 def test_the_log_file_is_named(well):
@@ -164,3 +204,5 @@ def test_every_program_prints_the_one_table_of_statuses(well):
     assert well.run("holdfast", "status", "--config", wrong, check=False).returncode == 78
     for name in ("holdfastd", "holdfast-token"):
         assert well.run(name, "--check", "--config", wrong, check=False).returncode == 78
+        right = well.run(name, "--check", "--config", well.settings).stdout
+        assert right == f"{well.settings}: the settings are right\n"

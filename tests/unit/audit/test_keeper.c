@@ -14,6 +14,7 @@
 #include "tests/unit/audit/fixture.h"
 
 #define DAY_S 86400
+#define NAMED_MS INT64_C(1767225600000) /* 2026-01-01T00:00:00Z, of name_of() */
 #define ROUND_MS 20
 #define PATIENCE_ROUNDS 250
 
@@ -132,6 +133,7 @@ static void without_rules_everything_stays(void **state)
 	start((struct audit_retention){0});
 	struct audit_keeper_report report = after_removing(0);
 	assert_int_equal(report.segments, 5);
+	assert_int_equal(report.oldest_ms, NAMED_MS);
 	assert_true(there(name_of(1)));
 }
 

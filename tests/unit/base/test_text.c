@@ -200,6 +200,29 @@ static void texts_compare_whole(void **state)
 	assert_false(text_equal("abc", "abC"));
 }
 
+static void distance_counts_slips(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *a, *b;
+		size_t slips;
+	} cases[] = {{"", "", 0},
+		     {"", "abc", 3},
+		     {"abc", "", 3},
+		     {"status", "status", 0},
+		     {"stat", "status", 2},
+		     {"stauts", "status", 2},
+		     {"kitten", "sitting", 3}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(text_distance(view_of_text(cases[i].a), view_of_text(cases[i].b)),
+				 cases[i].slips);
+	char longest[TEXT_DISTANCE_MAX + 1];
+	memset(longest, 'a', sizeof longest);
+	assert_int_equal(text_distance(VIEW_NONE, view_of(longest, TEXT_DISTANCE_MAX)),
+			 TEXT_DISTANCE_MAX);
+	assert_true(text_distance(VIEW_NONE, view_of(longest, sizeof longest)) == SIZE_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +235,7 @@ int main(void)
 		cmocka_unit_test(broken_sequences_of_four_bytes_are_refused),
 		cmocka_unit_test(length_counts_code_points),
 		cmocka_unit_test(texts_compare_whole),
+		cmocka_unit_test(distance_counts_slips),
 	};
 	return cmocka_run_group_tests_name("base_text", tests, NULL, NULL);
 }

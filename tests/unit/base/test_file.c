@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing to a descriptor: all of it, in as many pieces as the kernel takes, or an errno. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+
+#define LARGE ((size_t)1 << 20) /* a pipe holds 64 KiB */
+
+static size_t drained;
+
+static void *drain(void *fd)
+{
+	char part[1000];
+	for (ssize_t n; (n = read(*(int *)fd, part, sizeof part)) > 0;)
+		drained += (size_t)n;
+	return NULL;
+}
+
+static void all_is_written_whatever_a_write_takes(void **state)
+{
+	(void)state;
+	static uint8_t bytes[LARGE];
+	int ends[2];
+	pthread_t reader;
+	drained = 0;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(pthread_create(&reader, NULL, drain, &ends[0]), 0);
+	assert_false(err_failed(file_write(ends[1], view_of(bytes, sizeof bytes))));
+	close(ends[1]);
+	pthread_join(reader, NULL);
+	close(ends[0]);
+	assert_int_equal(drained, LARGE);
+}
+
+static void nothing_is_no_write(void **state)
+{
+	(void)state;
+	assert_false(err_failed(file_write(-1, VIEW_NONE)));
+}
+
+static void a_failure_carries_its_errno(void **state)
+{
+	(void)state;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct err e = file_write(full, VIEW_LITERAL("x"));
+	assert_true(err_is(e, E_SYSTEM));
+	assert_int_equal(e.detail, ENOSPC);
+	close(full);
+	e = file_write(-1, VIEW_LITERAL("x"));
+	assert_int_equal(e.detail, EBADF);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_is_written_whatever_a_write_takes),
+		cmocka_unit_test(nothing_is_no_write),
+		cmocka_unit_test(a_failure_carries_its_errno),
+	};
+	return cmocka_run_group_tests_name("base_file", tests, NULL, NULL);
+}
