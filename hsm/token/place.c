@@ -17,6 +17,7 @@
 
 #define BACKLOG 128
 #define LOCK_PAUSE_MS 20
+#define ANSWERS_MAX 15 /* looks at a socket, LOCK_PAUSE_MS apart, before it is somebody else's */
 
 static void close_fd(int *fd)
 {
@@ -106,6 +107,18 @@ static bool somebody_answers(const struct sockaddr_un *address)
 			   errno == EAGAIN);
 }
 
+/* A worker whose supervisor was killed may end with the lock given back and the socket not yet. */
+static bool keeps_answering(const struct sockaddr_un *address)
+{
+	struct timespec pause = {0, LOCK_PAUSE_MS * 1000000L};
+	for (int looks = 1; somebody_answers(address); looks++) {
+		if (looks == ANSWERS_MAX)
+			return true;
+		(void)nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 static struct err stale_remove(const struct sockaddr_un *address,
 			       char message[SETTINGS_MESSAGE_MAX])
 {
@@ -117,7 +130,7 @@ static struct err stale_remove(const struct sockaddr_un *address,
 		return complain(message, ERR(E_SETTINGS), path,
 				"something else than a socket is in the way; remove it, or set "
 				"another socket");
-	if (somebody_answers(address))
+	if (keeps_answering(address))
 		return complain(message, ERR(E_ALREADY_RUNNING), path,
 				"another process answers at this socket; stop it first, or set "
 				"another socket");

@@ -40,6 +40,7 @@ struct audit_keeper {
 	/* The thread's own. */
 	int64_t said_full_ms; /* steady; 0: not said */
 	bool said_failure;
+	char recorded[SEGMENT_NAME_MAX]; /* as removed; it is tried again, not recorded again */
 };
 
 /* --- What may go. --- */
@@ -95,14 +96,23 @@ static struct err write_record(const struct audit_keeper *keeper, const struct s
 	return audit_log_append_wait(keeper->options.log, buf_view(&line));
 }
 
-static struct err remove_file(const struct audit_keeper *keeper, const struct segment_file *file,
+static struct err record_once(struct audit_keeper *keeper, const struct segment_file *file,
+			      const char *rule)
+{
+	if (text_equal(keeper->recorded, file->name))
+		return OK;
+	log_event(LOG_INFO, "audit.segment_removed", LOG_TEXT("segment", file->name),
+		  LOG_NUMBER("bytes", file->bytes), LOG_TEXT("rule", rule));
+	TRY(write_record(keeper, file, rule));
+	return text_copy(keeper->recorded, sizeof keeper->recorded, view_of_text(file->name));
+}
+
+static struct err remove_file(struct audit_keeper *keeper, const struct segment_file *file,
 			      const char *rule)
 {
 	char torn[SEGMENT_NAME_MAX + 8];
 	TRY(text_format(torn, sizeof torn, "%s.torn", file->name));
-	log_event(LOG_INFO, "audit.segment_removed", LOG_TEXT("segment", file->name),
-		  LOG_NUMBER("bytes", file->bytes), LOG_TEXT("rule", rule));
-	TRY(write_record(keeper, file, rule));
+	TRY(record_once(keeper, file, rule));
 	if (unlinkat(keeper->directory, file->name, 0) != 0 && errno != ENOENT)
 		return ERR_DETAIL(E_AUDIT, errno);
 	/* What recovery cut off it goes with it. */
@@ -111,7 +121,7 @@ static struct err remove_file(const struct audit_keeper *keeper, const struct se
 }
 
 /* The oldest first, up to the first that stays; *gone: how many went. */
-static struct err remove_some(const struct audit_keeper *keeper, struct round *round, size_t *gone)
+static struct err remove_some(struct audit_keeper *keeper, struct round *round, size_t *gone)
 {
 	for (*gone = 0; *gone + 1 < round->count; (*gone)++) {
 		const struct segment_file *file = &round->files[*gone];
@@ -140,7 +150,7 @@ static int64_t begun_ms(const struct segment_file *file)
 	return err_failed(timestamp_parse_basic(stamp, &ms)) ? file->changed_ms : ms;
 }
 
-static struct err look_over(const struct audit_keeper *keeper, const struct audit_retention *rules,
+static struct err look_over(struct audit_keeper *keeper, const struct audit_retention *rules,
 			    struct audit_keeper_report *report)
 {
 	CLEANUP(mem_free_at) struct segment_file *files = NULL;

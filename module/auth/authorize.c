@@ -4,7 +4,7 @@
 
 #include "base/writer.h"
 
-#define ECHO_MAX 256 /* bytes of the resource in a message */
+#define ECHO_MAX 384 /* bytes of the resource in a message: the longest is the ARN of an alias */
 
 static bool in_own_account(const struct auth_request *request)
 {

@@ -18,7 +18,7 @@ struct auth_request {
 	struct view resource_account; /* 12 digits */
 };
 
-#define AUTH_REASON_MAX 768
+#define AUTH_REASON_MAX 1024
 struct auth_verdict {
 	bool allowed;
 	char decided_by[64];           /* "identity:administrator", "default-deny" */

@@ -68,23 +68,23 @@ static struct err check_better(const struct tls *tls, const struct certificate *
 	return ERR(E_TLS);
 }
 
-static struct err replace(struct tls *tls)
+static struct err replace(struct tls *tls, struct tls_set **fresh)
 {
-	CLEANUP(tls_set_release) struct tls_set *fresh = NULL;
-	TRY(tls_set_load(&tls->options, &fresh));
-	TRY(check_better(tls, &fresh->certificate));
+	TRY(check_better(tls, &(*fresh)->certificate));
 	struct tls_set *old = tls->set;
-	tls->set = TAKE(fresh);
+	tls->set = TAKE(*fresh);
 	tls->warned_ms = clock_steady_ms(tls->clock);
 	say_loaded(tls, tls->set);
 	tls_set_release(&old);
 	return OK;
 }
 
-NODISCARD struct err tls_reload(struct tls *tls)
+/* `e`: how the loading of *fresh went. */
+static struct err settle_reload(struct tls *tls, struct err e, struct tls_set **fresh)
 {
 	LOCK_SCOPE(&tls->mutex);
-	struct err e = replace(tls);
+	if (!err_failed(e))
+		e = replace(tls, fresh);
 	if (!err_failed(e)) {
 		tls->reloads++;
 		return OK;
@@ -95,6 +95,14 @@ NODISCARD struct err tls_reload(struct tls *tls)
 				     "force"),
 		  LOG_TEXT("subject", tls->set->certificate.subject), LOG_ERR(e));
 	return e;
+}
+
+NODISCARD struct err tls_reload(struct tls *tls)
+{
+	LOCK_SCOPE(&tls->loading);
+	CLEANUP(tls_set_release) struct tls_set *fresh = NULL;
+	struct err e = tls_set_load(&tls->options, &fresh);
+	return settle_reload(tls, e, &fresh);
 }
 
 static struct err keep_text(const char *from, char **kept, const char **out)
@@ -117,6 +125,7 @@ NODISCARD struct err tls_new(const struct server_tls_options *options, const str
 {
 	struct tls *fresh = NULL;
 	TRY(MEM_NEW(&fresh));
+	(void)pthread_mutex_init(&fresh->loading, NULL);
 	(void)pthread_mutex_init(&fresh->mutex, NULL);
 	tls_failures_init(&fresh->failures);
 	CLEANUP(tls_free) struct tls *tls = fresh;
@@ -139,6 +148,7 @@ void tls_free(struct tls **at)
 		mem_free(tls->texts[i]);
 	tls_failures_cleanup(&tls->failures);
 	(void)pthread_mutex_destroy(&tls->mutex);
+	(void)pthread_mutex_destroy(&tls->loading);
 	mem_free(TAKE(*at));
 }
 

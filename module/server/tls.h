@@ -24,7 +24,9 @@ struct tls {
 	struct tls_failures failures;
 	atomic_uint_least64_t handshakes;
 
-	pthread_mutex_t mutex; /* of what follows */
+	pthread_mutex_t loading; /* one reload at a time; held while it reads its files */
+
+	pthread_mutex_t mutex; /* of what follows; every new connection waits for it */
 	struct tls_set *set;
 	uint64_t reloads, reload_failures;
 	int64_t warned_ms; /* steady; when the certificate's end was last told */

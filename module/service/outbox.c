@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/outbox.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "base/lock.h"
 #include "base/log.h"
@@ -11,6 +13,7 @@
 #include "codec/timestamp.h"
 
 #define NOTED_MAX 4096 /* what is noted above this is left to the next start */
+#define RETRY_S 1      /* after the store refused to clear a batch */
 #define KEPT_MAX 64    /* likewise; no change is begun while the log is known to fail */
 
 /* A record of a committed change that the log refused. */
@@ -44,15 +47,36 @@ static size_t take(struct outbox *outbox)
 	return count;
 }
 
+/* false: the store is not asked again. What finds no room is left to the next start. */
+static bool put_back(struct outbox *outbox, size_t count)
+{
+	struct timespec until = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += RETRY_S;
+	LOCK_SCOPE(&outbox->lock);
+	size_t room = MIN_OF(count, NOTED_MAX - outbox->count);
+	mem_copy(outbox->ids[outbox->count], room * sizeof outbox->ids[0], outbox->batch,
+		 room * sizeof outbox->ids[0]);
+	outbox->count += room;
+	while (!outbox->stopping)
+		if (pthread_cond_timedwait(&outbox->noted, &outbox->lock, &until) == ETIMEDOUT)
+			break;
+	return !outbox->stopping;
+}
+
 static void *serve(void *arg)
 {
 	struct outbox *outbox = (struct outbox *)arg;
+	bool failing = false;
 	for (size_t count; (count = take(outbox)) > 0;) {
 		struct err e =
 			outbox->store.ops->outbox_done(outbox->store.self, outbox->batch, count);
-		if (err_failed(e))
+		if (err_failed(e) && !failing)
 			log_event(LOG_WARNING, "outbox.not_cleared", LOG_NUMBER("records", count),
 				  LOG_ERR(e));
+		failing = err_failed(e);
+		if (failing && !put_back(outbox, count))
+			break;
 	}
 	return NULL;
 }
@@ -63,7 +87,12 @@ NODISCARD struct err outbox_start(const struct kms_store *store, struct outbox *
 	TRY(MEM_NEW(&outbox));
 	outbox->store = *store;
 	(void)pthread_mutex_init(&outbox->lock, NULL);
-	(void)pthread_cond_init(&outbox->noted, NULL);
+	pthread_condattr_t attributes;
+	if (pthread_condattr_init(&attributes) != 0)
+		return ERR(E_NOMEM);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&outbox->noted, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
 	int failed = pthread_create(&outbox->thread, NULL, serve, outbox);
 	if (failed != 0)
 		return ERR_DETAIL(E_SYSTEM, failed);

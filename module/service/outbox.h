@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clears the store's outbox of records that are durable in the audit log, in batches, on a thread
- * of its own. What it does not get to is appended again at the next start, under the same id. */
+ * of its own; one that the store refuses is tried again. What it does not get to is appended again
+ * at the next start, under the same id. */
 #ifndef HOLDFAST_SERVICE_OUTBOX_H
 #define HOLDFAST_SERVICE_OUTBOX_H
 

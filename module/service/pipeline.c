@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/text.h"
+#include "codec/uuid.h"
 #include "service/authenticate.h"
 #include "service/core.h"
 #include "service/errors_kms.h"
@@ -164,6 +165,20 @@ static void audited(struct audit_entry *entry, struct err result)
 	answer(work);
 }
 
+/*
+ * A commit that fails may have happened all the same, and then the store's outbox has the record of
+ * the change under the id that it was given. The record of the failure gets another one, or the
+ * next start would take it for that of the change and drop the latter.
+ */
+static struct err write_trail(struct call_work *work)
+{
+	if (work->committed)
+		return OK;
+	if (work->offered)
+		TRY(uuid_make(work->event_id));
+	return trail_write(work);
+}
+
 /* Who failed to authenticate is counted, not recorded: junk must not fill the disk. */
 static void conclude(struct call_work *work)
 {
@@ -174,7 +189,7 @@ static void conclude(struct call_work *work)
 		answer(work);
 		return;
 	}
-	struct err e = work->committed ? OK : trail_write(work);
+	struct err e = write_trail(work);
 	work->entry =
 		(struct audit_entry){.line = buf_view(&work->line), .done = audited, .user = work};
 	work->waits_ns = metric_now_ns();

@@ -302,5 +302,6 @@ NODISCARD struct err trail_outbox(struct call_work *work, struct kms_outbox_reco
 	TRY(trail_write(work));
 	TRY(text_copy(out->event_id, sizeof out->event_id, view_of_text(work->event_id)));
 	out->line = buf_view(&work->line);
+	work->offered = true;
 	return OK;
 }

@@ -89,6 +89,7 @@ struct call_work {
 	/* the audit record */
 	char event_id[AUDIT_EVENT_ID_LEN + 1];
 	struct buf line;
+	bool offered;   /* a line under event_id was given to the store, whatever came of it */
 	bool committed; /* the line is in the outbox of a committed change */
 	struct audit_entry entry;
 };

@@ -3,6 +3,8 @@
 import re
 
 CHUNK = 4 << 20
+BLOCK = 64 << 10
+OVERLAP = 8 << 10  # no needle is longer
 UNREADABLE = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
 
 
@@ -25,7 +27,6 @@ class Memory:
 
     def pieces(self):
         """(address, bytes) of everything that can be read, in overlapping pieces."""
-        overlap = 256
         with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as file:
             for start, end, permissions, path in self.regions():
                 if not permissions.startswith("r") or path in UNREADABLE:
@@ -33,7 +34,7 @@ class Memory:
                 for at in range(start, end, CHUNK):
                     try:
                         file.seek(at)
-                        yield at, file.read(min(CHUNK + overlap, end - at))
+                        yield at, file.read(min(CHUNK + OVERLAP, end - at))
                     except OSError:
                         continue  # a page behind the end of a mapped file
 
@@ -45,7 +46,16 @@ class Memory:
         pattern = re.compile(b"|".join(re.escape(needle) for needle in needles.values()))
         names = {needle: name for name, needle in needles.items()}
         found = {}
-        for at, piece in self.pieces():
+        for at, piece in self.written():
             for match in pattern.finditer(piece):
                 found.setdefault(names[match.group()], []).append(hex(at + match.start()))
         return found
+
+    def written(self):
+        """The pieces without what is nothing but zeros, which most of the stacks is: a needle that
+        begins with one would be tried at each of them, for minutes."""
+        for at, piece in self.pieces():
+            for start in range(0, len(piece), BLOCK):
+                block = piece[start:start + BLOCK + OVERLAP]
+                if block.count(0) < len(block):
+                    yield at + start, block

@@ -2,6 +2,7 @@
 /* Which segments may go, in which order, and that each is recorded before it goes. */
 #include "audit/keeper.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,19 @@ static struct err needed_since(void *user, int64_t *ms)
 		return ERR(E_STORE);
 	*ms = needed;
 	return OK;
+}
+
+static atomic_bool immutable; /* segments */
+
+int __real_unlinkat(int directory, const char *name, int flags);
+int __wrap_unlinkat(int directory, const char *name, int flags);
+
+int __wrap_unlinkat(int directory, const char *name, int flags)
+{
+	if (!immutable)
+		return __real_unlinkat(directory, name, flags);
+	errno = EPERM;
+	return -1;
 }
 
 static const char *name_of(int sequence)
@@ -209,6 +223,32 @@ static void what_was_cut_off_goes_with_its_segment(void **state)
 	assert_false(there(torn));
 }
 
+static size_t records_of_removals(void)
+{
+	static const char event[] = "\"eventName\":\"DeleteAuditSegment\"";
+	size_t count = 0, len = 0;
+	for (const char *at = fixture_read_log(&len); (at = strstr(at, event)) != NULL; at++)
+		count++;
+	return count;
+}
+
+/* As an immutable file does (chattr +i). */
+static void one_that_cannot_be_removed_is_recorded_once(void **state)
+{
+	(void)state;
+	immutable = true;
+	start((struct audit_retention){.keep_days = 35});
+	struct audit_keeper_report report = after_removing(0);
+	assert_int_equal(report.last.code, E_AUDIT);
+	pause_for(10);
+	assert_true(there(name_of(1)));
+	assert_int_equal(records_of_removals(), 1);
+	immutable = false;
+	(void)after_removing(1);
+	assert_false(there(name_of(1)));
+	assert_int_equal(records_of_removals(), 1);
+}
+
 static void a_disk_with_less_than_the_bound_is_nearly_full(void **state)
 {
 	(void)state;
@@ -235,6 +275,7 @@ int main(void)
 		TEST(an_outbox_that_cannot_be_asked_keeps_everything),
 		TEST(other_rules_count_at_once),
 		TEST(what_was_cut_off_goes_with_its_segment),
+		TEST(one_that_cannot_be_removed_is_recorded_once),
 		TEST(a_disk_with_less_than_the_bound_is_nearly_full),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

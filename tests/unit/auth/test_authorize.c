@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "auth/authorize.h"
 
 #define ACCOUNT "111122223333"
@@ -96,6 +98,21 @@ static void long_resources_are_cut(void **state)
 	assert_in_range(view_of_text(v.message).len, 300, AUTH_REASON_MAX - 1);
 }
 
+static void the_longest_alias_is_named_whole(void **state)
+{
+	char arn[384] = "arn:aws-us-gov:kms:us-gov-west-1:" ACCOUNT ":alias/";
+	struct auth_verdict v;
+	(void)state;
+	memset(arn + strlen(arn), 'a', 250);
+	const struct auth_request request = {&user, "kms:CreateAlias", view_of_text(arn),
+					     VIEW_LITERAL(ACCOUNT)};
+	auth_decide(&request, &v);
+	assert_false(v.allowed);
+	const char *named = strstr(v.message, arn);
+	assert_non_null(named);
+	assert_int_equal(named[strlen(arn)], ' ');
+}
+
 static void absurdly_long_actions_are_denied_with_fewer_words(void **state)
 {
 	static char action[2000];
@@ -118,6 +135,7 @@ int main(void)
 		cmocka_unit_test(others_may_nothing),
 		cmocka_unit_test(nobody_without_an_account_matches_nothing),
 		cmocka_unit_test(long_resources_are_cut),
+		cmocka_unit_test(the_longest_alias_is_named_whole),
 		cmocka_unit_test(absurdly_long_actions_are_denied_with_fewer_words),
 	};
 	return cmocka_run_group_tests_name("authorize", tests, NULL, NULL);

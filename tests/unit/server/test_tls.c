@@ -12,7 +12,9 @@
 
 #include "base/log.h"
 #include "server/listener.h"
+#include "server/pem_file.h"
 #include "server/tls.h"
+#include "server/tls_set.h"
 #include "tests/unit/server/authority.h"
 #include "tests/unit/server/fixture.h"
 
@@ -374,6 +376,52 @@ static void a_server_with_a_bad_certificate_does_not_start(void **state)
 	fake_service_free(&service);
 }
 
+/* --- a disk that does not answer, while the key is read --- */
+
+#define STALL_MS 3000
+
+static struct tls *stalled; /* NULL: files are read at once */
+static pthread_t beginner;
+static bool began_meanwhile;
+
+struct err __real_pem_file_read_key(const char *path, struct secret **out,
+				    struct pem_file_fault *fault);
+struct err __wrap_pem_file_read_key(const char *path, struct secret **out,
+				    struct pem_file_fault *fault);
+
+static void *begin_connection(void *began)
+{
+	struct tls_set *set = tls_acquire(stalled);
+	tls_set_release(&set);
+	atomic_store((atomic_bool *)began, true);
+	return NULL;
+}
+
+struct err __wrap_pem_file_read_key(const char *path, struct secret **out,
+				    struct pem_file_fault *fault)
+{
+	static atomic_bool began;
+	if (stalled == NULL)
+		return __real_pem_file_read_key(path, out, fault);
+	assert_int_equal(pthread_create(&beginner, NULL, begin_connection, &began), 0);
+	for (unsigned ms = 0; ms < STALL_MS && !atomic_load(&began); ms += 10)
+		(void)usleep(10000);
+	began_meanwhile = atomic_load(&began);
+	return __real_pem_file_read_key(path, out, fault);
+}
+
+static void connections_begin_while_a_reload_reads_its_files(void **state)
+{
+	(void)state;
+	struct tls *tls = loaded();
+	stalled = tls;
+	assert_string_equal(err_name(tls_reload(tls)), "E_OK");
+	assert_int_equal(pthread_join(beginner, NULL), 0);
+	stalled = NULL;
+	assert_true(began_meanwhile);
+	tls_free(&tls);
+}
+
 static bool loopback(const char *listen)
 {
 	int fd = -1;
@@ -409,6 +457,7 @@ int main(void)
 		TLS_TEST(the_end_is_told_daily_from_thirty_days_before),
 		TLS_TEST(failures_are_told_once_per_window),
 		TLS_TEST(reloads_race_with_handshakes),
+		TLS_TEST(connections_begin_while_a_reload_reads_its_files),
 		TLS_TEST(a_call_knows_how_it_came),
 		TLS_TEST(a_server_with_a_bad_certificate_does_not_start),
 		TLS_TEST(a_listener_knows_whether_it_faces_the_network),

@@ -103,6 +103,7 @@ enum {
 	STORE_FULL,      /* key_create() fails */
 	STORE_UNCLEAR,   /* key_create() and key_update() commit, and fail */
 	STORE_FORGETFUL, /* outbox_done() does nothing */
+	STORE_BUSY,      /* outbox_done() fails, once */
 };
 static atomic_int store_fault;
 
@@ -124,8 +125,11 @@ static struct err key_update(void *self, const struct kms_key *changed,
 
 static struct err outbox_done(void *self, const char (*ids)[KMS_EVENT_ID_LEN + 1], size_t count)
 {
+	int busy = STORE_BUSY;
 	if (atomic_load(&store_fault) == STORE_FORGETFUL)
 		return OK;
+	if (atomic_compare_exchange_strong(&store_fault, &busy, STORE_WELL))
+		return ERR(E_STORE_BUSY);
 	return store_sqlite_keys(world.first.store).ops->outbox_done(self, ids, count);
 }
 
@@ -368,6 +372,68 @@ static void test_a_change_without_a_record_gets_it_at_the_next_start(UNUSED void
 	world_switch(&world, "EnableKey", key);
 }
 
+/* Of the records of this event, those that tell of no error. */
+static size_t successes(const char *log, const char *event)
+{
+	char name[64];
+	size_t count = 0;
+	assert_ok(text_format(name, sizeof name, "\"eventName\":\"%s\"", event));
+	for (struct view rest = view_of_text(log); rest.len > 0;) {
+		struct view line = view_cut(&rest, '\n');
+		CLEANUP(mem_free_at) char *text = NULL;
+		assert_ok(text_new(line, &text));
+		count += strstr(text, name) != NULL && strstr(text, "\"errorCode\"") == NULL;
+	}
+	return count;
+}
+
+/* It was answered and recorded as failed, and then turns out to have happened. */
+static void test_an_unclear_change_gets_its_record_at_the_next_start(UNUSED void **state)
+{
+	CLEANUP(mem_free_at) char *before = world_audit(&world.first);
+	CLEANUP(reply_cleanup) struct reply unclear;
+	atomic_store(&store_fault, STORE_UNCLEAR);
+	world_call(&world, &unclear, "DisableKey", "{\"KeyId\":\"%s\"}", key);
+	atomic_store(&store_fault, STORE_WELL);
+	assert_int_equal(unclear.status, 500);
+	world_stop(&world.first);
+	world_start(&world, &world.first, "audit");
+	CLEANUP(mem_free_at) char *after = world_audit(&world.first);
+	assert_int_equal(occurrences(after, "\"DisableKey\""),
+			 occurrences(before, "\"DisableKey\"") + 2);
+	assert_int_equal(successes(after, "DisableKey"), successes(before, "DisableKey") + 1);
+	world_switch(&world, "EnableKey", key);
+}
+
+static size_t outbox_count(void)
+{
+	const struct kms_store store = store_sqlite_keys(world.first.store);
+	struct kms_outbox_record *records = NULL;
+	size_t count = 0;
+	assert_ok(store.ops->outbox_list(store.self, &records, &count));
+	for (size_t i = 0; i < count; i++)
+		mem_free_at(&records[i].line.ptr);
+	mem_free(records);
+	return count;
+}
+
+/* What is in the outbox keeps the audit log's segments from being removed. */
+static void test_an_outbox_that_was_not_cleared_is_cleared_later(UNUSED void **state)
+{
+	for (unsigned i = 0; i < 200 && outbox_count() > 0; i++)
+		(void)usleep(20000);
+	assert_int_equal(outbox_count(), 0);
+	atomic_store(&store_fault, STORE_BUSY);
+	world_switch(&world, "DisableKey", key);
+	for (unsigned i = 0; i < 200 && atomic_load(&store_fault) == STORE_BUSY; i++)
+		(void)usleep(20000);
+	assert_int_equal(atomic_load(&store_fault), STORE_WELL);
+	for (unsigned i = 0; i < 200 && outbox_count() > 0; i++)
+		(void)usleep(20000);
+	assert_int_equal(outbox_count(), 0);
+	world_switch(&world, "EnableKey", key);
+}
+
 static size_t audit_occurrences(const char *part)
 {
 	CLEANUP(mem_free_at) char *log = world_audit(&world.first);
@@ -505,6 +571,8 @@ int main(void)
 		cmocka_unit_test(test_what_nobody_knows_is_left_alone),
 		cmocka_unit_test(test_a_record_left_in_the_outbox_is_not_doubled),
 		cmocka_unit_test(test_a_change_without_a_record_gets_it_at_the_next_start),
+		cmocka_unit_test(test_an_unclear_change_gets_its_record_at_the_next_start),
+		cmocka_unit_test(test_an_outbox_that_was_not_cleared_is_cleared_later),
 		cmocka_unit_test(test_no_change_is_begun_while_the_audit_log_fails),
 		cmocka_unit_test(test_faults_of_the_token_as_clients_see_them),
 		cmocka_unit_test(test_random_bytes_that_were_lost_are_not_answered),
