@@ -50,8 +50,10 @@ static void name_results(struct measure *measure)
 	const char *names[RESULTS_MAX];
 	size_t count = 0;
 	measure->results[E_OK] = result_index(names, &count, "ok");
-	for (uint16_t code = E_OK + 1; code < ERR_CODE_COUNT; code++)
-		measure->results[code] = result_index(names, &count, error_kms_of(ERR(code))->type);
+	for (size_t code = E_OK + 1; code < ERR_CODE_COUNT; code++) {
+		struct err e = ERR((uint16_t)code);
+		measure->results[code] = result_index(names, &count, error_kms_of(e)->type);
+	}
 }
 
 void measure_init(struct measure *measure)
