@@ -35,7 +35,7 @@ def test_a_key_that_does_not_exist(kms):
         "NotFoundException", f"Key '{ARN}{multi}' does not exist")
 
 
-@pytest.mark.parametrize("name", ["fake-key-id", "mrk-fake-key-id", uuid.uuid4().hex, "0", "ä" * 36])
+@pytest.mark.parametrize("name", ["fake-key-id", "mrk-fake-key-id", "8aee494c6f704c73be104d93e76813aa", "0", "ä" * 36])
 def test_what_is_no_key_id(kms, name):
     assert refused(kms.describe_key, KeyId=name) == ("NotFoundException", f"Invalid keyId '{name}'")
 
