@@ -121,10 +121,11 @@ enum hsm_verb {
  * Errors, every verb: E_HSM_AWAY, E_HSM_TIMEOUT, E_HSM_CAPACITY, E_BUSY (all: try again later),
  * E_BOUNDS and E_FORMAT (inputs), E_HSM_KEY_UNKNOWN, E_HSM_KEY_ROLE, E_HSM_ATTRIBUTES,
  * E_HSM_REFUSED. OPEN and RESEAL: E_HSM_CIPHERTEXT, never a hint which part was wrong.
- * KEY_GENERATE: E_HSM_KEY_EXISTS when an object with this id is there. When the answer is lost
- * (E_HSM_AWAY, E_HSM_TIMEOUT) the object may exist: ask with KEY_FIND. The id is also taken when
- * the token made the key and lost the session before it could say so. KEY_DESTROY: E_HSM_KEY_ROLE
- * for anything but a version's key.
+ * KEY_GENERATE: E_HSM_KEY_EXISTS when an object with this id is there; one that another program
+ * made since the last enumeration may go unseen where looking costs too much, and stays as it is.
+ * When the answer is lost (E_HSM_AWAY, E_HSM_TIMEOUT) the object may exist: ask with KEY_FIND. The
+ * id is also taken when the token made the key and lost the session before it could say so.
+ * KEY_DESTROY: E_HSM_KEY_ROLE for anything but a version's key.
  */
 struct hsm_op {
 	enum hsm_verb verb;

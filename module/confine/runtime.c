@@ -30,8 +30,9 @@ static const struct confine_group groups[] = {
 };
 
 static const struct confine_check checks[] = {
-	/* No memory is writable and executable, and none becomes executable: as PR_SET_MDWE, for
-	 * kernels without it. The loader maps libraries in one step. */
+	/* No memory is writable and executable, and none that exists becomes executable: as
+	 * PR_SET_MDWE, for kernels without it. Files can be mapped to be executed, for the loader
+	 * maps libraries in one step. */
 	{"mmap", CONFINE_BITS(2, PROT_EXEC, 0), {0}},
 	{"mmap", CONFINE_BITS(2, PROT_WRITE, 0), {0}},
 	{"mprotect", CONFINE_BITS(2, PROT_EXEC, 0), {0}},

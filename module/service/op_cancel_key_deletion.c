@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* KMS API: CancelKeyDeletion. The key is Disabled afterwards, whatever it was before. */
+/* KMS API: CancelKeyDeletion. Whatever the key was before, it is Disabled afterwards, so that
+ * nobody uses it by accident; without material there is nothing to enable, and it waits for an
+ * import. */
 #include "service/key_change.h"
 #include "service/key_switch.h"
 #include "service/operation.h"

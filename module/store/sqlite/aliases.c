@@ -21,10 +21,13 @@ static struct err limit_check(struct store_sqlite *store, const struct kms_alias
 				KMS_ALIASES_MAX);
 }
 
-NODISCARD struct err sqlite_alias_create(void *self, const struct kms_alias *alias,
-					 const struct kms_outbox_record *outbox)
+/* What a change does to the rows, in the writer's transaction. Row 0 of the batch is the alias. */
+typedef struct err alias_step(struct store_sqlite *store, const struct store_batch *batch,
+			      const struct kms_alias *alias);
+
+static struct err alias_change(struct store_sqlite *store, const struct kms_alias *alias,
+			       const struct kms_outbox_record *outbox, alias_step *step)
 {
-	struct store_sqlite *store = self;
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(rows_seal(store, alias, outbox, &batch));
@@ -32,72 +35,64 @@ NODISCARD struct err sqlite_alias_create(void *self, const struct kms_alias *ali
 	LOCK_SCOPE(&store->write_lock);
 	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
 	TRY(sqlite_transaction_write(store->writer, &transaction));
-	TRY(sqlite_key_expect(store->writer, &alias->scope, &alias->key_id));
-	TRY(sqlite_row_insert(store->writer, SQL_ALIAS_INSERT, &batch, 0));
-	TRY(limit_check(store, alias));
+	TRY(step(store, &batch, alias));
 	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, &batch, 1));
 	return sqlite_transaction_commit(&transaction);
 }
 
+static struct err alias_insert(struct store_sqlite *store, const struct store_batch *batch,
+			       const struct kms_alias *alias)
+{
+	TRY(sqlite_key_expect(store->writer, &alias->scope, &alias->key_id));
+	TRY(sqlite_row_insert(store->writer, SQL_ALIAS_INSERT, batch, 0));
+	return limit_check(store, alias);
+}
+
 /* The row, where the stored revision is the one before. */
-static struct err alias_replace(struct sqlite_connection *writer, const struct store_batch *batch,
+static struct err alias_replace(struct store_sqlite *store, const struct store_batch *batch,
 				const struct kms_alias *alias)
 {
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	int changed = 0;
-	TRY(sqlite_statement_take(writer, SQL_ALIAS_UPDATE, &statement));
+	TRY(sqlite_key_expect(store->writer, &alias->scope, &alias->key_id));
+	TRY(sqlite_statement_take(store->writer, SQL_ALIAS_UPDATE, &statement));
 	sqlite_bind_row(&statement, batch, 0);
 	sqlite_bind_integer(&statement, ":was", (int64_t)(alias->revision - 1));
 	sqlite_bind_integer(&statement, ":created", alias->created_ms);
 	TRY(sqlite_statement_run(&statement, &changed));
 	REQUIRE(changed == 1, E_STORE_CONFLICT);
-	return OK;
-}
-
-NODISCARD struct err sqlite_alias_update(void *self, const struct kms_alias *alias,
-					 const struct kms_outbox_record *outbox)
-{
-	struct store_sqlite *store = self;
-	CLEANUP(store_batch_cleanup) struct store_batch batch;
-	store_batch_init(&batch);
-	TRY(rows_seal(store, alias, outbox, &batch));
-
-	LOCK_SCOPE(&store->write_lock);
-	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
-	TRY(sqlite_transaction_write(store->writer, &transaction));
-	TRY(sqlite_key_expect(store->writer, &alias->scope, &alias->key_id));
-	TRY(alias_replace(store->writer, &batch, alias));
-	TRY(limit_check(store, alias));
-	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, &batch, 1));
-	return sqlite_transaction_commit(&transaction);
+	return limit_check(store, alias);
 }
 
 /* The row that has every value of the one that was seen, and its seal. */
-static struct err alias_remove(struct sqlite_connection *writer, const struct store_batch *batch)
+static struct err alias_remove(struct store_sqlite *store, const struct store_batch *batch,
+			       UNUSED const struct kms_alias *alias)
 {
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	int changed = 0;
-	TRY(sqlite_statement_take(writer, SQL_ALIAS_DELETE, &statement));
+	TRY(sqlite_statement_take(store->writer, SQL_ALIAS_DELETE, &statement));
 	sqlite_bind_row(&statement, batch, 0);
 	TRY(sqlite_statement_run(&statement, &changed));
 	REQUIRE(changed == 1, E_STORE_CONFLICT);
 	return OK;
 }
 
+NODISCARD struct err sqlite_alias_create(void *self, const struct kms_alias *alias,
+					 const struct kms_outbox_record *outbox)
+{
+	return alias_change(self, alias, outbox, alias_insert);
+}
+
+NODISCARD struct err sqlite_alias_update(void *self, const struct kms_alias *alias,
+					 const struct kms_outbox_record *outbox)
+{
+	return alias_change(self, alias, outbox, alias_replace);
+}
+
 NODISCARD struct err sqlite_alias_delete(void *self, const struct kms_alias *seen,
 					 const struct kms_outbox_record *outbox)
 {
-	struct store_sqlite *store = self;
-	CLEANUP(store_batch_cleanup) struct store_batch batch;
-	store_batch_init(&batch);
-	TRY(rows_seal(store, seen, outbox, &batch));
-
-	LOCK_SCOPE(&store->write_lock);
-	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
-	TRY(sqlite_transaction_write(store->writer, &transaction));
-	TRY(alias_remove(store->writer, &batch));
-	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, &batch, 1));
-	return sqlite_transaction_commit(&transaction);
+	return alias_change(self, seen, outbox, alias_remove);
 }
 
 /* Verified. */
