@@ -15,6 +15,7 @@
 #define HOLDFAST_KMS_STORE_H
 
 #include "base/buf.h"
+#include "kms/alias.h"
 #include "kms/key.h"
 #include "kms/sealer.h"
 #include "kms/tag.h"
@@ -59,6 +60,7 @@ struct kms_new_key {
 	const struct kms_version *version;
 	const struct kms_tag *tags; /* up to KMS_TAGS_MAX, each key once */
 	size_t tag_count;
+	const struct kms_alias *alias; /* made with the key, in the same transaction; or NULL */
 };
 
 /* One page of key ids, in ascending order of id bytes. */
@@ -83,8 +85,8 @@ struct kms_store_ops {
 					     const uint8_t owner[16], int64_t lease_ms);
 
 	/*
-	 * Key, first version and tags, the intent removed, outbox written: one transaction.
-	 * E_EXISTS.
+	 * Key, first version, tags and alias, the intent removed, outbox written: one transaction.
+	 * E_EXISTS: the key, or the alias.
 	 * E_STORE_CONFLICT when the intent is not as this process added it: somebody, this process
 	 * included, claimed it after its lease and may be destroying the object. Leave it to them.
 	 */
@@ -96,6 +98,9 @@ struct kms_store_ops {
 	/* Key and all its versions. E_NOT_FOUND. */
 	NODISCARD struct err (*key_load)(void *self, const struct kms_scope *scope,
 					 const struct kms_key_id *id, struct kms_key_full *out);
+	/* The scope of the key with this id, in whatever account: ids are unique. E_NOT_FOUND. */
+	NODISCARD struct err (*key_locate)(void *self, const struct kms_key_id *id,
+					   struct kms_scope *out);
 	/* Ids behind `after` (NULL: from the start), at most `limit`; account and region of the
 	 * scope. */
 	NODISCARD struct err (*key_list)(void *self, const struct kms_scope *scope,

@@ -53,7 +53,7 @@ NODISCARD struct err alias_change_check_name(struct call_work *work)
 NODISCARD struct err alias_change_check_target(struct call_work *work)
 {
 	struct kms_name name;
-	const struct kms_scope *home = &work->service->options.installation.scope;
+	const struct kms_scope *home = &work->home;
 	struct err e = kms_name_parse(input_text(work, "TargetKeyId"), home, &name);
 	if (err_failed(e)) /* told when the key is looked up */
 		return OK;

@@ -63,6 +63,9 @@ NODISCARD struct err authenticate(struct call_work *work)
 {
 	TRY(work->call->door == CALL_DOOR_ADMIN ? authenticate_operator(work)
 						: authenticate_signature(work));
+	work->home = work->service->options.installation.scope;
+	TRY(text_copy(work->home.account, sizeof work->home.account,
+		      view_of_text(work->principal.account)));
 	work->authenticated = true;
 	return OK;
 }

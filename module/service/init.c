@@ -173,7 +173,7 @@ static struct err make_administrator(const struct service_init_options *options,
 	TRY(draw_secret_key(options, &drawn));
 	TRY(credentials_wrap(&wrapping, drawn, key));
 	TRY(options->identities.clear(options->identities.self));
-	TRY(options->identities.access_key_add(options->identities.self, key));
+	TRY(options->identities.access_key_add(options->identities.self, key, NULL));
 	*secret_key = TAKE(drawn);
 	return OK;
 }

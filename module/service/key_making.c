@@ -17,12 +17,13 @@ static struct err label_of(const struct service *service, const struct kms_versi
 				 version->number, out);
 }
 
-static struct err add_intent(struct service *service, const struct kms_version *version)
+static struct err add_intent(struct service *service, const struct kms_scope *scope,
+			     const struct kms_version *version)
 {
 	const struct kms_store *store = &service->options.store;
 	struct kms_intent intent = {
 		.token_id = version->token_id,
-		.scope = service->options.installation.scope,
+		.scope = *scope,
 		.key_id = version->key_id,
 		.number = version->number,
 		.kind = KMS_INTENT_MAKE,
@@ -133,10 +134,11 @@ NODISCARD struct err key_making_settle(struct service *service, const struct kms
 	return err_is(e, E_NOT_FOUND) ? OK : e;
 }
 
-void key_making_abandon(struct service *service, const struct kms_version *version)
+void key_making_abandon(struct service *service, const struct kms_scope *scope,
+			const struct kms_version *version)
 {
 	const struct kms_intent intent = {.token_id = version->token_id,
-					  .scope = service->options.installation.scope,
+					  .scope = *scope,
 					  .key_id = version->key_id,
 					  .number = version->number,
 					  .kind = KMS_INTENT_MAKE};
@@ -161,7 +163,8 @@ static bool is_unsettled(struct err e)
 	       err_is(e, E_CANCELLED);
 }
 
-NODISCARD struct err key_making_begin(struct service *service, struct kms_version *version)
+NODISCARD struct err key_making_begin(struct service *service, const struct kms_scope *scope,
+				      struct kms_version *version)
 {
 	struct hsm_status token;
 	hsm_status(service->options.hsm, &token);
@@ -170,9 +173,9 @@ NODISCARD struct err key_making_begin(struct service *service, struct kms_versio
 	version->created_ms = clock_real_ms(service->options.clock);
 	TRY(entropy_fill(version->token_id.bytes, sizeof version->token_id.bytes));
 	TRY(entropy_fill(version->material_id, sizeof version->material_id));
-	TRY(add_intent(service, version));
+	TRY(add_intent(service, scope, version));
 	struct err e = make_object(service, version);
 	if (err_failed(e) && !is_unsettled(e))
-		key_making_abandon(service, version);
+		key_making_abandon(service, scope, version);
 	return err_is(e, E_HSM_KEY_UNKNOWN) ? ERR(E_HSM_TIMEOUT) : e;
 }

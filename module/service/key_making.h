@@ -12,14 +12,16 @@
 #define KEY_MAKING_LEASE_MS 60000
 
 /*
- * Generates the token object for version->key_id and ->number, reads its attributes back and tries
- * it; fills the rest of *version. On failure nothing is left but, at worst, the intent and what it
- * names, which reconciliation settles.
+ * `scope` is the key's. Generates the token object for version->key_id and ->number, reads its
+ * attributes back and tries it; fills the rest of *version. On failure nothing is left but, at
+ * worst, the intent and what it names, which reconciliation settles.
  */
-NODISCARD struct err key_making_begin(struct service *service, struct kms_version *version);
+NODISCARD struct err key_making_begin(struct service *service, const struct kms_scope *scope,
+				      struct kms_version *version);
 
 /* The commit failed: takes object and intent away again, unless the commit happened after all. */
-void key_making_abandon(struct service *service, const struct kms_version *version);
+void key_making_abandon(struct service *service, const struct kms_scope *scope,
+			const struct kms_version *version);
 
 /* Seals and opens once under the version, on the token. E_HSM_... */
 NODISCARD struct err key_making_try(struct service *service, const struct kms_version *version);

@@ -83,6 +83,6 @@ NODISCARD struct err key_policy_new(const struct call_work *work, const char *me
 	if (input_member(work, member) != NULL)
 		return text_new(input_text(work, member), out);
 	char policy[DEFAULT_POLICY_MAX];
-	TRY(write_default(&work->service->options.installation.scope, policy));
+	TRY(write_default(&work->home, policy));
 	return text_new(view_of_text(policy), out);
 }

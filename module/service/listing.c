@@ -9,9 +9,8 @@
 NODISCARD struct err listing_begin(struct call_work *work, struct view about,
 				   struct marker_place *place)
 {
-	*place = (struct marker_place){.operation = work->operation->name,
-				       .scope = &work->service->options.installation.scope,
-				       .about = about};
+	*place = (struct marker_place){
+		.operation = work->operation->name, .scope = &work->home, .about = about};
 	if (input_member(work, "Marker") == NULL)
 		return OK;
 	struct kms_sealer sealer = service_sealer_port(&work->service->sealer);

@@ -179,7 +179,7 @@ static struct err decode(struct call_work *work)
 
 static struct err fill_key(struct call_work *work, struct kms_key *key)
 {
-	key->scope = work->service->options.installation.scope;
+	key->scope = work->home;
 	key->state = KMS_STATE_ENABLED;
 	key->usage = KMS_USAGE_ENCRYPT_DECRYPT;
 	key->spec = KMS_SPEC_SYMMETRIC_DEFAULT;
@@ -216,13 +216,13 @@ static struct err execute(struct call_work *work)
 	struct kms_version *version = made->versions;
 	version->key_id = made->key.id;
 	version->number = 1;
-	TRY(key_making_begin(work->service, version));
+	TRY(key_making_begin(work->service, &made->key.scope, version));
 	made->version_count = 1;
 	struct err e = commit(work, &made->key, version);
 	work->committed = !err_failed(e);
 	/* On a conflict somebody else has claimed the intent, and the object with it. */
 	if (err_failed(e) && !err_is(e, E_STORE_CONFLICT))
-		key_making_abandon(work->service, version);
+		key_making_abandon(work->service, &made->key.scope, version);
 	return e;
 }
 

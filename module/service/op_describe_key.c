@@ -27,7 +27,7 @@ const struct operation op_describe_key = {
 	.states = STATES_ALL,
 	.usages = USAGES_ALL,
 	.input = &input,
-	.keys = {{.action = "kms:DescribeKey", .member = "KeyId", .grant = GRANT_DESCRIBE_KEY}},
+	.keys = {{.action = "kms:DescribeKey", .member = "KeyId", .grant = KMS_GRANT_DESCRIBE_KEY}},
 	.audited = audited,
 	.encode = encode,
 };

@@ -32,7 +32,7 @@ const struct operation op_generate_data_key = {
 	.keys = {{.action = "kms:GenerateDataKey",
 		  .member = "KeyId",
 		  .context = "EncryptionContext",
-		  .grant = GRANT_GENERATE_DATA_KEY}},
+		  .grant = KMS_GRANT_GENERATE_DATA_KEY}},
 	.audited = data_key_audited,
 	.decode = data_key_decode,
 	.execute = execute,

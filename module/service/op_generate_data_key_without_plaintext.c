@@ -31,7 +31,7 @@ const struct operation op_generate_data_key_without_plaintext = {
 	.keys = {{.action = "kms:GenerateDataKeyWithoutPlaintext",
 		  .member = "KeyId",
 		  .context = "EncryptionContext",
-		  .grant = GRANT_GENERATE_DATA_KEY_WITHOUT_PLAINTEXT}},
+		  .grant = KMS_GRANT_GENERATE_DATA_KEY_WITHOUT_PLAINTEXT}},
 	.audited = data_key_audited,
 	.decode = data_key_decode,
 	.execute = execute,

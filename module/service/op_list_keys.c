@@ -93,7 +93,7 @@ static void encode_key(const struct kms_scope *scope, const struct kms_key_id *k
 
 static void encode(struct call_work *work, struct json_out *out)
 {
-	const struct kms_scope *scope = &work->service->options.installation.scope;
+	const struct kms_scope *scope = &work->home;
 	json_out_begin_array(out, "Keys");
 	const struct kms_key_id *ids = work->out.list.items;
 	for (size_t i = 0; i < work->out.list.count; i++)

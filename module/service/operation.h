@@ -8,6 +8,7 @@
 #define HOLDFAST_SERVICE_OPERATION_H
 
 #include "codec/json.h"
+#include "kms/grant.h"
 #include "kms/key.h"
 #include "service/schema.h"
 #include "service/work.h"
@@ -22,18 +23,6 @@
 	 STATES_UNAVAILABLE)
 #define STATES_ALL (STATE_BIT(KMS_STATE_COUNT) - 1)
 #define USAGES_ALL 0xffffffffU
-
-/* KMS API: GrantOperation. Bits of a grant; stored one day: never change a number. */
-enum operation_grant {
-	GRANT_NONE = 0,
-	GRANT_DECRYPT = 1 << 0,
-	GRANT_ENCRYPT = 1 << 1,
-	GRANT_GENERATE_DATA_KEY = 1 << 2,
-	GRANT_GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = 1 << 3,
-	GRANT_RE_ENCRYPT_FROM = 1 << 4,
-	GRANT_RE_ENCRYPT_TO = 1 << 5,
-	GRANT_DESCRIBE_KEY = 1 << 9,
-};
 
 enum operation_flag {
 	OPERATION_BLOCKS = 1 << 0,       /* runs where waiting is allowed: mutations, lists */
@@ -56,9 +45,20 @@ struct operation_key {
 				  and work->alias is the alias */
 	const char *context;   /* member with the encryption context, or NULL */
 	const char *algorithm; /* member with the encryption algorithm, or NULL */
-	uint32_t grant;        /* enum operation_grant */
+	uint32_t grant;        /* enum kms_grant_operation: a grant may permit it */
 	bool optional;         /* without `member` in the request there is no key */
 	bool any_state;        /* the operation's `states` are not asked of this key */
+};
+
+/*
+ * A condition key that the request itself answers (auth/condition_key.def): from a member, or, when
+ * that is not there, `otherwise` (NULL: the key is absent then). Keys that every request has, and
+ * those that the KMS key answers, are filled in for all operations: request_context.c.
+ */
+struct operation_condition {
+	enum auth_condition_key key;
+	const char *member;
+	const char *otherwise;
 };
 
 /* Handlers; NULL where there is nothing to do. All of them may fail with work_refuse(). */
@@ -71,6 +71,7 @@ struct operation {
 	uint32_t usages;                  /* likewise */
 	const struct schema_shape *input; /* a structure */
 	struct operation_key keys[WORK_KEYS_MAX];
+	const struct operation_condition *conditions; /* a row without member at the end; or NULL */
 	const char *const *audited; /* members copied into requestParameters; NULL at the end */
 
 	/* After validation: what no schema can say; fills work->in. May run twice. */

@@ -7,11 +7,12 @@
 
 static struct err decide(struct call_work *work, const char *action, struct view resource)
 {
+	const struct auth_subject subject = {.principal = &work->principal};
 	const struct auth_request request = {
-		.principal = &work->principal,
-		.action = action,
+		.subject = &subject,
+		.action = view_of_text(action),
 		.resource = resource,
-		.resource_account = view_of_text(work->service->options.installation.scope.account),
+		.resource_account = view_of_text(work->home.account),
 	};
 	auth_decide(&request, &work->verdict);
 	if (work->verdict.allowed)
@@ -23,7 +24,7 @@ static struct err decide(struct call_work *work, const char *action, struct view
 static struct err check_alias(struct call_work *work, const struct operation_key *row)
 {
 	char arn[KMS_ALIAS_ARN_TEXT];
-	const struct kms_scope *home = &work->service->options.installation.scope;
+	const struct kms_scope *home = &work->home;
 	kms_alias_arn_format(home, input_text(work, row->alias), arn);
 	return decide(work, row->action, view_of_text(arn));
 }

@@ -14,7 +14,7 @@
 
 static const struct kms_scope *home(const struct call_work *work)
 {
-	return &work->service->options.installation.scope;
+	return &work->home;
 }
 
 static struct err refuse_id(struct call_work *work, struct view name)

@@ -7,6 +7,7 @@
 #include "auth/identities.h"
 #include "base/clock.h"
 #include "kms/catalog.h"
+#include "kms/grants.h"
 #include "kms/installation.h"
 #include "kms/store.h"
 #include "service/call.h"
@@ -18,6 +19,7 @@ struct service_options {
 	struct hsm *hsm; /* borrowed; outlives the service */
 	struct kms_store store;
 	struct kms_catalog catalog;
+	struct kms_grants grants;
 	struct auth_identities identities;
 	struct audit_log *audit;
 	const char *audit_directory; /* of `audit`; NULL: left-over records are appended without

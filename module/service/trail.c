@@ -203,7 +203,7 @@ static struct err add_key(struct audit_record *record, const struct kms_key *key
 static struct err add_alias(const struct call_work *work, const char *member,
 			    struct audit_record *record)
 {
-	const struct kms_scope *home = &work->service->options.installation.scope;
+	const struct kms_scope *home = &work->home;
 	char arn[KMS_ALIAS_ARN_TEXT];
 	kms_alias_arn_format(home, input_text(work, member), arn);
 	return add_resource(record, home, arn, true);

@@ -36,6 +36,7 @@ void work_cleanup(struct call_work *work)
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		keyring_release(&work->keys[i]);
 	mem_free(TAKE(work->alias));
+	mem_free(TAKE(work->session_policy));
 	hsm_op_cleanup(&work->op);
 	buf_cleanup(&work->message);
 	buf_cleanup(&work->line);

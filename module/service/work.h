@@ -26,6 +26,7 @@ struct keyring_entry;
 struct last_use_answer;
 struct operation;
 struct service;
+struct subject;
 
 /* What the body says, taken apart. Borrows from `document`. */
 struct work_input {
@@ -69,8 +70,11 @@ struct call_work {
 	/* who, what, on which keys */
 	bool authenticated;
 	struct auth_principal principal;
-	struct auth_verdict verdict;
-	struct view operation_name; /* borrowed from the target */
+	char *session_policy;        /* of temporary credentials; mem_free(); NULL without */
+	struct kms_scope home;       /* Region of the installation, account of the principal */
+	struct subject *subject;     /* with its policies; once permission is asked for */
+	struct auth_verdict verdict; /* the last: the one that denied, or that of the last key */
+	struct view operation_name;  /* borrowed from the target */
 	const struct operation *operation;
 	struct work_input in;
 	struct keyring_entry *keys[WORK_KEYS_MAX];

@@ -74,8 +74,10 @@ static struct err principal_ensure(struct sqlite_connection *writer,
 	return OK;
 }
 
-NODISCARD struct err sqlite_access_key_add(void *self, const struct auth_access_key *key)
+NODISCARD struct err sqlite_access_key_add(void *self, const struct auth_access_key *key,
+					   const struct auth_change_record *record)
 {
+	(void)record;
 	struct store_sqlite *store = self;
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);

@@ -115,7 +115,8 @@ NODISCARD struct err sqlite_outbox_done(void *self, const char (*event_ids)[KMS_
 /* identities.c */
 NODISCARD struct err sqlite_access_key_load(void *self, struct view access_key_id,
 					    struct auth_access_key *out);
-NODISCARD struct err sqlite_access_key_add(void *self, const struct auth_access_key *key);
+NODISCARD struct err sqlite_access_key_add(void *self, const struct auth_access_key *key,
+					   const struct auth_change_record *record);
 NODISCARD struct err sqlite_identities_clear(void *self);
 
 /* installation.c */

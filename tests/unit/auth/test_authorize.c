@@ -28,9 +28,10 @@ static const struct auth_principal user = {
 
 static struct auth_verdict decide(const struct auth_principal *principal, struct view account)
 {
+	const struct auth_subject subject = {.principal = principal};
 	const struct auth_request request = {
-		.principal = principal,
-		.action = "kms:Encrypt",
+		.subject = &subject,
+		.action = VIEW_LITERAL("kms:Encrypt"),
 		.resource = VIEW_LITERAL(KEY_ARN),
 		.resource_account = account,
 	};
@@ -91,8 +92,10 @@ static void long_resources_are_cut(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof resource; i++)
 		resource[i] = 'r';
-	const struct auth_request request = {&user, "kms:Encrypt", VIEW_ARRAY(resource),
-					     VIEW_LITERAL(ACCOUNT)};
+	const struct auth_request request = {.subject = &(struct auth_subject){.principal = &user},
+					     .action = VIEW_LITERAL("kms:Encrypt"),
+					     .resource = VIEW_ARRAY(resource),
+					     .resource_account = VIEW_LITERAL(ACCOUNT)};
 	auth_decide(&request, &v);
 	assert_false(v.allowed);
 	assert_in_range(view_of_text(v.message).len, 300, AUTH_REASON_MAX - 1);
@@ -104,8 +107,10 @@ static void the_longest_alias_is_named_whole(void **state)
 	struct auth_verdict v;
 	(void)state;
 	memset(arn + strlen(arn), 'a', 250);
-	const struct auth_request request = {&user, "kms:CreateAlias", view_of_text(arn),
-					     VIEW_LITERAL(ACCOUNT)};
+	const struct auth_request request = {.subject = &(struct auth_subject){.principal = &user},
+					     .action = VIEW_LITERAL("kms:CreateAlias"),
+					     .resource = view_of_text(arn),
+					     .resource_account = VIEW_LITERAL(ACCOUNT)};
 	auth_decide(&request, &v);
 	assert_false(v.allowed);
 	const char *named = strstr(v.message, arn);
@@ -120,8 +125,10 @@ static void absurdly_long_actions_are_denied_with_fewer_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof action - 1; i++)
 		action[i] = 'a';
-	const struct auth_request request = {&user, action, VIEW_LITERAL(KEY_ARN),
-					     VIEW_LITERAL(ACCOUNT)};
+	const struct auth_request request = {.subject = &(struct auth_subject){.principal = &user},
+					     .action = view_of_text(action),
+					     .resource = VIEW_LITERAL(KEY_ARN),
+					     .resource_account = VIEW_LITERAL(ACCOUNT)};
 	auth_decide(&request, &v);
 	assert_false(v.allowed);
 	assert_string_equal(v.message, "User is not authorized to perform this action");

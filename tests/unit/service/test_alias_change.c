@@ -40,13 +40,14 @@ void __wrap_auth_decide(const struct auth_request *request, struct auth_verdict 
 void __wrap_auth_decide(const struct auth_request *request, struct auth_verdict *out)
 {
 	struct auth_request changed = *request;
-	struct auth_principal nobody = *request->principal;
+	struct auth_principal nobody = *request->subject->principal;
 	nobody.administrator = false;
+	const struct auth_subject powerless = {.principal = &nobody};
 	if (asked_count == denied_at)
-		changed.principal = &nobody;
+		changed.subject = &powerless;
 	if (asked_count < ASKED_MAX) {
 		assert_ok(text_copy(asked[asked_count].action, sizeof asked[0].action,
-				    view_of_text(request->action)));
+				    request->action));
 		assert_ok(text_copy(asked[asked_count].resource, sizeof asked[0].resource,
 				    request->resource));
 	}

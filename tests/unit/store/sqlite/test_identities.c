@@ -7,7 +7,7 @@
 
 static struct err add(struct fixture *f, const struct auth_access_key *key)
 {
-	return f->identities.access_key_add(f->identities.self, key);
+	return f->identities.access_key_add(f->identities.self, key, NULL);
 }
 
 static struct err load(struct fixture *f, const char *id, struct auth_access_key *out)

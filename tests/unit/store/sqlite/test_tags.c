@@ -373,7 +373,8 @@ static struct err create_tagged(struct fixture *f, uint32_t n, const struct kms_
 	struct kms_key key = sample_key(n);
 	struct kms_version version = sample_version(n);
 	struct kms_outbox_record record = sample_record(n);
-	const struct kms_new_key made = {&key, &version, tags->tags, tags->count};
+	const struct kms_new_key made = {
+		.key = &key, .version = &version, .tags = tags->tags, .tag_count = tags->count};
 	TRY(f->keys.ops->intent_add(f->keys.self, &intent));
 	return f->keys.ops->key_create(f->keys.self, &made, &record);
 }

@@ -177,8 +177,8 @@ static int setup(void **state)
 			    VIEW_LITERAL("AIDABOBBOBBOBBOBBOB23")));
 	assert_ok(text_copy(keys[1].principal.arn, sizeof keys[1].principal.arn,
 			    VIEW_LITERAL("arn:aws:iam::123456789012:user/bob")));
-	assert_ok(f->identities.access_key_add(f->identities.self, &keys[0]));
-	assert_ok(f->identities.access_key_add(f->identities.self, &keys[1]));
+	assert_ok(f->identities.access_key_add(f->identities.self, &keys[0], NULL));
+	assert_ok(f->identities.access_key_add(f->identities.self, &keys[1], NULL));
 	assert_ok(f->installation.save(f->installation.self, &installation));
 	catalog_fill(f);
 	for (size_t i = 0; i < ARRAY_LEN(subjects); i++)
