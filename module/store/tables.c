@@ -200,7 +200,7 @@ static const struct store_column grants[] = {
 	TEXT("issuer", G, issuer),
 	U32("operations", G, operations, 1, KMS_GRANT_ALL),
 	U32("constraint_kind", G, constraint, KMS_GRANT_UNCONSTRAINED, KMS_GRANT_CONTEXT_EQUALS),
-	OWNED("context", STORE_VIEW, G, context, HSM_CONTEXT_MAX),
+	OWNED("context", STORE_VIEW, G, context, KMS_GRANT_CONTEXT_MAX),
 	TIME("created_ms", G, created_ms),
 	BYTES("likeness", G, likeness),
 };

@@ -54,6 +54,7 @@ NODISCARD struct err sqlite_grant_create(void *self, const struct kms_grant *gra
 					 const struct kms_outbox_record *outbox)
 {
 	const struct sqlite_change change = {&store_table_grants, grant, grant_insert};
+	TRY(kms_grant_check(grant));
 	return sqlite_change_make(self, &change, outbox);
 }
 
@@ -69,7 +70,16 @@ NODISCARD struct err sqlite_grant_remove(void *self, const struct kms_grant *see
 /* Of a verified row. */
 static struct err grant_decode(const struct store_batch *batch, size_t at, struct kms_grant *out)
 {
-	return store_batch_decode(batch, at, out);
+	CLEANUP(kms_grant_cleanup) struct kms_grant grant = {0};
+	struct store_value values[STORE_COLUMNS_MAX];
+	TRY(store_batch_decode(batch, at, &grant));
+	if (!err_failed(kms_grant_check(&grant))) {
+		*out = grant;
+		grant = (struct kms_grant){0};
+		return OK;
+	}
+	TRY(store_row_values(&store_table_grants, store_batch_row(batch, at), values));
+	return store_row_refuse(&store_table_grants, values, "its values contradict another");
 }
 
 /* By its id or, without one, by its likeness. */
