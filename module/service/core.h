@@ -20,6 +20,7 @@ struct service {
 	struct keyring *keyring;
 	struct aliases *aliases;
 	struct last_use *last_use;
+	struct key_uses *key_uses;
 	struct budget *budget;
 	struct refused *refused;
 	struct pool *pool;
