@@ -18,6 +18,7 @@ struct service {
 
 	struct credentials *credentials;
 	struct keyring *keyring;
+	struct key_facts *key_facts;
 	struct aliases *aliases;
 	struct last_use *last_use;
 	struct budget *budget;

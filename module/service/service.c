@@ -15,6 +15,7 @@
 #include "service/budget.h"
 #include "service/core.h"
 #include "service/credentials.h"
+#include "service/key_facts.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
 #include "service/outbox.h"
@@ -49,6 +50,7 @@ static void store_changed(void *user)
 	struct service *service = (struct service *)user;
 	credentials_drop(service->credentials);
 	aliases_drop_all(service->aliases);
+	key_facts_drop_all(service->key_facts);
 }
 
 static struct err start_memory(struct service *service)
@@ -69,9 +71,9 @@ static struct err start_memory(struct service *service)
 	};
 	const struct aliases_options aliases = {
 		.catalog = options->catalog,
-		.scope = options->installation.scope,
 		.aliases_max = options->keys_cached_max,
 	};
+	const struct key_facts_options facts = {.catalog = options->catalog};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -83,6 +85,7 @@ static struct err start_memory(struct service *service)
 	TRY(budget_new(&budget, &service->budget));
 	TRY(refused_new(&service->refused));
 	TRY(aliases_new(&aliases, &service->aliases));
+	TRY(key_facts_new(&facts, &service->key_facts));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -155,6 +158,7 @@ void service_stop(struct service **service)
 	outbox_stop(&(*service)->outbox);
 	last_use_stop(&(*service)->last_use);
 	keyring_close(&(*service)->keyring);
+	key_facts_free(&(*service)->key_facts);
 	aliases_free(&(*service)->aliases);
 	refused_free(&(*service)->refused);
 	budget_free(&(*service)->budget);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "service/core.h"
 #include "service/keyring.h"
+#include "service/subjects.h"
 
 #define REFUSAL_MAX 4096 /* bytes of one text made by work_refuse() */
 
@@ -36,6 +37,7 @@ void work_cleanup(struct call_work *work)
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		keyring_release(&work->keys[i]);
 	mem_free(TAKE(work->alias));
+	subject_release(&work->subject);
 	mem_free(TAKE(work->session_policy));
 	hsm_op_cleanup(&work->op);
 	buf_cleanup(&work->message);
