@@ -15,6 +15,7 @@
 #include "service/budget.h"
 #include "service/core.h"
 #include "service/credentials.h"
+#include "service/grants.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
 #include "service/outbox.h"
@@ -49,6 +50,7 @@ static void store_changed(void *user)
 	struct service *service = (struct service *)user;
 	credentials_drop(service->credentials);
 	aliases_drop_all(service->aliases);
+	grants_drop_all(service->grants);
 }
 
 static struct err start_memory(struct service *service)
@@ -72,6 +74,7 @@ static struct err start_memory(struct service *service)
 		.scope = options->installation.scope,
 		.aliases_max = options->keys_cached_max,
 	};
+	const struct grants_options grants = {.store = options->grants};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -83,6 +86,7 @@ static struct err start_memory(struct service *service)
 	TRY(budget_new(&budget, &service->budget));
 	TRY(refused_new(&service->refused));
 	TRY(aliases_new(&aliases, &service->aliases));
+	TRY(grants_new(&grants, &service->grants));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -156,6 +160,7 @@ void service_stop(struct service **service)
 	last_use_stop(&(*service)->last_use);
 	keyring_close(&(*service)->keyring);
 	aliases_free(&(*service)->aliases);
+	grants_free(&(*service)->grants);
 	refused_free(&(*service)->refused);
 	budget_free(&(*service)->budget);
 	credentials_free(&(*service)->credentials);
