@@ -20,6 +20,7 @@ struct service {
 	struct keyring *keyring;
 	struct key_facts *key_facts;
 	struct aliases *aliases;
+	struct grants *grants;
 	struct last_use *last_use;
 	struct budget *budget;
 	struct refused *refused;

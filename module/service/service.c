@@ -15,6 +15,7 @@
 #include "service/budget.h"
 #include "service/core.h"
 #include "service/credentials.h"
+#include "service/grants.h"
 #include "service/key_facts.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
@@ -51,6 +52,7 @@ static void store_changed(void *user)
 	credentials_drop(service->credentials);
 	aliases_drop_all(service->aliases);
 	key_facts_drop_all(service->key_facts);
+	grants_drop_all(service->grants);
 }
 
 static struct err start_memory(struct service *service)
@@ -74,6 +76,7 @@ static struct err start_memory(struct service *service)
 		.aliases_max = options->keys_cached_max,
 	};
 	const struct key_facts_options facts = {.catalog = options->catalog};
+	const struct grants_options grants = {.store = options->grants};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -86,6 +89,7 @@ static struct err start_memory(struct service *service)
 	TRY(refused_new(&service->refused));
 	TRY(aliases_new(&aliases, &service->aliases));
 	TRY(key_facts_new(&facts, &service->key_facts));
+	TRY(grants_new(&grants, &service->grants));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -160,6 +164,7 @@ void service_stop(struct service **service)
 	keyring_close(&(*service)->keyring);
 	key_facts_free(&(*service)->key_facts);
 	aliases_free(&(*service)->aliases);
+	grants_free(&(*service)->grants);
 	refused_free(&(*service)->refused);
 	budget_free(&(*service)->budget);
 	credentials_free(&(*service)->credentials);
