@@ -18,7 +18,9 @@ struct service {
 
 	struct credentials *credentials;
 	struct keyring *keyring;
+	struct key_facts *key_facts;
 	struct aliases *aliases;
+	struct grants *grants;
 	struct last_use *last_use;
 	struct key_uses *key_uses;
 	struct budget *budget;

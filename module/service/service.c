@@ -16,6 +16,8 @@
 #include "service/core.h"
 #include "service/credentials.h"
 #include "service/key_uses.h"
+#include "service/grants.h"
+#include "service/key_facts.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
 #include "service/outbox.h"
@@ -50,6 +52,8 @@ static void store_changed(void *user)
 	struct service *service = (struct service *)user;
 	credentials_drop(service->credentials);
 	aliases_drop_all(service->aliases);
+	key_facts_drop_all(service->key_facts);
+	grants_drop_all(service->grants);
 }
 
 static struct err start_memory(struct service *service)
@@ -70,9 +74,10 @@ static struct err start_memory(struct service *service)
 	};
 	const struct aliases_options aliases = {
 		.catalog = options->catalog,
-		.scope = options->installation.scope,
 		.aliases_max = options->keys_cached_max,
 	};
+	const struct key_facts_options facts = {.catalog = options->catalog};
+	const struct grants_options grants = {.store = options->grants};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -84,6 +89,8 @@ static struct err start_memory(struct service *service)
 	TRY(budget_new(&budget, &service->budget));
 	TRY(refused_new(&service->refused));
 	TRY(aliases_new(&aliases, &service->aliases));
+	TRY(key_facts_new(&facts, &service->key_facts));
+	TRY(grants_new(&grants, &service->grants));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -159,7 +166,9 @@ void service_stop(struct service **service)
 	last_use_stop(&(*service)->last_use);
 	key_uses_stop(&(*service)->key_uses);
 	keyring_close(&(*service)->keyring);
+	key_facts_free(&(*service)->key_facts);
 	aliases_free(&(*service)->aliases);
+	grants_free(&(*service)->grants);
 	refused_free(&(*service)->refused);
 	budget_free(&(*service)->budget);
 	credentials_free(&(*service)->credentials);

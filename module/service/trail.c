@@ -260,7 +260,8 @@ static struct err describe(struct call_work *work, struct pieces *pieces,
 	record->event_name = work->operation_name;
 	record->event_type = "AwsApiCall";
 	record->region = view_of_text(work->service->options.installation.scope.region);
-	record->recipient_account = view_of_text(work->service->options.installation.scope.account);
+	/* The caller's; the owner of a key of another account stands in `resources`. */
+	record->recipient_account = view_of_text(work->home.account);
 	record->source_address = call->source_address;
 	record->user_agent = view_part(call->user_agent, 0, USER_AGENT_MAX);
 	record->read_only = work->operation == NULL || work->operation->read_only;

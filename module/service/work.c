@@ -10,6 +10,7 @@
 #include "service/core.h"
 #include "service/keyring.h"
 #include "service/sessions.h"
+#include "service/subjects.h"
 
 #define REFUSAL_MAX 4096 /* bytes of one text made by work_refuse() */
 
@@ -50,6 +51,7 @@ void work_cleanup(struct call_work *work)
 		keyring_release(&work->keys[i]);
 	mem_free(TAKE(work->alias));
 	work_role_free(work);
+	subject_release(&work->subject);
 	mem_free(TAKE(work->session_policy));
 	hsm_op_cleanup(&work->op);
 	buf_cleanup(&work->message);

@@ -41,7 +41,10 @@ struct work_input {
 	struct buf contexts[WORK_KEYS_MAX]; /* canonical */
 	size_t length;                      /* bytes of a data key */
 	bool dry_run;
-	bool ignore_ciphertext; /* a dry run that asks for permissions alone */
+	bool ignore_ciphertext;     /* a dry run that asks for permissions alone */
+	struct err mismatch;        /* what is wrong with a ciphertext for the key that the request
+				       names: told once permission is given */
+	const struct json *assumed; /* Explain alone: further condition keys; borrowed. Or NULL */
 };
 
 /* A page of a list: listing.h. */
