@@ -26,6 +26,7 @@
 #include "service/readiness.h"
 #include "service/refused.h"
 #include "service/reply.h"
+#include "service/subjects.h"
 
 #define BLOCKING_THREADS_DEFAULT 4
 #define CALLS_MAX_DEFAULT 4096
@@ -54,6 +55,7 @@ static void store_changed(void *user)
 	aliases_drop_all(service->aliases);
 	key_facts_drop_all(service->key_facts);
 	grants_drop_all(service->grants);
+	subjects_drop_all(service->subjects);
 }
 
 static struct err start_memory(struct service *service)
@@ -78,6 +80,10 @@ static struct err start_memory(struct service *service)
 	};
 	const struct key_facts_options facts = {.catalog = options->catalog};
 	const struct grants_options grants = {.store = options->grants};
+	const struct subjects_options subjects = {
+		.identities = options->identities,
+		.partition = service->options.installation.scope.partition,
+	};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -91,6 +97,7 @@ static struct err start_memory(struct service *service)
 	TRY(aliases_new(&aliases, &service->aliases));
 	TRY(key_facts_new(&facts, &service->key_facts));
 	TRY(grants_new(&grants, &service->grants));
+	TRY(subjects_new(&subjects, &service->subjects));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -167,6 +174,7 @@ void service_stop(struct service **service)
 	key_uses_stop(&(*service)->key_uses);
 	keyring_close(&(*service)->keyring);
 	key_facts_free(&(*service)->key_facts);
+	subjects_free(&(*service)->subjects);
 	aliases_free(&(*service)->aliases);
 	grants_free(&(*service)->grants);
 	refused_free(&(*service)->refused);
