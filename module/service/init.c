@@ -5,13 +5,12 @@
 #include "base/entropy.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "codec/base64.h"
 #include "codec/hex.h"
 #include "service/credentials.h"
+#include "service/drawing.h"
 #include "service/service.h"
 
 #define SECRET_KEY_BYTES 30 /* 40 characters of Base64 */
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 /* --- the row --- */
 
@@ -113,19 +112,6 @@ static struct err make_keys(const struct service_init_options *options,
 
 /* --- the administrator --- */
 
-static struct err random_letters(const char *prefix, size_t len, char *out)
-{
-	struct writer w;
-	writer_init(&w, out, len + 1);
-	writer_text(&w, prefix);
-	while (w.len < len) {
-		uint8_t byte;
-		TRY(entropy_fill(&byte, sizeof byte));
-		writer_u8(&w, (uint8_t)LETTERS[byte % (sizeof LETTERS - 1)]); /* 32 divides 256 */
-	}
-	return writer_end_text(&w);
-}
-
 static struct err name_administrator(const struct service_init_options *options,
 				     struct auth_principal *out)
 {
@@ -134,27 +120,8 @@ static struct err name_administrator(const struct service_init_options *options,
 	TRY(text_copy(out->name, sizeof out->name, view_of_text(options->administrator)));
 	TRY(text_format(out->arn, sizeof out->arn, "arn:%s:iam::%s:user/%s", options->partition,
 			options->account, options->administrator));
-	TRY(random_letters("AIDA", AUTH_PRINCIPAL_ID_LEN, out->id));
-	return random_letters("AKIA", AUTH_ACCESS_KEY_ID_LEN, out->access_key_id);
-}
-
-/* The token draws it; nothing in this process ever makes a secret. */
-static struct err draw_secret_key(const struct service_init_options *options, struct secret **out)
-{
-	CLEANUP(hsm_op_cleanup)
-	struct hsm_op op = {.verb = HSM_RANDOM,
-			    .deadline_ms = init_deadline_ms(options->clock),
-			    .length = SECRET_KEY_BYTES};
-	TRY(hsm_call(options->hsm, &op));
-	CLEANUP(secret_free) struct secret *text = NULL;
-	TRY(secret_new(AUTH_SECRET_KEY_LEN, &text));
-	struct writer w;
-	writer_init_secret(&w, text);
-	base64_encode(&w, secret_view(op.plaintext_out));
-	TRY(writer_end_secret(&w, text));
-	ENSURE(text->len == AUTH_SECRET_KEY_LEN);
-	*out = TAKE(text);
-	return OK;
+	TRY(drawing_id("AIDA", AUTH_PRINCIPAL_ID_LEN, out->id));
+	return drawing_id("AKIA", AUTH_ACCESS_KEY_ID_LEN, out->access_key_id);
 }
 
 static struct err make_administrator(const struct service_init_options *options,
@@ -170,7 +137,8 @@ static struct err make_administrator(const struct service_init_options *options,
 					.created_ms = clock_real_ms(options->clock)};
 	TRY(name_administrator(options, &key->principal));
 	CLEANUP(secret_free) struct secret *drawn = NULL;
-	TRY(draw_secret_key(options, &drawn));
+	TRY(drawing_secret(options->hsm, init_deadline_ms(options->clock), SECRET_KEY_BYTES,
+			   &drawn));
 	TRY(credentials_wrap(&wrapping, drawn, key));
 	TRY(options->identities.clear(options->identities.self));
 	TRY(options->identities.access_key_add(options->identities.self, key, NULL));
