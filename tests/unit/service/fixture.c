@@ -173,6 +173,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.hsm = w->hsm,
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
+		.grants = store_sqlite_grants(s->store),
 		.identities = store_sqlite_identities(s->store),
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,
