@@ -8,6 +8,7 @@
 #define HOLDFAST_SERVICE_OPERATION_H
 
 #include "codec/json.h"
+#include "codec/xml_out.h"
 #include "kms/grant.h"
 #include "kms/key.h"
 #include "service/schema.h"
@@ -34,6 +35,7 @@ enum operation_flag {
 		1 << 4, /* CiphertextBlob names keys[0]; its member must only agree */
 	OPERATION_USES_KEY =
 		1 << 5, /* GetKeyLastUsage tells of it (KeyLastUsageTrackingOperation) */
+	OPERATION_FOR_ALL = 1 << 6, /* whoever is authenticated may: no permission is asked for */
 };
 
 /* One key of an operation (ReEncrypt has two). */
@@ -65,6 +67,7 @@ struct operation_condition {
 struct operation {
 	const char *name;
 	enum call_door door;
+	enum call_protocol protocol; /* of the public door */
 	bool read_only;
 	uint32_t flags;                   /* enum operation_flag */
 	uint32_t states;                  /* of every key of the call */
@@ -76,6 +79,9 @@ struct operation {
 
 	/* After validation: what no schema can say; fills work->in. May run twice. */
 	NODISCARD struct err (*decode)(struct call_work *work);
+	/* May the caller, where that is not asked of keys: in place of their actions. Fills
+	 * work->verdict; E_ACCESS_DENIED. May run twice. */
+	NODISCARD struct err (*authorise)(struct call_work *work);
 	/* Does it, or prepares work->op for the token (verb != 0: the pipeline submits it). May
 	 * answer E_WOULD_BLOCK and is then run again. */
 	NODISCARD struct err (*execute)(struct call_work *work);
@@ -83,16 +89,18 @@ struct operation {
 	NODISCARD struct err (*finish)(struct call_work *work);
 	/* The members of the reply. NULL: an empty body. */
 	void (*encode)(struct call_work *work, struct json_out *out);
+	/* The same for CALL_PROTOCOL_QUERY: what stands in <NameResult>. */
+	void (*encode_xml)(struct call_work *work, struct xml_out *out);
 	/* responseElements of the audit record. NULL: null. */
 	void (*audit)(struct call_work *work, struct json_out *out);
 };
 
 /*
- * By name, of this door. E_UNSUPPORTED_OPERATION for an operation of the KMS model that is not
- * built, E_UNKNOWN_OPERATION for any other name.
+ * By name, of this door and protocol. E_UNSUPPORTED_OPERATION for an operation of the KMS model
+ * that is not built, E_UNKNOWN_OPERATION for any other name.
  */
-NODISCARD struct err operation_find(enum call_door door, struct view name,
-				    const struct operation **out);
+NODISCARD struct err operation_find(enum call_door door, enum call_protocol protocol,
+				    struct view name, const struct operation **out);
 
 /* All rows, for tests and fuzzing. */
 const struct operation *operation_at(size_t index); /* NULL: no more */

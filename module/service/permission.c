@@ -45,6 +45,10 @@ static struct err check_key(struct call_work *work, size_t which)
 
 NODISCARD struct err permission_check(struct call_work *work)
 {
+	if (work->operation->flags & OPERATION_FOR_ALL)
+		return OK;
+	if (work->operation->authorise != NULL)
+		return work->operation->authorise(work);
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		TRY(check_key(work, i));
 	return OK;

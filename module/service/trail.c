@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "service/core.h"
-#include "service/errors_kms.h"
+#include "service/errors.h"
 #include "service/input.h"
 #include "service/keyring.h"
 
@@ -225,15 +225,21 @@ static struct err list_resources(const struct call_work *work, struct audit_reco
 	return OK;
 }
 
+static const char *source_of(const struct call *call)
+{
+	if (call->door == CALL_DOOR_ADMIN)
+		return "holdfast.admin";
+	return call->protocol == CALL_PROTOCOL_QUERY ? "sts.amazonaws.com" : "kms.amazonaws.com";
+}
+
 static struct err describe(struct call_work *work, struct audit_record *record)
 {
 	const struct call *call = work->call;
-	bool admin = call->door == CALL_DOOR_ADMIN;
 	TRY(text_copy(record->event_id, sizeof record->event_id, view_of_text(work->event_id)));
 	TRY(text_copy(record->request_id, sizeof record->request_id,
 		      view_of_text(call->request_id)));
 	record->time_ms = work->time_ms;
-	record->event_source = admin ? "holdfast.admin" : "kms.amazonaws.com";
+	record->event_source = source_of(call);
 	record->event_name = work->operation_name;
 	record->event_type = "AwsApiCall";
 	record->region = view_of_text(work->service->options.installation.scope.region);
@@ -250,8 +256,8 @@ static void explain(const struct call_work *work, struct audit_record *record)
 {
 	if (!err_failed(work->failure))
 		return;
-	record->error_code = view_of_text(error_kms_of(work->failure)->type);
-	record->error_message = error_kms_text(work->failure, &work->message);
+	record->error_code = view_of_text(error_of(work)->type);
+	record->error_message = error_text(work);
 }
 
 static struct err write_line(struct call_work *work, const struct audit_record *record)

@@ -6,13 +6,16 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "codec/form.h"
 #include "service/core.h"
 #include "service/keyring.h"
+#include "service/sessions.h"
 
 #define REFUSAL_MAX 4096 /* bytes of one text made by work_refuse() */
 
 static void input_cleanup(struct work_input *in)
 {
+	form_free(&in->form);
 	json_free(&in->document);
 	buf_cleanup(&in->ciphertext);
 	secret_free(&in->plaintext);
@@ -27,6 +30,9 @@ static void output_cleanup(struct work_output *out)
 	mem_free(TAKE(out->list.items));
 	mem_free(TAKE(out->list.marker));
 	mem_free(TAKE(out->last_use));
+	if (out->session != NULL)
+		session_made_cleanup(out->session);
+	mem_free(TAKE(out->session));
 }
 
 void work_cleanup(struct call_work *work)

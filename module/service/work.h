@@ -22,14 +22,17 @@
 #define WORK_KEYS_MAX 2
 #define WORK_REPLY_MAX (512 << 10) /* bytes of a reply; the largest: 1,000 keys of ListKeys */
 
+struct form;
 struct keyring_entry;
 struct last_use_answer;
 struct operation;
 struct service;
+struct session_made;
 struct subject;
 
 /* What the body says, taken apart. Borrows from `document`. */
 struct work_input {
+	struct form *form; /* the body, of CALL_PROTOCOL_QUERY; form_free() */
 	struct json *document;
 	struct buf ciphertext;        /* CiphertextBlob, decoded */
 	struct kms_ciphertext sealed; /* the same, taken apart; after key resolution */
@@ -55,6 +58,7 @@ struct work_output {
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
+	struct session_made *session; /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
 };
 
 struct call_work {
@@ -74,7 +78,7 @@ struct call_work {
 	struct kms_scope home;       /* Region of the installation, account of the principal */
 	struct subject *subject;     /* with its policies; once permission is asked for */
 	struct auth_verdict verdict; /* the last: the one that denied, or that of the last key */
-	struct view operation_name;  /* borrowed from the target */
+	struct view operation_name;  /* borrowed from the target or form */
 	const struct operation *operation;
 	struct work_input in;
 	struct keyring_entry *keys[WORK_KEYS_MAX];
