@@ -76,6 +76,13 @@ static void put_tls(struct json_out *out, const struct audit_record *record)
 		put_members(out, "tlsDetails", record->tls_members);
 }
 
+static const char *type_of(const struct audit_resource *resource)
+{
+	if (resource->type != NULL)
+		return resource->type;
+	return resource->alias ? "AWS::KMS::Alias" : "AWS::KMS::Key";
+}
+
 static void put_resources(struct json_out *out, const struct audit_record *record)
 {
 	if (record->resource_count == 0)
@@ -85,8 +92,7 @@ static void put_resources(struct json_out *out, const struct audit_record *recor
 		const struct audit_resource *resource = &record->resources[i];
 		json_out_begin_object(out, NULL);
 		put_text(out, "accountId", view_of_text(resource->account));
-		json_out_text(out, "type",
-			      view_of_text(resource->alias ? "AWS::KMS::Alias" : "AWS::KMS::Key"));
+		json_out_text(out, "type", view_of_text(type_of(resource)));
 		put_text(out, "ARN", view_of_text(resource->arn));
 		json_out_end_object(out);
 	}

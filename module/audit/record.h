@@ -21,7 +21,8 @@ struct audit_context_pair {
 struct audit_resource {
 	char account[13];
 	char arn[384];
-	bool alias; /* AWS::KMS::Alias; else AWS::KMS::Key */
+	bool alias;       /* AWS::KMS::Alias; else AWS::KMS::Key */
+	const char *type; /* another type: in place of either; static */
 };
 
 /* Views are borrowed until the line has been written. Empty ones are left out. */

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "service/core.h"
 #include "service/errors.h"
+#include "service/identity_told.h"
 #include "service/input.h"
 #include "service/keyring.h"
 
@@ -209,6 +210,26 @@ static struct err add_alias(const struct call_work *work, const char *member,
 	return add_resource(record, home, arn, true);
 }
 
+/* Of the types that AWS knows, where it knows one. */
+static const char *const types[AUTH_KIND_COUNT] = {
+	[AUTH_KIND_ACCOUNT] = "AWS::Organizations::Account",
+	[AUTH_KIND_USER] = "AWS::IAM::User",
+	[AUTH_KIND_GROUP] = "AWS::IAM::Group",
+	[AUTH_KIND_ROLE] = "AWS::IAM::Role",
+	[AUTH_KIND_SERVICE] = "Holdfast::Service",
+	[AUTH_KIND_POLICY] = "AWS::IAM::Policy",
+};
+
+static struct err add_identity(struct audit_record *record, const struct auth_identity *identity)
+{
+	ENSURE(record->resource_count < AUDIT_RESOURCES_MAX);
+	struct audit_resource *resource = &record->resources[record->resource_count++];
+	resource->type = types[identity->kind];
+	TRY(text_copy(resource->account, sizeof resource->account,
+		      view_of_text(identity->account)));
+	return text_copy(resource->arn, sizeof resource->arn, view_of_text(identity->arn));
+}
+
 /* An alias that the request names is told once its key is known, and so its name is sound. */
 static struct err list_resources(const struct call_work *work, struct audit_record *record)
 {
@@ -222,6 +243,8 @@ static struct err list_resources(const struct call_work *work, struct audit_reco
 	}
 	if (record->resource_count == 0 && work->out.made.version_count > 0)
 		TRY(add_key(record, &work->out.made.key));
+	if (work->out.identity != NULL)
+		TRY(add_identity(record, &work->out.identity->identity));
 	return OK;
 }
 

@@ -9,6 +9,7 @@
 #include "audit/log.h"
 #include "audit/record.h"
 #include "auth/authorize.h"
+#include "auth/identity.h"
 #include "auth/principal.h"
 #include "base/buf.h"
 #include "codec/json.h"
@@ -23,12 +24,20 @@
 #define WORK_REPLY_MAX (512 << 10) /* bytes of a reply; the largest: 1,000 keys of ListKeys */
 
 struct form;
+struct identity_told;
 struct keyring_entry;
 struct last_use_answer;
 struct operation;
 struct service;
 struct session_made;
 struct subject;
+
+/* The identity that an admin operation is about: identity_input.h. */
+struct work_identity {
+	enum auth_identity_kind kind;
+	char account[AUTH_ACCOUNT_LEN + 1]; /* "" of a service: in whatever account it is */
+	char name[AUTH_NAME_MAX + 1];
+};
 
 /* What the body says, taken apart. Borrows from `document`. */
 struct work_input {
@@ -41,6 +50,7 @@ struct work_input {
 	size_t length;                      /* bytes of a data key */
 	bool dry_run;
 	bool ignore_ciphertext; /* a dry run that asks for permissions alone */
+	struct work_identity identity;
 };
 
 /* A page of a list: listing.h. */
@@ -58,7 +68,8 @@ struct work_output {
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
-	struct session_made *session; /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
+	struct session_made *session;   /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
+	struct identity_told *identity; /* as stored, or as it shall be; identity_told_free() */
 };
 
 struct call_work {
