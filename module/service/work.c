@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "codec/form.h"
 #include "service/core.h"
+#include "service/identity_told.h"
 #include "service/keyring.h"
 #include "service/sessions.h"
 #include "service/subjects.h"
@@ -34,13 +35,7 @@ static void output_cleanup(struct work_output *out)
 	if (out->session != NULL)
 		session_made_cleanup(out->session);
 	mem_free(TAKE(out->session));
-}
-
-void work_role_free(struct call_work *work)
-{
-	if (work->role != NULL)
-		auth_identity_cleanup(work->role);
-	mem_free(TAKE(work->role));
+	identity_told_free(&out->identity);
 }
 
 void work_cleanup(struct call_work *work)
@@ -50,7 +45,6 @@ void work_cleanup(struct call_work *work)
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		keyring_release(&work->keys[i]);
 	mem_free(TAKE(work->alias));
-	work_role_free(work);
 	subject_release(&work->subject);
 	mem_free(TAKE(work->session_policy));
 	hsm_op_cleanup(&work->op);
