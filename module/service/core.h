@@ -21,6 +21,7 @@ struct service {
 	struct key_facts *key_facts;
 	struct aliases *aliases;
 	struct grants *grants;
+	struct subjects *subjects;
 	struct last_use *last_use;
 	struct budget *budget;
 	struct refused *refused;

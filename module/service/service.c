@@ -25,6 +25,7 @@
 #include "service/readiness.h"
 #include "service/refused.h"
 #include "service/reply.h"
+#include "service/subjects.h"
 
 #define BLOCKING_THREADS_DEFAULT 4
 #define CALLS_MAX_DEFAULT 4096
@@ -53,6 +54,7 @@ static void store_changed(void *user)
 	aliases_drop_all(service->aliases);
 	key_facts_drop_all(service->key_facts);
 	grants_drop_all(service->grants);
+	subjects_drop_all(service->subjects);
 }
 
 static struct err start_memory(struct service *service)
@@ -77,6 +79,10 @@ static struct err start_memory(struct service *service)
 	};
 	const struct key_facts_options facts = {.catalog = options->catalog};
 	const struct grants_options grants = {.store = options->grants};
+	const struct subjects_options subjects = {
+		.identities = options->identities,
+		.partition = service->options.installation.scope.partition,
+	};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -90,6 +96,7 @@ static struct err start_memory(struct service *service)
 	TRY(aliases_new(&aliases, &service->aliases));
 	TRY(key_facts_new(&facts, &service->key_facts));
 	TRY(grants_new(&grants, &service->grants));
+	TRY(subjects_new(&subjects, &service->subjects));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -163,6 +170,7 @@ void service_stop(struct service **service)
 	last_use_stop(&(*service)->last_use);
 	keyring_close(&(*service)->keyring);
 	key_facts_free(&(*service)->key_facts);
+	subjects_free(&(*service)->subjects);
 	aliases_free(&(*service)->aliases);
 	grants_free(&(*service)->grants);
 	refused_free(&(*service)->refused);
