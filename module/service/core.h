@@ -23,6 +23,7 @@ struct service {
 	struct grants *grants;
 	struct subjects *subjects;
 	struct last_use *last_use;
+	struct key_uses *key_uses;
 	struct budget *budget;
 	struct refused *refused;
 	struct pool *pool;

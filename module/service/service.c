@@ -15,6 +15,7 @@
 #include "service/budget.h"
 #include "service/core.h"
 #include "service/credentials.h"
+#include "service/key_uses.h"
 #include "service/grants.h"
 #include "service/key_facts.h"
 #include "service/keyring.h"
@@ -114,6 +115,8 @@ static struct err start_threads(struct service *service)
 	};
 	TRY(outbox_start(&service->options.store, &service->outbox));
 	TRY(last_use_start(&last_use, &service->last_use));
+	const struct key_uses_options key_uses = {.identities = service->options.identities};
+	TRY(key_uses_start(&key_uses, &service->key_uses));
 	return readiness_start(service, &service->readiness);
 }
 
@@ -168,6 +171,7 @@ void service_stop(struct service **service)
 	pool_stop(&(*service)->pool);
 	outbox_stop(&(*service)->outbox);
 	last_use_stop(&(*service)->last_use);
+	key_uses_stop(&(*service)->key_uses);
 	keyring_close(&(*service)->keyring);
 	key_facts_free(&(*service)->key_facts);
 	subjects_free(&(*service)->subjects);
