@@ -103,6 +103,12 @@ bool kms_grant_id_is(struct view text)
 	return text.len == KMS_GRANT_ID_LEN;
 }
 
+static bool pair_is_short(const struct kms_context_pair *pair)
+{
+	return text_length(pair->key) <= KMS_GRANT_PAIR_CHARACTERS_MAX &&
+	       text_length(pair->value) <= KMS_GRANT_PAIR_CHARACTERS_MAX;
+}
+
 static struct err check_context(const struct kms_grant *grant)
 {
 	struct kms_context_pair pairs[KMS_GRANT_PAIRS_MAX];
@@ -110,6 +116,8 @@ static struct err check_context(const struct kms_grant *grant)
 	ENSURE(grant->constraint != KMS_GRANT_UNCONSTRAINED || grant->context.len == 0);
 	ENSURE(grant->context.len <= KMS_GRANT_CONTEXT_MAX);
 	ENSURE(!err_failed(kms_context_decode(grant->context, pairs, KMS_GRANT_PAIRS_MAX, &count)));
+	for (size_t i = 0; i < count; i++)
+		ENSURE(pair_is_short(&pairs[i]));
 	return OK;
 }
 

@@ -36,20 +36,28 @@ enum operation_flag {
 	OPERATION_USES_KEY =
 		1 << 5, /* GetKeyLastUsage tells of it (KeyLastUsageTrackingOperation) */
 	OPERATION_FOR_ALL = 1 << 6, /* whoever is authenticated may: no permission is asked for */
+	OPERATION_CROSS_ACCOUNT =
+		1 << 7, /* KMS API: "Cross-account use: Yes". Without it, keys of other accounts are
+			   refused, whatever their policies say */
 };
 
 /* One key of an operation (ReEncrypt has two). */
 struct operation_key {
-	const char *action;    /* kms:Encrypt; on the key, or on "*" without one */
-	const char *member;    /* that names the key; NULL: the operation has none, or: */
-	const char *alias;     /* member that names an alias, on which the action is needed too.
-				  Without `member`, the key is the one that the alias stands for,
-				  and work->alias is the alias */
-	const char *context;   /* member with the encryption context, or NULL */
-	const char *algorithm; /* member with the encryption algorithm, or NULL */
-	uint32_t grant;        /* enum kms_grant_operation: a grant may permit it */
-	bool optional;         /* without `member` in the request there is no key */
-	bool any_state;        /* the operation's `states` are not asked of this key */
+	const char *action;      /* kms:Encrypt; on the key, or on "*" without one */
+	const char *member;      /* that names the key; NULL: the operation has none, or: */
+	const char *alias;       /* member that names an alias, on which the action is needed too.
+				    Without `member`, the key is the one that the alias stands for,
+				    and work->alias is the alias */
+	const char *context;     /* member with the encryption context, or NULL */
+	const char *given;       /* the action is needed only with this member in the request; NULL:
+				    always. Without key and alias it is asked on every key of the
+				    account */
+	const char *constraints; /* member of GrantConstraints: its context is what conditions on
+				    the encryption context are about; or NULL */
+	const char *algorithm;   /* member with the encryption algorithm, or NULL */
+	uint32_t grant;          /* enum kms_grant_operation: a grant may permit it */
+	bool optional;           /* without `member` in the request there is no key */
+	bool any_state;          /* the operation's `states` are not asked of this key */
 };
 
 /*

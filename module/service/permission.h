@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* May the caller, and may these keys? Both from the operation's row. */
+/*
+ * May the caller, and may these keys? Both from the operation's row. The verdict, with what decided
+ * it, stays in work->verdict for the audit record.
+ */
 #ifndef HOLDFAST_SERVICE_PERMISSION_H
 #define HOLDFAST_SERVICE_PERMISSION_H
 
 #include "service/operation.h"
 
-/* Every action of the row on its alias and its key, or on "*" without a key. E_ACCESS_DENIED. */
+/*
+ * Every action of the row on its alias and its key, or on "*" without a key: E_ACCESS_DENIED (of
+ * another account's key in words that do not tell whether it is there). E_AUTH_UNKNOWN_KEY when the
+ * caller's identity is gone; E_WOULD_BLOCK; what the stores answer. Then work->in.mismatch.
+ */
 NODISCARD struct err permission_check(struct call_work *work);
+
+/* Those of one key of the row. */
+NODISCARD struct err permission_check_key(struct call_work *work, size_t which);
+
+/* Whether the caller could call PutKeyPolicy on the key if it had this policy, as the request
+ * stands. Errors as above, but for a denial. */
+struct permission_case {
+	const struct kms_key *key;
+	const struct auth_policy *policy;
+};
+NODISCARD struct err permission_foresee(struct call_work *work,
+					const struct permission_case *wanted, bool *allowed);
 
 /* State, then usage, then algorithm, of every key of the call. E_KMS_DISABLED, E_KMS_INVALID_STATE,
  * E_KMS_KEY_USAGE. */

@@ -5,8 +5,9 @@
 #include "codec/form.h"
 
 #define NAME_MAX_SHOWN 128 /* bytes of an operation's name that are recorded */
-#define DOCUMENT_MAX ((size_t)6 * FORM_BYTES_MAX + 4096) /* each byte may become an escape of six \
-							  */
+#define DOCUMENT_MAX                                                                 \
+	((size_t)6 * FORM_BYTES_MAX + 4096) /* each byte may become an escape of six \
+					     */
 
 static struct err parse(struct call_work *work)
 {

@@ -49,8 +49,11 @@ struct work_input {
 	struct buf contexts[WORK_KEYS_MAX]; /* canonical */
 	size_t length;                      /* bytes of a data key */
 	bool dry_run;
-	bool ignore_ciphertext; /* a dry run that asks for permissions alone */
-	struct work_identity identity;
+	bool ignore_ciphertext;     /* a dry run that asks for permissions alone */
+	struct err mismatch;        /* what is wrong with a ciphertext for the key that the request
+				       names: told once permission is given */
+	const struct json *assumed; /* Explain alone: further condition keys; borrowed. Or NULL */
+	struct work_identity identity; /* admin operations on identities */
 };
 
 /* A page of a list: listing.h. */
@@ -68,6 +71,7 @@ struct work_output {
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
+	struct call *explained;           /* Explain: the request that it is about; call_free() */
 	struct session_made *session;   /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
 	struct identity_told *identity; /* as stored, or as it shall be; identity_told_free() */
 };
@@ -93,7 +97,8 @@ struct call_work {
 	const struct operation *operation;
 	struct work_input in;
 	struct keyring_entry *keys[WORK_KEYS_MAX];
-	struct kms_alias *alias; /* that the call changes, as it is stored; mem_free() */
+	struct auth_identity *role; /* that is assumed, as it is stored; work_role_free() */
+	struct kms_alias *alias;    /* that the call changes, as it is stored; mem_free() */
 
 	/* the token */
 	struct hsm_op op;
@@ -120,6 +125,9 @@ void work_cleanup(struct call_work *work);
  * the failure. Text that does not fit is cut. */
 NODISCARD struct err work_refuse(struct call_work *work, struct err failure, const char *format,
 				 ...) PRINTF_LIKE(3, 4);
+
+/* Gives the role back. */
+void work_role_free(struct call_work *work);
 
 /* The ARN of a key of the call. */
 void work_key_arn(const struct call_work *work, size_t which, char out[KMS_KEY_ARN_TEXT]);
