@@ -53,7 +53,7 @@ struct work_input {
 	struct err mismatch;        /* what is wrong with a ciphertext for the key that the request
 				       names: told once permission is given */
 	const struct json *assumed; /* Explain alone: further condition keys; borrowed. Or NULL */
-	struct work_identity identity;
+	struct work_identity identity; /* admin operations on identities */
 };
 
 /* A page of a list: listing.h. */
@@ -71,6 +71,7 @@ struct work_output {
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
+	struct call *explained;           /* Explain: the request that it is about; call_free() */
 	struct session_made *session;   /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
 	struct identity_told *identity; /* as stored, or as it shall be; identity_told_free() */
 };
