@@ -313,6 +313,8 @@ static void access_keys_have_theirs_without_secrets(UNUSED void **state)
 	must(&world, "DeleteAccessKey", "{'AccessKeyId':'%s'}", text_in(key, "AccessKeyId"));
 	assert_true(in_outbox);
 	assert_non_null(strstr(line, text_in(key, "AccessKeyId")));
+	/* and whose it was */
+	assert_non_null(strstr(line, "\"ARN\":\"arn:aws:iam::" WORLD_ACCOUNT ":user/holder\""));
 }
 
 static void documents_and_refusals_are_recorded(UNUSED void **state)
