@@ -12,7 +12,8 @@ static struct err session_insert(struct store_sqlite *store, const struct store_
 {
 	const struct auth_session *session = object;
 	const struct auth_principal *principal = &session->principal;
-	TRY(sqlite_identity_expect(store->writer, principal->account, principal->id));
+	TRY(sqlite_identity_expect(store->writer, SQL_IDENTITY_IS_THERE, principal->account,
+				   principal->id));
 	return sqlite_row_insert(store->writer, SQL_SESSION_INSERT, batch, 0);
 }
 
