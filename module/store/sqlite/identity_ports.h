@@ -55,8 +55,8 @@ NODISCARD struct err sqlite_session_load(void *self, struct view access_key_id,
 					 struct auth_session *out);
 NODISCARD struct err sqlite_session_remove(void *self, struct view access_key_id,
 					   const struct auth_change_record *record);
-NODISCARD struct err sqlite_session_list(void *self, struct view account, struct view after,
-					 size_t limit, struct auth_session **out, size_t *count);
+NODISCARD struct err sqlite_session_list(void *self, const struct auth_session_query *query,
+					 struct auth_session **out, size_t *count);
 NODISCARD struct err sqlite_session_sweep(void *self, int64_t now_ms);
 
 /* adoption.c */

@@ -98,14 +98,21 @@ static void test_removed_session_is_gone(void **state)
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM outbox"), 1);
 }
 
+static struct err list(struct fixture *f, const struct auth_session_query *query,
+		       struct auth_session **out, size_t *count)
+{
+	return IDS(f)->session_list(IDS(f)->self, query, out, count);
+}
+
 static size_t walk(struct fixture *f, const char *account, size_t limit)
 {
 	char last[AUTH_ACCESS_KEY_ID_MAX + 1] = "";
 	size_t all = 0;
 	for (size_t count = limit; count == limit; all += count) {
 		CLEANUP(mem_free_at) struct auth_session *sessions = NULL;
-		assert_ok(IDS(f)->session_list(IDS(f)->self, view_of_text(account),
-					       view_of_text(last), limit, &sessions, &count));
+		const struct auth_session_query query = {view_of_text(account), view_of_text(last),
+							 limit};
+		assert_ok(list(f, &query, &sessions, &count));
 		for (size_t i = 0; i < count; i++) {
 			assert_true(strcmp(last, sessions[i].principal.access_key_id) < 0);
 			assert_ok(text_copy(last, sizeof last,
@@ -128,11 +135,10 @@ static void test_sessions_of_an_account_are_listed(void **state)
 	assert_int_equal(walk(f, "123456789012", 5), 12);
 	assert_int_equal(walk(f, "123456789012", AUTH_IDENTITY_PAGE_MAX + 1), 12);
 	assert_int_equal(walk(f, "000000000001", 5), 0);
-	assert_err(IDS(f)->session_list(IDS(f)->self, VIEW_NONE, VIEW_NONE, 0, &none, &count),
-		   E_BOUNDS);
-	assert_err(IDS(f)->session_list(IDS(f)->self, VIEW_NONE, VIEW_NONE,
-					AUTH_IDENTITY_PAGE_MAX + 2, &none, &count),
-		   E_BOUNDS);
+	struct auth_session_query query = {.limit = 0};
+	assert_err(list(f, &query, &none, &count), E_BOUNDS);
+	query.limit = AUTH_IDENTITY_PAGE_MAX + 2;
+	assert_err(list(f, &query, &none, &count), E_BOUNDS);
 }
 
 /* The largest that there may be, a page of them. */
@@ -150,8 +156,9 @@ static void test_large_sessions_are_listed(void **state)
 		session.wrapped_len = AUTH_WRAPPED_MAX;
 		assert_ok(add(f, &session));
 	}
-	assert_ok(IDS(f)->session_list(IDS(f)->self, VIEW_LITERAL("123456789012"), VIEW_NONE,
-				       AUTH_IDENTITY_PAGE_MAX + 1, &sessions, &count));
+	const struct auth_session_query query = {VIEW_LITERAL("123456789012"), VIEW_NONE,
+						 AUTH_IDENTITY_PAGE_MAX + 1};
+	assert_ok(list(f, &query, &sessions, &count));
 	assert_int_equal(count, AUTH_IDENTITY_PAGE_MAX + 1);
 }
 
