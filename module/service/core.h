@@ -19,6 +19,7 @@ struct service {
 	struct credentials *credentials;
 	struct keyring *keyring;
 	struct aliases *aliases;
+	struct subjects *subjects;
 	struct last_use *last_use;
 	struct budget *budget;
 	struct refused *refused;

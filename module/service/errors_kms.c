@@ -38,6 +38,8 @@ static const struct error_kms rows[ERR_CODE_COUNT] = {
 				    "signing method. Consult the service documentation for "
 				    "details."),
 	[E_AUTH_EXPIRED] = SPEAKS("InvalidSignatureException", "Signature expired."),
+	[E_AUTH_TOKEN_EXPIRED] = FIXED("ExpiredTokenException", 400,
+				       "The security token included in the request is expired"),
 	[E_AUTH_SCOPE] = SPEAKS("InvalidSignatureException",
 				"Credential should be scoped to a valid region."),
 	[E_ACCESS_DENIED] = SPEAKS("AccessDeniedException", NULL),

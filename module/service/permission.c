@@ -1,13 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/permission.h"
 
+#include "auth/managed.h"
+#include "base/text.h"
 #include "service/core.h"
 #include "service/input.h"
 #include "service/keyring.h"
+#include "service/subjects.h"
+
+/* The one policy that counts so far. */
+static bool is_administrator(const struct auth_subject *said)
+{
+	for (size_t i = 0; i < said->policy_count; i++)
+		if (text_equal(said->policies[i].name, "aws:policy/" AUTH_MANAGED_ADMINISTRATOR))
+			return true;
+	return false;
+}
 
 static struct err decide(struct call_work *work, const char *action, struct view resource)
 {
-	const struct auth_subject subject = {.principal = &work->principal};
+	CLEANUP(subject_release) struct subject *held = NULL;
+	TRY(subjects_acquire(work->service->subjects, &work->principal,
+			     view_of_text(work->session_policy), work->may_block, &held));
+	struct auth_principal principal = work->principal;
+	principal.administrator |= is_administrator(subject_of(held));
+	const struct auth_subject subject = {.principal = &principal};
 	const struct auth_request request = {
 		.subject = &subject,
 		.action = view_of_text(action),

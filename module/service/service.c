@@ -23,6 +23,7 @@
 #include "service/readiness.h"
 #include "service/refused.h"
 #include "service/reply.h"
+#include "service/subjects.h"
 
 #define BLOCKING_THREADS_DEFAULT 4
 #define CALLS_MAX_DEFAULT 4096
@@ -49,6 +50,7 @@ static void store_changed(void *user)
 	struct service *service = (struct service *)user;
 	credentials_drop(service->credentials);
 	aliases_drop_all(service->aliases);
+	subjects_drop_all(service->subjects);
 }
 
 static struct err start_memory(struct service *service)
@@ -72,6 +74,10 @@ static struct err start_memory(struct service *service)
 		.scope = options->installation.scope,
 		.aliases_max = options->keys_cached_max,
 	};
+	const struct subjects_options subjects = {
+		.identities = options->identities,
+		.partition = service->options.installation.scope.partition,
+	};
 	const struct keyring_options keyring = {
 		.store = options->store,
 		.scope = options->installation.scope,
@@ -83,6 +89,7 @@ static struct err start_memory(struct service *service)
 	TRY(budget_new(&budget, &service->budget));
 	TRY(refused_new(&service->refused));
 	TRY(aliases_new(&aliases, &service->aliases));
+	TRY(subjects_new(&subjects, &service->subjects));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -155,6 +162,7 @@ void service_stop(struct service **service)
 	outbox_stop(&(*service)->outbox);
 	last_use_stop(&(*service)->last_use);
 	keyring_close(&(*service)->keyring);
+	subjects_free(&(*service)->subjects);
 	aliases_free(&(*service)->aliases);
 	refused_free(&(*service)->refused);
 	budget_free(&(*service)->budget);
