@@ -9,7 +9,7 @@
 #include "service/shapes.h"
 
 #define LIMIT_DEFAULT 100
-#define PAGE_MAX 1000
+#define PAGE_MAX AUTH_IDENTITY_PAGE_MAX
 
 static const struct schema_member members[] = {
 	{"Account", &shape_account, false},
@@ -26,14 +26,14 @@ static struct err execute(struct call_work *work)
 {
 	const struct auth_identities *identities = &work->service->options.identities;
 	struct view account = identity_input_account(work);
-	size_t limit =
-		(size_t)MIN_OF(input_integer(work, "Limit", LIMIT_DEFAULT), (int64_t)PAGE_MAX - 1);
+	size_t limit = (size_t)MIN_OF(input_integer(work, "Limit", LIMIT_DEFAULT), PAGE_MAX);
 	struct marker_place place;
 	struct auth_session *sessions = NULL;
 	size_t count = 0;
 	TRY(listing_begin(work, account, &place));
-	TRY(identities->session_list(identities->self, account, marker_last(&place), limit + 1,
-				     &sessions, &count));
+	const struct auth_session_query query = {
+		.account = account, .after = marker_last(&place), .limit = limit + 1};
+	TRY(identities->session_list(identities->self, &query, &sessions, &count));
 	bool more = count > limit;
 	struct view last =
 		more ? view_of_text(sessions[limit - 1].principal.access_key_id) : VIEW_NONE;
