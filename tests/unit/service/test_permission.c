@@ -10,13 +10,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "identities.h"
+#include "callers.h"
 
 #define ARN_OF_BOB "arn:aws:iam::" WORLD_ACCOUNT ":user/bob"
 #define ARN_OF_EVE "arn:aws:iam::" OTHER_ACCOUNT ":user/eve"
 #define MISSING "00000000-0000-4000-8000-000000000000"
-#define STATEMENTS(statements) "{`Version`:`2012-10-17`,`Statement`:[" statements "]}"
-#define ALLOW(actions) "{`Effect`:`Allow`,`Action`:" actions ",`Resource`:`*`}"
 #define FOR(principal, actions) \
 	"{`Effect`:`Allow`,`Principal`:{`AWS`:" principal "},`Action`:" actions ",`Resource`:`*`}"
 #define FOR_ACCOUNT FOR("`arn:aws:iam::" WORLD_ACCOUNT ":root`", "`kms:*`")
@@ -43,60 +41,13 @@ static struct err load(void *self, const struct kms_scope *scope, const struct k
 	return text_new(VIEW_LITERAL("{\"Statement\":[{\"Effect\":\"Allow\"}]}"), &out->key.policy);
 }
 
-struct caller {
-	const char *name, *account;
-	char id[AUTH_ACCESS_KEY_ID_LEN + 1];
-	struct secret *secret;
-};
 static struct caller bob = {.name = "bob", .account = WORLD_ACCOUNT};
 static struct caller eve = {.name = "eve", .account = OTHER_ACCOUNT};
 
-static void hire(struct caller *who)
-{
-	CLEANUP(reply_cleanup) struct reply r;
-	must(&world, "CreateIdentity", "{'Kind':'user','Account':'%s','Name':'%s'}", who->account,
-	     who->name);
-	ask(&world, &r, "CreateAccessKey", "{'Kind':'user','Account':'%s','Name':'%s'}",
-	    who->account, who->name);
-	assert_status(&r, 200);
-	const struct json *made = json_member(r.json, "AccessKey");
-	assert_ok(text_copy(who->id, sizeof who->id,
-			    json_string_of(json_member(made, "AccessKeyId"))));
-	assert_ok(secret_new_from(json_string_of(json_member(made, "SecretAccessKey")),
-				  &who->secret));
-}
-
-/* In place of whatever the user was allowed before. */
-static void allow(const struct caller *who, const char *document)
-{
-	must(&world, "PutIdentityPolicy",
-	     "{'Kind':'user','Account':'%s','Name':'%s','PolicyName':'p','Document':'%s'}",
-	     who->account, who->name, document);
-}
-
-static void allow_nothing(const struct caller *who)
-{
-	must(&world, "DeleteIdentityPolicy",
-	     "{'Kind':'user','Account':'%s','Name':'%s','PolicyName':'p'}", who->account,
-	     who->name);
-}
-
-/* `body` as plain JSON, a printf format. */
-static void call_as(const struct caller *who, struct reply *out, const char *operation,
-		    const char *body, ...) PRINTF_LIKE(4, 5);
-static void call_as(const struct caller *who, struct reply *out, const char *operation,
-		    const char *body, ...)
-{
-	const struct twist twist = {.access_key_id = who->id, .secret_key = who->secret};
-	char *text = NULL;
-	va_list args;
-	va_start(args, body);
-	assert_true(vasprintf(&text, body, args) >= 0);
-	va_end(args);
-	*out = (struct reply){0};
-	world_call_twisted(&world, &twist, operation, text, out);
-	free(text);
-}
+#define hire(who) caller_hire(&world, (who))
+#define allow(who, document) caller_allow(&world, (who), (document))
+#define allow_nothing(who) caller_allow_nothing(&world, (who))
+#define call_as(who, ...) caller_call(&(const struct callers_call){&world, (who)}, __VA_ARGS__)
 
 static uint16_t describe_as(const struct caller *who, const char *name)
 {
@@ -478,114 +429,6 @@ static void test_each_account_has_its_own_aliases(UNUSED void **state)
 	assert_non_null(strstr(r.body, id));
 }
 
-/* --- Explain --- */
-
-static void explain(struct reply *out, const char *members)
-{
-	ask(&world, out, "Explain", "{%s}", members);
-	assert_status(out, 200);
-}
-
-static bool explained(const struct reply *r)
-{
-	return json_bool_of(json_member(r->json, "Allowed"));
-}
-
-static void test_explain_says_what_a_call_would_meet(UNUSED void **state)
-{
-	char members[512];
-	(void)snprintf(members, sizeof members,
-		       "'Principal':'" ARN_OF_BOB "','Action':'kms:Encrypt','KeyId':'%s',"
-		       "'EncryptionContext':{'app':'a'}",
-		       key);
-	CLEANUP(reply_cleanup) struct reply denied;
-	CLEANUP(reply_cleanup) struct reply allowed;
-	CLEANUP(reply_cleanup) struct reply real;
-	explain(&denied, members);
-	assert_false(explained(&denied));
-	call_as(&bob, &real, "Encrypt", "{\"KeyId\":\"%s\",\"Plaintext\":\"aGk=\"}", key);
-	assert_string_equal(reply_text(&denied, "Message"), reply_message(&real));
-	allow(&bob, "{`Statement`:{`Sid`:`App`,`Effect`:`Allow`,`Action`:`kms:Encrypt`,`Resource`:"
-		    "`*`,`Condition`:{`StringEquals`:{`kms:EncryptionContext:app`:`a`}}}}");
-	explain(&allowed, members);
-	assert_true(explained(&allowed));
-	assert_string_equal(reply_text(&allowed, "Reason"), "identity-policy");
-	assert_non_null(strstr(reply_text(&allowed, "DecidedBy"), "App"));
-	assert_string_equal(reply_text(&allowed, "KeyArn"), world_arn(key));
-	allow_nothing(&bob);
-}
-
-static void test_explain_takes_what_the_operator_assumes(UNUSED void **state)
-{
-	static const struct {
-		const char *more;
-		bool allowed;
-	} rows[] = {
-		{"", false},
-		{",'ViaService':'rds.us-east-1.amazonaws.com'", false},
-		{",'ViaService':'rds.us-east-1.amazonaws.com','SourceIp':'10.1.2.3'", true},
-		{",'SourceIp':'10.1.2.3'", false},
-		{",'SourceIp':'10.1.2.3','Conditions':{'kms:ViaService':["
-		 "'rds.us-east-1.amazonaws.com']}",
-		 true},
-	};
-	allow(&bob, "{`Statement`:{`Effect`:`Allow`,`Action`:`kms:Decrypt`,`Resource`:`*`,"
-		    "`Condition`:{`IpAddress`:{`aws:SourceIp`:`10.0.0.0/8`},`StringEquals`:{"
-		    "`kms:ViaService`:`rds.us-east-1.amazonaws.com`}}}}");
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		char members[512];
-		CLEANUP(reply_cleanup) struct reply r;
-		(void)snprintf(members, sizeof members,
-			       "'Principal':'" ARN_OF_BOB "','Action':'kms:Decrypt','KeyId':"
-			       "'%s'%s",
-			       key, rows[i].more);
-		explain(&r, members);
-		assert_int_equal(explained(&r), rows[i].allowed);
-	}
-	allow_nothing(&bob);
-}
-
-static void test_explain_without_a_key_and_of_other_accounts(UNUSED void **state)
-{
-	CLEANUP(reply_cleanup) struct reply random;
-	CLEANUP(reply_cleanup) struct reply foreign;
-	char members[512];
-	allow_eve_everything();
-	explain(&random, "'Principal':'" ARN_OF_EVE "','Action':'kms:GenerateRandom'");
-	assert_true(explained(&random));
-	(void)snprintf(members, sizeof members,
-		       "'Principal':'" ARN_OF_EVE "','Action':'kms:Decrypt','KeyId':'%s'",
-		       world_arn(key));
-	explain(&foreign, members);
-	assert_false(explained(&foreign));
-	assert_non_null(strstr(reply_text(&foreign, "DecidedBy"), "default-deny"));
-	assert_non_null(strstr(reply_text(&foreign, "Message"), "does not exist in this Region"));
-}
-
-static void test_explain_refuses_what_it_cannot_know(UNUSED void **state)
-{
-	static const struct {
-		const char *body, *type;
-	} rows[] = {
-		{"{'Principal':'arn:aws:iam::111122223333:user/nobody','Action':'kms:Encrypt',"
-		 "'KeyId':'" MISSING "'}",
-		 "NoSuchEntity"},
-		{"{'Principal':'nobody','Action':'kms:ListKeys'}", "ValidationException"},
-		{"{'Principal':'" ARN_OF_BOB "','Action':'s3:GetObject'}", "ValidationException"},
-		{"{'Principal':'" ARN_OF_BOB "','Action':'kms:Encrypt'}", "ValidationException"},
-		{"{'Principal':'" ARN_OF_BOB "','Action':'kms:Encrypt','KeyId':'" MISSING "'}",
-		 "NotFoundException"},
-		{"{'Principal':'" ARN_OF_BOB "','Action':'kms:ListKeys','Conditions':{'a:b':["
-		 "'c']}}",
-		 "ValidationException"},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		CLEANUP(reply_cleanup) struct reply r;
-		ask(&world, &r, "Explain", "%s", rows[i].body);
-		assert_string_equal(reply_type(&r), rows[i].type);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -604,10 +447,6 @@ int main(void)
 		cmocka_unit_test(test_a_shared_key_serves_whom_both_accounts_let),
 		cmocka_unit_test(test_what_stays_in_the_account),
 		cmocka_unit_test(test_each_account_has_its_own_aliases),
-		cmocka_unit_test(test_explain_says_what_a_call_would_meet),
-		cmocka_unit_test(test_explain_takes_what_the_operator_assumes),
-		cmocka_unit_test(test_explain_without_a_key_and_of_other_accounts),
-		cmocka_unit_test(test_explain_refuses_what_it_cannot_know),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
