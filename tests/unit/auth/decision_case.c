@@ -318,18 +318,12 @@ static const struct {
 	const char *name;
 	bool takes_context;
 } operations[] = {
-	{"Decrypt", true},
-	{"Encrypt", true},
-	{"GenerateDataKey", true},
-	{"GenerateDataKeyWithoutPlaintext", true},
-	{"ReEncryptFrom", true},
-	{"ReEncryptTo", true},
-	{"CreateGrant", false},
-	{"RetireGrant", false},
-	{"DescribeKey", false},
-	{"GetPublicKey", false},
-	{"Sign", false},
-	{"Verify", false},
+	{"Decrypt", true},         {"Encrypt", true},
+	{"GenerateDataKey", true}, {"GenerateDataKeyWithoutPlaintext", true},
+	{"ReEncryptFrom", true},   {"ReEncryptTo", true},
+	{"CreateGrant", false},    {"RetireGrant", false},
+	{"DescribeKey", false},    {"GetPublicKey", false},
+	{"Sign", false},           {"Verify", false},
 };
 
 static uint32_t operation_bit(struct view name, bool *takes_context)
@@ -343,8 +337,7 @@ static uint32_t operation_bit(struct view name, bool *takes_context)
 	return 0;
 }
 
-static bool take_constraint(const struct json *from, struct auth_pair *room,
-			    struct auth_grant *out)
+static bool take_constraint(const struct json *from, struct auth_pair *room, struct auth_grant *out)
 {
 	const struct json *subset = json_member(from, "subset");
 	const struct json *pairs = subset != NULL ? subset : json_member(from, "equals");
@@ -428,8 +421,7 @@ bool decision_make(const struct decision *decision, bool unconditionally,
 		   struct decision_answer *out, char why[DECISION_WHY_MAX])
 {
 	CLEANUP(stage_cleanup)
-	struct stage stage = {
-		.decision = decision, .unconditionally = unconditionally, .why = why};
+	struct stage stage = {.decision = decision, .unconditionally = unconditionally, .why = why};
 	*out = (struct decision_answer){.asked = false};
 	if (!take_principal(&stage) || !take_policies(&stage) || !take_context(&stage) ||
 	    !take_request(&stage))

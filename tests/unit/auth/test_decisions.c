@@ -72,8 +72,8 @@ static const struct json *expected(const struct decision *decision, const char *
 	const struct json *defaults = json_member(decision->file, "defaults");
 	if (own != NULL)
 		return own;
-	return json_member(
-		json_member(defaults, is_allowed(decision) ? "if_allowed" : "if_denied"), name);
+	return json_member(json_member(defaults, is_allowed(decision) ? "if_allowed" : "if_denied"),
+			   name);
 }
 
 static bool is_as_expected(const struct json *want, const char *got)
@@ -118,8 +118,8 @@ static bool check_condition_decides(const struct decision *decision, const char 
 		return true;
 	if (!decision_make(decision, true, &answer, why))
 		return fail_case(decision, file, "cannot be", why);
-	return answer.verdict.allowed || fail_case(decision, file, "denied without its condition",
-						   answer.verdict.decided_by);
+	return answer.verdict.allowed ||
+	       fail_case(decision, file, "denied without its condition", answer.verdict.decided_by);
 }
 
 static bool check_case(const struct decision *decision, const char *file)
@@ -140,9 +140,9 @@ static void every_case_is_decided_as_written(void **state)
 /* ------------------------------------------------------------------ the table itself */
 
 static const char *const members[] = {
-	"name",	   "principal", "policies",	"allow_if", "deny_if",	  "boundary", "session",
-	"action",  "resource",	"key_policy",	"grants",   "context",	  "allowed",  "asked",
-	"message", "reason",	"explicit_deny", "decided_by", "why"};
+	"name",    "principal", "policies",      "allow_if",   "deny_if", "boundary", "session",
+	"action",  "resource",  "key_policy",    "grants",     "context", "allowed",  "asked",
+	"message", "reason",    "explicit_deny", "decided_by", "why"};
 
 static bool is_member(struct view name)
 {
@@ -161,8 +161,7 @@ static bool check_form(const struct decision *decision, const char *file)
 	char text[DECISION_NAME_MAX];
 	for (size_t at = 0; json_next_member(decision->json, &at, &name, &value);) {
 		if (!is_member(name) || err_failed(text_copy(text, sizeof text, name)))
-			return fail_case(decision, file, "no such member",
-					 (const char *)name.ptr);
+			return fail_case(decision, file, "no such member", (const char *)name.ptr);
 	}
 	if (json_string_of(json_member(decision->json, "name")).len == 0 ||
 	    json_type_of(json_member(decision->json, "allowed")) != JSON_TYPE_BOOL)
@@ -280,8 +279,8 @@ static void each_condition_key_is_allowed_and_denied(void **state)
 	(void)state;
 	assert_int_equal(walk(note_key), 0);
 	for (size_t i = 0; i < AUTH_CONDITION_KEY_COUNT; i++)
-		missing += !is_covered(&keys[i],
-				       auth_condition_name_of((enum auth_condition_key)i));
+		missing +=
+			!is_covered(&keys[i], auth_condition_name_of((enum auth_condition_key)i));
 	for (size_t i = 0; i < AUTH_CONDITION_FAMILY_COUNT; i++)
 		missing += !is_covered(&families[i], prefixes[i]);
 	assert_int_equal(missing, 0);
