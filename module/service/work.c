@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "service/core.h"
+#include "service/grant_request.h"
 #include "service/keyring.h"
 
 #define REFUSAL_MAX 4096 /* bytes of one text made by work_refuse() */
@@ -16,6 +17,7 @@ static void input_cleanup(struct work_input *in)
 	json_free(&in->document);
 	buf_cleanup(&in->ciphertext);
 	secret_free(&in->plaintext);
+	grant_request_free(&in->grant);
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		buf_cleanup(&in->contexts[i]);
 }
@@ -27,6 +29,7 @@ static void output_cleanup(struct work_output *out)
 	mem_free(TAKE(out->list.items));
 	mem_free(TAKE(out->list.marker));
 	mem_free(TAKE(out->last_use));
+	mem_free(TAKE(out->grant));
 }
 
 void work_cleanup(struct call_work *work)

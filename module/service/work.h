@@ -22,6 +22,8 @@
 #define WORK_KEYS_MAX 2
 #define WORK_REPLY_MAX (512 << 10) /* bytes of a reply; the largest: 1,000 keys of ListKeys */
 
+struct grant_answer;
+struct grant_request;
 struct keyring_entry;
 struct last_use_answer;
 struct operation;
@@ -36,6 +38,7 @@ struct work_input {
 	struct secret *plaintext;
 	struct buf contexts[WORK_KEYS_MAX]; /* canonical */
 	size_t length;                      /* bytes of a data key */
+	struct grant_request *grant;        /* CreateGrant; grant_request_free() */
 	bool dry_run;
 	bool ignore_ciphertext; /* a dry run that asks for permissions alone */
 };
@@ -55,6 +58,7 @@ struct work_output {
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
+	struct grant_answer *grant;       /* CreateGrant, RetireGrant; mem_free() */
 };
 
 struct call_work {
