@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "service/core.h"
 #include "service/credentials.h"
+#include "service/key_uses.h"
 
 /* Peer credentials instead of a signature; which users may connect is the door's business. */
 static struct err authenticate_operator(struct call_work *work)
@@ -61,10 +62,24 @@ static struct err verify(struct call_work *work, struct sigv4_reason *reason)
 	return OK;
 }
 
+/* IAM API: AccessKeyLastUsed; temporary credentials have none. */
+static void note_use(const struct call_work *work)
+{
+	struct auth_key_use use = {.time_ms = work->time_ms};
+	if (work->principal.expires_ms != 0 ||
+	    err_failed(text_copy(use.access_key_id, sizeof use.access_key_id,
+				 view_of_text(work->principal.access_key_id))) ||
+	    err_failed(text_copy(use.service, sizeof use.service, service_of(work->call))))
+		return;
+	key_uses_note(work->service->key_uses, &use);
+}
+
 static struct err authenticate_signature(struct call_work *work)
 {
 	struct sigv4_reason reason = {.text = ""};
 	struct err e = verify(work, &reason);
+	if (!err_failed(e))
+		note_use(work);
 	if (err_category(e) == ERR_CALLER) /* no canonical form: a broken escape, too many parts */
 		return work_refuse(work, ERR_DETAIL(E_AUTH_INCOMPLETE, e.code), "%s",
 				   reason.text[0] != '\0' ? reason.text

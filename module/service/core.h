@@ -18,9 +18,12 @@ struct service {
 
 	struct credentials *credentials;
 	struct keyring *keyring;
+	struct key_facts *key_facts;
 	struct aliases *aliases;
 	struct grants *grants;
+	struct subjects *subjects;
 	struct last_use *last_use;
+	struct key_uses *key_uses;
 	struct budget *budget;
 	struct refused *refused;
 	struct pool *pool;

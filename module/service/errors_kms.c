@@ -107,12 +107,16 @@ const struct error_kms *error_kms_of(struct err failure)
 	return &rows[failure.code];
 }
 
-struct view error_kms_text(struct err failure, const struct buf *own)
+struct view error_row_text(const struct error_kms *row, const struct buf *own)
 {
-	const struct error_kms *row = error_kms_of(failure);
 	if (row->own_text && own->len > 0)
 		return buf_view(own);
 	return view_of_text(row->message);
+}
+
+struct view error_kms_text(struct err failure, const struct buf *own)
+{
+	return error_row_text(error_kms_of(failure), own);
 }
 
 NODISCARD struct err error_kms_write(struct err failure, const struct buf *own, struct buf *body)

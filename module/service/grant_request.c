@@ -155,6 +155,11 @@ NODISCARD struct err grant_request_decode(struct call_work *work)
 	return OK;
 }
 
+const struct auth_grant *grant_request_child(const struct grant_request *request)
+{
+	return request != NULL ? &request->child : NULL;
+}
+
 /* KMS API, CreateGrant: "the operation must be supported on the KMS key"; "You cannot use an
  * encryption context grant constraint for ... asymmetric KMS keys or HMAC KMS keys". */
 NODISCARD struct err grant_request_check_key(struct call_work *work, const struct kms_key *key)

@@ -21,6 +21,9 @@ struct grant_request {
 NODISCARD struct err grant_request_decode(struct call_work *work);
 void grant_request_free(struct grant_request **request);
 
+/* What a parent must permit; NULL for other operations. */
+const struct auth_grant *grant_request_child(const struct grant_request *request);
+
 /* Whether operations and constraint fit a key of this kind. E_VALIDATION. */
 NODISCARD struct err grant_request_check_key(struct call_work *work, const struct kms_key *key);
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "codec/base64.h"
 #include "kms/context.h"
+#include "service/query.h"
 
 const struct json *input_member(const struct call_work *work, const char *name)
 {
@@ -72,6 +73,8 @@ static struct err parse(struct call_work *work)
 {
 	json_free(&work->in.document);
 	buf_clear(&work->message);
+	if (work->call->protocol == CALL_PROTOCOL_QUERY)
+		return query_document(work, &work->in.document);
 	struct view body = work->call->http.body;
 	if (work->call->door == CALL_DOOR_ADMIN && body.len == 0)
 		body = VIEW_LITERAL("{}");

@@ -47,6 +47,7 @@ static const struct operation_condition conditions[] = {
 	{AUTH_KMS_RETIRING_PRINCIPAL, "RetiringServicePrincipal", NULL},
 	{AUTH_KMS_GRANT_OPERATIONS, "Operations", NULL},
 	{AUTH_KMS_GRANT_CONSTRAINT_TYPE, "Constraints", NULL}, /* the names of its members */
+	{AUTH_KMS_GRANT_IS_FOR_AWS_RESOURCE, "-", "false"},
 	{0, NULL, NULL},
 };
 
@@ -179,11 +180,14 @@ const struct operation op_create_grant = {
 	.name = "CreateGrant",
 	.door = CALL_DOOR_PUBLIC,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS | OPERATION_INVALID_ARN,
+	.flags = OPERATION_BLOCKS | OPERATION_INVALID_ARN | OPERATION_CROSS_ACCOUNT,
 	.states = STATES_ENABLED | STATES_UNAVAILABLE,
 	.usages = USAGES_ALL,
 	.input = &input,
-	.keys = {{.action = "kms:CreateGrant", .member = "KeyId", .grant = KMS_GRANT_CREATE_GRANT}},
+	.keys = {{.action = "kms:CreateGrant",
+		  .member = "KeyId",
+		  .constraints = "Constraints",
+		  .grant = KMS_GRANT_CREATE_GRANT}},
 	.conditions = conditions,
 	.audited = audited,
 	.decode = grant_request_decode,

@@ -2,6 +2,7 @@
 #include "service/sessions.h"
 
 #include "auth/session_token.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "codec/base64.h"
@@ -10,8 +11,9 @@
 #include "service/drawing.h"
 #include "service/trail.h"
 
-#define SECRET_KEY_BYTES 30 /* 40 characters of Base64 */
-#define TOKEN_BYTES 96      /* 128 characters */
+#define SECRET_KEY_BYTES 30                    /* 40 characters of Base64 */
+#define KEPT_MS (INT64_C(24) * 60 * 60 * 1000) /* after their end */
+#define TOKEN_BYTES 96                         /* 128 characters */
 
 _Static_assert(BASE64_ENCODED_LEN(SECRET_KEY_BYTES) == AUTH_SECRET_KEY_LEN, "of a secret key");
 _Static_assert(BASE64_ENCODED_LEN(TOKEN_BYTES) == SESSION_TOKEN_TEXT - 1, "of a session token");
@@ -72,4 +74,13 @@ NODISCARD struct err session_commit(struct call_work *work, const struct session
 	struct err e = identities->session_add(identities->self, &made->session, &record);
 	work->committed = !err_failed(e);
 	return e;
+}
+
+void sessions_sweep(struct service *service)
+{
+	const struct auth_identities *identities = &service->options.identities;
+	int64_t now_ms = clock_real_ms(service->options.clock);
+	struct err e = identities->session_sweep(identities->self, now_ms - KEPT_MS);
+	if (err_failed(e))
+		log_event(LOG_WARNING, "sessions.not_swept", LOG_ERR(e));
 }
