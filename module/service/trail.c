@@ -5,6 +5,7 @@
 #include "service/core.h"
 #include "service/errors.h"
 #include "service/identity_text.h"
+#include "service/identity_told.h"
 #include "service/input.h"
 #include "service/keyring.h"
 
@@ -223,6 +224,16 @@ static struct err add_alias(const struct call_work *work, const char *member,
 	return add_resource(record, home->account, arn, AUDIT_TYPE_ALIAS);
 }
 
+/* Of the types that AWS knows, where it knows one. */
+static const char *const types[AUTH_KIND_COUNT] = {
+	[AUTH_KIND_ACCOUNT] = "AWS::Organizations::Account",
+	[AUTH_KIND_USER] = "AWS::IAM::User",
+	[AUTH_KIND_GROUP] = "AWS::IAM::Group",
+	[AUTH_KIND_ROLE] = AUDIT_TYPE_ROLE,
+	[AUTH_KIND_SERVICE] = "Holdfast::Service",
+	[AUTH_KIND_POLICY] = "AWS::IAM::Policy",
+};
+
 /* An alias that the request names is told once its key is known, and so its name is sound. */
 static struct err list_resources(const struct call_work *work, struct audit_record *record)
 {
@@ -238,6 +249,10 @@ static struct err list_resources(const struct call_work *work, struct audit_reco
 		TRY(add_resource(record, work->role->account, work->role->arn, AUDIT_TYPE_ROLE));
 	if (record->resource_count == 0 && work->out.made.version_count > 0)
 		TRY(add_key(record, &work->out.made.key));
+	if (work->out.identity != NULL) {
+		const struct auth_identity *identity = &work->out.identity->identity;
+		TRY(add_resource(record, identity->account, identity->arn, types[identity->kind]));
+	}
 	return OK;
 }
 
