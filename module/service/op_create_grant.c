@@ -47,7 +47,6 @@ static const struct operation_condition conditions[] = {
 	{AUTH_KMS_RETIRING_PRINCIPAL, "RetiringServicePrincipal", NULL},
 	{AUTH_KMS_GRANT_OPERATIONS, "Operations", NULL},
 	{AUTH_KMS_GRANT_CONSTRAINT_TYPE, "Constraints", NULL}, /* the names of its members */
-	{AUTH_KMS_GRANT_IS_FOR_AWS_RESOURCE, "-", "false"},
 	{0, NULL, NULL},
 };
 
