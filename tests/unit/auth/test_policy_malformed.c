@@ -379,6 +379,11 @@ static void everything_is_bounded(void **state)
 				"${a:b}", 17, "\"}}"),
 		"Statement 1, Resource: \"${a:b}${a:b}${a:b}${a:b}${a:b}${a:b}${a:b}${a:b}${a:b}"
 		"${a:b}${a:...\" has more than 16 variables");
+	assert_string_equal(
+		refusal_of_many("{\"Statement\":{\"Effect\":\"Allow\",\"Resource\":\"*\","
+				"\"Action\":\"a:",
+				"?", 513, "\"}}"),
+		"Statement 1, Action: the policy has more than 512 question marks and variables");
 }
 
 /* Whatever the document says, the message fits, and is UTF-8 without control characters. */

@@ -101,25 +101,32 @@ static void parts_of_arns_fit_what_they_obviously_fit(void **state)
 	assert_in_range(fitting, 20, ROUNDS / 2);
 }
 
-/* What takes exponential time where every run is tried again. */
-static void runs_after_runs_are_quick(void **state)
+/* `unit` again and again, then `end`, against a long text of one letter. */
+static bool long_text_fits(const char *unit, size_t count, const char *end)
 {
 	static char condition[STATEMENT_MAX - 256], text[8192];
 	const struct view value = VIEW_ARRAY(text);
 	struct auth_context context = {0};
-	struct view start = VIEW_LITERAL("{\"StringLike\":{\"aws:username\":\"");
-	size_t at = start.len;
-	(void)state;
-	for (size_t i = 0; i < sizeof text; i++)
-		text[i] = 'a';
-	memcpy(condition, start.ptr, start.len);
-	for (; at < 3000; at += 3)
-		memcpy(condition + at, "*a?", 3);
-	memcpy(condition + at, "b\"}}", 5);
+	size_t at = 0;
+	memset(text, 'a', sizeof text);
 	auth_context_put_text(&context, AUTH_AWS_USER_NAME, &value);
-	assert_false(holds(condition, &context));
-	condition[at] = '*';
-	assert_true(holds(condition, &context));
+	at += (size_t)snprintf(condition, sizeof condition, "{\"StringLike\":{\"aws:username\":\"");
+	for (size_t i = 0; i < count && at < sizeof condition - 64; i++)
+		at += (size_t)snprintf(condition + at, sizeof condition - at, "%s", unit);
+	snprintf(condition + at, sizeof condition - at, "%s\"}}", end);
+	return holds(condition, &context);
+}
+
+/* What takes exponential time where every run is tried again. */
+static void runs_after_runs_are_quick(void **state)
+{
+	(void)state;
+	assert_false(long_text_fits("*a", 3000, "b"));
+	assert_false(long_text_fits("*a?", 500, "b"));
+	assert_false(long_text_fits("*aaaaaaa", 700, "*b*"));
+	assert_true(long_text_fits("*a", 3000, "*"));
+	assert_true(long_text_fits("*a?", 500, "*a"));
+	assert_false(long_text_fits("*a?", 500, "**b*"));
 }
 
 int main(void)
