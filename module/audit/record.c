@@ -32,6 +32,34 @@ static void put_members(struct json_out *out, const char *name, struct view memb
 	json_out_end_object(out);
 }
 
+static void put_issuer(struct json_out *out, const struct audit_issuer *issuer)
+{
+	if (issuer->arn.len == 0)
+		return;
+	json_out_begin_object(out, "sessionIssuer");
+	json_out_text(out, "type", VIEW_LITERAL("Role"));
+	put_text(out, "principalId", issuer->principal_id);
+	put_text(out, "arn", issuer->arn);
+	put_text(out, "accountId", issuer->account);
+	put_text(out, "userName", issuer->user_name);
+	json_out_end_object(out);
+}
+
+static void put_session(struct json_out *out, const struct audit_record *record)
+{
+	if (record->session_issued_ms == 0)
+		return;
+	char time[TIMESTAMP_ISO_TEXT];
+	timestamp_iso(record->session_issued_ms, false, time);
+	json_out_begin_object(out, "sessionContext");
+	put_issuer(out, &record->issuer);
+	json_out_begin_object(out, "attributes");
+	json_out_text(out, "creationDate", view_of_text(time));
+	json_out_text(out, "mfaAuthenticated", VIEW_LITERAL("false"));
+	json_out_end_object(out);
+	json_out_end_object(out);
+}
+
 static void put_identity(struct json_out *out, const struct audit_record *record)
 {
 	json_out_begin_object(out, "userIdentity");
@@ -41,6 +69,8 @@ static void put_identity(struct json_out *out, const struct audit_record *record
 	put_text(out, "accountId", record->account);
 	put_text(out, "accessKeyId", record->access_key_id);
 	put_text(out, "userName", record->user_name);
+	put_session(out, record);
+	put_text(out, "invokedBy", record->invoked_by);
 	json_out_end_object(out);
 }
 
@@ -85,8 +115,7 @@ static void put_resources(struct json_out *out, const struct audit_record *recor
 		const struct audit_resource *resource = &record->resources[i];
 		json_out_begin_object(out, NULL);
 		put_text(out, "accountId", view_of_text(resource->account));
-		json_out_text(out, "type",
-			      view_of_text(resource->alias ? "AWS::KMS::Alias" : "AWS::KMS::Key"));
+		put_text(out, "type", view_of_text(resource->type));
 		put_text(out, "ARN", view_of_text(resource->arn));
 		json_out_end_object(out);
 	}

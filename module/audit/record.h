@@ -18,10 +18,20 @@ struct audit_context_pair {
 	struct view value;
 };
 
+/* Types of resources, as CloudFormation and CloudTrail name them. */
+#define AUDIT_TYPE_KEY "AWS::KMS::Key"
+#define AUDIT_TYPE_ALIAS "AWS::KMS::Alias"
+#define AUDIT_TYPE_ROLE "AWS::IAM::Role"
+
 struct audit_resource {
 	char account[13];
 	char arn[384];
-	bool alias; /* AWS::KMS::Alias; else AWS::KMS::Key */
+	const char *type; /* AUDIT_TYPE_KEY, ... */
+};
+
+/* CloudTrail record contents: sessionIssuer. */
+struct audit_issuer {
+	struct view principal_id, arn, account, user_name;
 };
 
 /* Views are borrowed until the line has been written. Empty ones are left out. */
@@ -41,6 +51,9 @@ struct audit_record {
 	/* userIdentity */
 	const char *identity_type; /* Root, IAMUser, AssumedRole, AWSService, Operator, Unknown */
 	struct view principal_id, principal_arn, account, access_key_id, user_name;
+	struct view invoked_by;     /* the service that acts: AWSService, or for somebody */
+	int64_t session_issued_ms;  /* sessionContext, of temporary credentials; 0: none */
+	struct audit_issuer issuer; /* sessionIssuer: the role; without `arn` none */
 
 	/* errorCode and errorMessage; empty when the call succeeded */
 	struct view error_code, error_message;

@@ -81,7 +81,8 @@ NODISCARD struct err auth_details_write(const struct auth_details *details, char
  * principal's (service, Region, amazonaws.com). E_FORMAT. */
 NODISCARD struct err auth_name_check(enum auth_identity_kind kind, struct view name);
 
-/* The ARN that an identity of that name has. */
+/* The ARN that an identity of that name has; an account's is that of its root. Of accounts and
+ * services `account` is not looked at. E_FORMAT when any part is not well formed. */
 NODISCARD struct err auth_arn_format(enum auth_identity_kind kind, const char *partition,
 				     const char *account, const char *name,
 				     char out[AUTH_ARN_MAX + 1]);
@@ -95,5 +96,9 @@ struct auth_name {
 	char session[AUTH_SESSION_NAME_MAX + 1]; /* ROLE: of arn:aws:sts::...:assumed-role; or "" */
 };
 NODISCARD struct err auth_name_parse(struct view text, struct auth_name *out); /* E_FORMAT */
+
+/* The ARN of a managed policy: kind POLICY; account "" of a built-in one, whose ARN has "aws"
+ * there. E_FORMAT. */
+NODISCARD struct err auth_policy_arn_parse(struct view text, struct auth_name *out);
 
 #endif

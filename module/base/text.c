@@ -79,7 +79,7 @@ static const struct utf8_row utf8_rows[] = {
 };
 
 /* Length of the sequence at the start of src; 0 when it is not one. */
-static size_t utf8_step(struct view src)
+size_t text_character(struct view src)
 {
 	for (size_t i = 0; i < ARRAY_LEN(utf8_rows); i++) {
 		const struct utf8_row *row = &utf8_rows[i];
@@ -101,7 +101,7 @@ static size_t utf8_step(struct view src)
 bool text_is_utf8(struct view src)
 {
 	while (src.len > 0) {
-		size_t step = utf8_step(src);
+		size_t step = text_character(src);
 		if (step == 0)
 			return false;
 		src = view_of(src.ptr + step, src.len - step);

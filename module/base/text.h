@@ -24,6 +24,9 @@ bool text_equal(const char *a, const char *b);
 /* RFC 3629: no surrogates, no overlong forms, no more than U+10FFFF. NUL is allowed. */
 bool text_is_utf8(struct view src);
 
+/* Bytes from the start of `text` that are one character; 0 when they are not UTF-8. */
+size_t text_character(struct view text);
+
 /* Levenshtein's distance, of bytes: how many are added, left out or replaced. SIZE_MAX when `b` is
  * longer than TEXT_DISTANCE_MAX. */
 #define TEXT_DISTANCE_MAX 64

@@ -8,7 +8,6 @@
 
 #define OUT_DEPTH_MAX 31 /* a bit each in `started` and `objects`; bit 0 is outside the root */
 #define NUMBER_TEXT 40
-#define UTF8_LONGEST 4
 
 static uint32_t bit_of(const struct json_out *out)
 {
@@ -23,15 +22,6 @@ void json_out_init(struct json_out *out, struct writer *w)
 static void broken(struct json_out *out)
 {
 	writer_fail(out->w, ERR(E_BUG));
-}
-
-/* Bytes from the start of `text` that are one character; 0 when they are not UTF-8. */
-static size_t character_length(struct view text)
-{
-	for (size_t n = 1; n <= MIN_OF(text.len, (size_t)UTF8_LONGEST); n++)
-		if (text_is_utf8(view_part(text, 0, n)))
-			return n;
-	return 0;
 }
 
 static bool is_plain(uint8_t c)
@@ -61,7 +51,7 @@ static size_t put_special(struct writer *w, struct view text)
 		put_escape(w, text.ptr[0]);
 		return 1;
 	}
-	size_t n = character_length(text);
+	size_t n = text_character(text);
 	writer_bytes(w, n > 0 ? view_part(text, 0, n) : VIEW_ARRAY(replacement));
 	return MAX_OF(n, (size_t)1);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/reader.h"
 #include "base/text.h"
 #include "base/writer.h"
 
@@ -59,4 +60,34 @@ NODISCARD struct err kms_context_encode(struct kms_context_pair *pairs, size_t c
 		writer_block16(&w, pairs[i].value);
 	}
 	return writer_end(&w);
+}
+
+static struct view read_string(struct reader *r, size_t *characters)
+{
+	struct view string = reader_block16(r, (size_t)4 * KMS_CONTEXT_CHARACTERS_MAX);
+	if (err_failed(string_check(string, characters)))
+		reader_fail(r);
+	return string;
+}
+
+NODISCARD struct err kms_context_decode(struct view canonical, struct kms_context_pair *pairs,
+					size_t max, size_t *count)
+{
+	*count = 0;
+	if (canonical.len == 0)
+		return OK;
+	struct reader r;
+	reader_init(&r, canonical);
+	size_t n = reader_u16(&r), characters = 0;
+	REQUIRE(n > 0, E_FORMAT);
+	REQUIRE(n <= max && n <= KMS_CONTEXT_PAIRS_MAX, E_BOUNDS);
+	for (size_t i = 0; i < n && !r.failed; i++) {
+		pairs[i].key = read_string(&r, &characters);
+		pairs[i].value = read_string(&r, &characters);
+		if (i > 0 && view_compare(pairs[i - 1].key, pairs[i].key) >= 0)
+			reader_fail(&r);
+	}
+	TRY(reader_end(&r));
+	*count = n;
+	return OK;
 }

@@ -25,4 +25,12 @@ struct kms_context_pair {
 NODISCARD struct err kms_context_encode(struct kms_context_pair *pairs, size_t count,
 					struct buf *out);
 
+/*
+ * The pairs of a canonical form, borrowed from it, in ascending order of keys; at most `max` into
+ * `pairs`. Strict: what kms_context_encode() would not write is E_FORMAT; E_BOUNDS for more pairs
+ * than `max`.
+ */
+NODISCARD struct err kms_context_decode(struct view canonical, struct kms_context_pair *pairs,
+					size_t max, size_t *count);
+
 #endif

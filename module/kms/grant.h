@@ -15,6 +15,13 @@
 #define KMS_GRANT_PRINCIPAL_ID_MAX 21
 #define KMS_GRANT_LIKENESS_LEN 32
 
+/* Of a constraint (KMS API: GrantConstraints, "up to 8 encryption context pairs ... cannot exceed
+ * 384 characters"): pairs, and characters of each key and of each value. */
+#define KMS_GRANT_PAIRS_MAX 8
+#define KMS_GRANT_PAIR_CHARACTERS_MAX 384
+#define KMS_GRANT_CONTEXT_MAX /* bytes of the canonical form */ \
+	(2 + KMS_GRANT_PAIRS_MAX * 2 * (2 + 4 * KMS_GRANT_PAIR_CHARACTERS_MAX))
+
 /* KMS API: GrantOperation. Bits; stored: never change a number. */
 enum kms_grant_operation {
 	KMS_GRANT_NONE = 0,
@@ -40,8 +47,11 @@ enum kms_grant_operation {
 const char *kms_grant_operation_name(enum kms_grant_operation operation); /* "" for none */
 NODISCARD struct err kms_grant_operation_parse(struct view name,
 					       enum kms_grant_operation *out); /* E_FORMAT */
-/* Which operations fit keys of this usage. */
-uint32_t kms_grant_operations_of(enum kms_key_usage usage);
+/* In the order of the API's model; KMS_GRANT_NONE behind the last. */
+enum kms_grant_operation kms_grant_operation_at(size_t index);
+
+/* Which operations fit keys of this kind, as bits. */
+uint32_t kms_grant_operations_of(enum kms_key_spec spec, enum kms_key_usage usage);
 
 /* Stored. */
 enum kms_grant_constraint {
@@ -76,6 +86,7 @@ void kms_grant_cleanup(struct kms_grant *grant);
 
 /* A new random id. E_SYSTEM. */
 NODISCARD struct err kms_grant_id_make(char out[KMS_GRANT_ID_LEN + 1]);
+bool kms_grant_id_is(struct view text); /* as those that are made */
 
 /* What is wrong with a grant as a whole, as the store or a defect may hand it out: E_BUG, or OK. */
 NODISCARD struct err kms_grant_check(const struct kms_grant *grant);

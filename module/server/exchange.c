@@ -248,6 +248,7 @@ static struct err make_call(struct exchange *ex)
 	const struct head *head = &ex->head;
 	bool admin = (ex->door->serves & DOOR_SERVES_ADMIN) != 0;
 	call->door = admin ? CALL_DOOR_ADMIN : CALL_DOOR_PUBLIC;
+	call->protocol = !admin && head->form ? CALL_PROTOCOL_QUERY : CALL_PROTOCOL_JSON;
 	call->http = (struct sigv4_request){
 		.method = view_of_text(ex->route->method),
 		.path = head->path,

@@ -103,6 +103,16 @@ static enum refusal check_encoding(struct head *head, struct view version)
 							     : REFUSAL_FRAMING_ENCODING;
 }
 
+/* The media type alone counts, not its parameters (RFC 9110 §8.3.1). */
+static bool is_form(const struct head *head)
+{
+	struct view type, target;
+	if (find(head, "Content-Type", &type) != 1 || find(head, "X-Amz-Target", &target) > 0)
+		return false;
+	return view_equal_ignore_case(view_trim(view_cut(&type, ';')),
+				      VIEW_LITERAL("application/x-www-form-urlencoded"));
+}
+
 static enum refusal check_singles(struct head *head)
 {
 	struct view value;
@@ -111,6 +121,7 @@ static enum refusal check_singles(struct head *head)
 	if (find(head, "X-Amz-Target", &head->target) > 1)
 		return REFUSAL_TARGET;
 	(void)find(head, "User-Agent", &head->user_agent);
+	head->form = is_form(head);
 	return REFUSAL_NONE;
 }
 

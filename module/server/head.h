@@ -20,6 +20,7 @@ struct head {
 
 	/* by head_check() */
 	struct view target, user_agent;
+	bool form;              /* a body of the AWS Query protocol: a form, and no target */
 	int64_t content_length; /* HEAD_LENGTH_UNKNOWN: none or chunked */
 	bool chunked;
 	bool expects_continue;

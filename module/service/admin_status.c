@@ -187,12 +187,21 @@ static void check_audit(struct service *service, const struct readiness_report *
 static void check_keys(const struct service *service, struct service_checks *out)
 {
 	size_t refused = refused_count(service->refused);
+	size_t malformed = keyring_malformed(service->keyring);
 	service_check_add(
 		out, "keys", refused > 0 ? SERVICE_LEVEL_FAILURE : SERVICE_LEVEL_OK,
 		"see the service's log lines that name them (reconcile.); restore the token "
 		"or the store",
 		"%zu in memory, %zu key versions refused", keyring_count(service->keyring),
 		refused);
+	service_check_add(out, "key policies",
+			  malformed > 0 ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+			  "see the service's log lines that name the keys "
+			  "(keyring.policy_malformed), and give each the default policy again "
+			  "(admin operation ResetKeyPolicy)",
+			  "%zu of the keys in memory have one that cannot be understood: nobody "
+			  "may use them",
+			  malformed);
 }
 
 static void check_calls(struct service *service, struct service_checks *out)

@@ -4,6 +4,7 @@
 #include "service/aliases.h"
 #include "service/core.h"
 #include "service/input.h"
+#include "service/key_facts.h"
 #include "service/keyring.h"
 #include "service/permission.h"
 #include "service/resolve.h"
@@ -71,6 +72,15 @@ NODISCARD struct err alias_change_refuse_full(struct call_work *work)
 			   KMS_ALIASES_MAX, KMS_ALIASES_MAX);
 }
 
+/* Policies ask for the aliases of a key: of the one that it left, and of the one that it has. */
+static void drop_facts(struct call_work *work)
+{
+	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
+		if (work->keys[i] != NULL)
+			key_facts_drop(work->service->key_facts,
+				       &keyring_key(work->keys[i])->key.id);
+}
+
 static struct err change_once(struct call_work *work, alias_commit_fn *commit)
 {
 	struct kms_outbox_record outbox;
@@ -79,7 +89,9 @@ static struct err change_once(struct call_work *work, alias_commit_fn *commit)
 	work->committed = !err_failed(e);
 	/* Failed or not: a change that answers with an error may be in the store all the same, and
 	 * what it took away must not live on in memory. */
-	aliases_drop(work->service->aliases, input_text(work, "AliasName"));
+	const struct aliases_name alias = {&work->home, input_text(work, "AliasName")};
+	aliases_drop(work->service->aliases, &alias);
+	drop_facts(work);
 	return e;
 }
 

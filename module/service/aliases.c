@@ -12,11 +12,16 @@
 
 #define LOAD_ATTEMPTS 3
 
+/* The map's key: the account's digits, then the name. */
+struct full_name {
+	char text[KMS_ACCOUNT_LEN + KMS_ALIAS_MAX + 1];
+	size_t len;
+};
+
 struct entry {
 	struct entry *newer, *older;
 	struct kms_key_id key_id;
-	size_t name_len;
-	char name[KMS_ALIAS_MAX + 1]; /* the map's key */
+	struct full_name name;
 };
 
 struct aliases {
@@ -26,6 +31,24 @@ struct aliases {
 	struct entry *newest, *oldest;
 	uint64_t epoch;
 };
+
+/* false: no alias has such a name. */
+static bool name_of(const struct aliases_name *alias, struct full_name *out)
+{
+	struct view account = view_of_text(alias->scope->account);
+	if (account.len != KMS_ACCOUNT_LEN || alias->name.len > KMS_ALIAS_MAX)
+		return false;
+	mem_copy(out->text, sizeof out->text, account.ptr, account.len);
+	mem_copy(out->text + account.len, sizeof out->text - account.len, alias->name.ptr,
+		 alias->name.len);
+	out->len = account.len + alias->name.len;
+	return true;
+}
+
+static struct view name_view(const struct full_name *name)
+{
+	return view_of(name->text, name->len);
+}
 
 /* Under the lock from here on, unless said otherwise. */
 
@@ -46,15 +69,15 @@ static void link_newest(struct aliases *aliases, struct entry *entry)
 
 static void forget(struct aliases *aliases, struct entry *entry)
 {
-	(void)map_remove(&aliases->entries, view_of(entry->name, entry->name_len));
+	(void)map_remove(&aliases->entries, name_view(&entry->name));
 	unlink_entry(aliases, entry);
 	mem_free(entry);
 }
 
-static bool take(struct aliases *aliases, struct view name, struct kms_key_id *out)
+static bool take(struct aliases *aliases, const struct full_name *name, struct kms_key_id *out)
 {
 	LOCK_SCOPE(&aliases->lock);
-	struct entry *entry = (struct entry *)map_get(&aliases->entries, name);
+	struct entry *entry = (struct entry *)map_get(&aliases->entries, name_view(name));
 	if (entry == NULL)
 		return false;
 	unlink_entry(aliases, entry);
@@ -69,33 +92,22 @@ static uint64_t epoch_of(struct aliases *aliases)
 	return aliases->epoch;
 }
 
-/* Not under the lock. */
-static struct err entry_new(const struct kms_alias *alias, struct entry **out)
-{
-	CLEANUP(mem_free_at) struct entry *entry = NULL;
-	TRY(MEM_NEW(&entry));
-	struct view name = view_of_text(alias->name);
-	TRY(text_copy(entry->name, sizeof entry->name, name));
-	entry->name_len = name.len;
-	entry->key_id = alias->key_id;
-	*out = TAKE(entry);
-	return OK;
-}
-
 /* Not under the lock. true: kept, or kept by somebody else meanwhile; false: it may be old. Without
  * memory nothing is kept, and that is well. */
-static bool keep(struct aliases *aliases, const struct kms_alias *alias, uint64_t epoch)
+static bool keep(struct aliases *aliases, const struct full_name *name,
+		 const struct kms_key_id *key_id, uint64_t epoch)
 {
 	CLEANUP(mem_free_at) struct entry *entry = NULL;
-	bool made = !err_failed(entry_new(alias, &entry));
+	bool made = !err_failed(MEM_NEW(&entry));
 	LOCK_SCOPE(&aliases->lock);
 	if (aliases->epoch != epoch)
 		return false;
-	if (!made || map_get(&aliases->entries, view_of_text(alias->name)) != NULL)
+	if (!made || map_get(&aliases->entries, name_view(name)) != NULL)
 		return true;
+	entry->name = *name;
+	entry->key_id = *key_id;
 	void *old = NULL;
-	struct view name = view_of(entry->name, entry->name_len);
-	if (err_failed(map_put(&aliases->entries, name, entry, &old)))
+	if (err_failed(map_put(&aliases->entries, name_view(&entry->name), entry, &old)))
 		return true;
 	link_newest(aliases, TAKE(entry));
 	if (aliases->entries.count > aliases->options.aliases_max)
@@ -104,37 +116,44 @@ static bool keep(struct aliases *aliases, const struct kms_alias *alias, uint64_
 }
 
 /* Not under the lock. */
-static struct err load(struct aliases *aliases, struct view name, struct kms_alias *out)
+static struct err load(struct aliases *aliases, const struct aliases_name *wanted,
+		       struct kms_alias *out)
 {
 	const struct kms_catalog *catalog = &aliases->options.catalog;
-	TRY(catalog->ops->alias_load(catalog->self, &aliases->options.scope, name, out));
+	TRY(catalog->ops->alias_load(catalog->self, wanted->scope, wanted->name, out));
 	TRY(kms_alias_check(out));
-	ENSURE(view_equal(view_of_text(out->name), name));
+	ENSURE(text_equal(out->scope.account, wanted->scope->account));
+	ENSURE(view_equal(view_of_text(out->name), wanted->name));
 	return OK;
 }
 
-NODISCARD struct err aliases_find(struct aliases *aliases, struct view name, bool may_block,
-				  struct kms_key_id *out)
+NODISCARD struct err aliases_find(struct aliases *aliases, const struct aliases_name *alias,
+				  bool may_block, struct kms_key_id *out)
 {
-	if (take(aliases, name, out))
+	struct full_name name;
+	REQUIRE(name_of(alias, &name), E_NOT_FOUND);
+	if (take(aliases, &name, out))
 		return OK;
 	REQUIRE(may_block, E_WOULD_BLOCK);
-	struct kms_alias alias;
+	struct kms_alias loaded;
 	for (unsigned attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
 		uint64_t epoch = epoch_of(aliases);
-		TRY(load(aliases, name, &alias));
-		if (keep(aliases, &alias, epoch))
+		TRY(load(aliases, alias, &loaded));
+		if (keep(aliases, &name, &loaded.key_id, epoch))
 			break;
 	}
-	*out = alias.key_id; /* read after the call began, which is new enough for it */
+	*out = loaded.key_id; /* read after the call began, which is new enough for it */
 	return OK;
 }
 
-void aliases_drop(struct aliases *aliases, struct view name)
+void aliases_drop(struct aliases *aliases, const struct aliases_name *alias)
 {
+	struct full_name name;
+	if (!name_of(alias, &name))
+		return;
 	LOCK_SCOPE(&aliases->lock);
 	aliases->epoch++;
-	struct entry *entry = (struct entry *)map_get(&aliases->entries, name);
+	struct entry *entry = (struct entry *)map_get(&aliases->entries, name_view(&name));
 	if (entry != NULL)
 		forget(aliases, entry);
 }

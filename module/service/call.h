@@ -19,6 +19,12 @@ enum call_door {
 	CALL_DOOR_ADMIN = 2,  /* the admin socket: peer credentials */
 };
 
+/* How a call is written: where its operation is named, and what body and reply are. */
+enum call_protocol {
+	CALL_PROTOCOL_JSON = 0, /* X-Amz-Target and a JSON body: AWS JSON 1.1 */
+	CALL_PROTOCOL_QUERY, /* a form with Action and Version, answered in XML: AWS Query (STS) */
+};
+
 #define CALL_TLS_SUBJECT_MAX 255
 #define CALL_TLS_FINGERPRINT_LEN 64
 
@@ -34,6 +40,7 @@ struct call_tls {
 struct call {
 	/* filled by the door; borrowed until reply() */
 	enum call_door door;
+	enum call_protocol protocol;
 	struct sigv4_request http; /* with the raw body */
 	struct view target;        /* value of X-Amz-Target; empty without */
 	struct view source_address;

@@ -18,8 +18,12 @@ struct service {
 
 	struct credentials *credentials;
 	struct keyring *keyring;
+	struct key_facts *key_facts;
 	struct aliases *aliases;
+	struct grants *grants;
+	struct subjects *subjects;
 	struct last_use *last_use;
+	struct key_uses *key_uses;
 	struct budget *budget;
 	struct refused *refused;
 	struct pool *pool;
@@ -32,6 +36,8 @@ struct service {
 	bool draining;
 	uint64_t calls, failures;
 	struct measure measure;
+
+	pthread_mutex_t identity_lock; /* one change of identities at a time: identity_change.h */
 
 	_Atomic int64_t stop_by_ms; /* steady; 0: not stopping. The token is not waited for later */
 };

@@ -38,6 +38,8 @@ static const struct error_kms rows[ERR_CODE_COUNT] = {
 				    "signing method. Consult the service documentation for "
 				    "details."),
 	[E_AUTH_EXPIRED] = SPEAKS("InvalidSignatureException", "Signature expired."),
+	[E_AUTH_TOKEN_EXPIRED] = FIXED("ExpiredTokenException", 400,
+				       "The security token included in the request is expired"),
 	[E_AUTH_SCOPE] = SPEAKS("InvalidSignatureException",
 				"Credential should be scoped to a valid region."),
 	[E_ACCESS_DENIED] = SPEAKS("AccessDeniedException", NULL),
@@ -66,9 +68,18 @@ static const struct error_kms rows[ERR_CODE_COUNT] = {
 	[E_KMS_LIMIT] = SPEAKS("LimitExceededException", NULL),
 	[E_KMS_MALFORMED_POLICY] = SPEAKS("MalformedPolicyDocumentException", NULL),
 	[E_KMS_TAG] = SPEAKS("TagException", NULL),
+	[E_KMS_GRANT_TOKEN] = SPEAKS("InvalidGrantTokenException", "The grant token is not valid."),
+	[E_KMS_GRANT_ID] = SPEAKS("InvalidGrantIdException", NULL),
 	[E_KMS_KEY_STORE] = SPEAKS("CustomKeyStoreNotFoundException", NULL),
 	[E_KMS_DRY_RUN] = FIXED("DryRunOperationException", 400,
 				"The request would have succeeded, but the DryRun option is set."),
+
+	/* of the admin operations on identities, as IAM names them */
+	[E_IAM_NO_SUCH_ENTITY] = SPEAKS("NoSuchEntity", NULL),
+	[E_IAM_EXISTS] = SPEAKS("EntityAlreadyExists", NULL),
+	[E_IAM_DELETE_CONFLICT] = SPEAKS("DeleteConflict", NULL),
+	[E_IAM_LIMIT] = SPEAKS("LimitExceeded", NULL),
+	[E_IAM_MALFORMED_POLICY] = SPEAKS("MalformedPolicyDocument", NULL),
 
 	[E_BUSY] = FIXED("ThrottlingException", 400, BUSY),
 	[E_NOMEM] = FIXED("ThrottlingException", 400, BUSY),
@@ -103,12 +114,16 @@ const struct error_kms *error_kms_of(struct err failure)
 	return &rows[failure.code];
 }
 
-struct view error_kms_text(struct err failure, const struct buf *own)
+struct view error_row_text(const struct error_kms *row, const struct buf *own)
 {
-	const struct error_kms *row = error_kms_of(failure);
 	if (row->own_text && own->len > 0)
 		return buf_view(own);
 	return view_of_text(row->message);
+}
+
+struct view error_kms_text(struct err failure, const struct buf *own)
+{
+	return error_row_text(error_kms_of(failure), own);
 }
 
 NODISCARD struct err error_kms_write(struct err failure, const struct buf *own, struct buf *body)

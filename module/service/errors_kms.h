@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How an error looks to a client of the AWS KMS protocol. */
+/* How an error looks to a client of the AWS KMS protocol; rows of other protocols are alike. */
 #ifndef HOLDFAST_SERVICE_ERRORS_KMS_H
 #define HOLDFAST_SERVICE_ERRORS_KMS_H
 
@@ -18,6 +18,9 @@ const struct error_kms *error_kms_of(struct err failure);
 
 /* The text that the client gets: the call's own, or the row's; empty: no member. */
 struct view error_kms_text(struct err failure, const struct buf *own);
+
+/* The text of a row: the call's own where it may be shown, or the row's. */
+struct view error_row_text(const struct error_kms *row, const struct buf *own);
 
 /* {"__type":...,"message":...} appended. E_NOMEM. */
 NODISCARD struct err error_kms_write(struct err failure, const struct buf *own, struct buf *body);

@@ -12,10 +12,12 @@
 #include "kms/grants.h"
 
 struct grants;
+struct grant_node;
 
 struct grants_options {
 	struct kms_grants store;
-	size_t grants_max; /* 0: 500,000; in memory, of all keys */
+	size_t grants_max; /* 0: 500,000; in memory, of all keys; a key without any counts as one.
+			      The key asked for last stays, however many it has */
 };
 
 /* *out owned by the caller, grants_free(). */
@@ -29,16 +31,18 @@ struct grants_query {
 	uint32_t operation; /* enum kms_grant_operation */
 	bool takes_context;
 	const struct auth_pairs *context; /* of the request, in ascending order of names */
+	const struct auth_grant *child;   /* CreateGrant: only grants that the new one narrows; or
+					     NULL */
 	bool may_block;
 };
 
-/* At most this many are handed out: the first that permit the operation, those to the principal
- * itself before those to its role and to its account. */
+/* At most this many are handed out, each one that permits the operation: one to the principal
+ * itself, one to its role, one to its account. */
 #define GRANTS_FOUND_MAX 3
 struct grants_found {
 	struct auth_grant grants[GRANTS_FOUND_MAX]; /* for auth_decide(); only these: */
 	size_t count;
-	struct grants_held *held;
+	struct grant_node *held[GRANTS_FOUND_MAX];
 };
 void grants_found_cleanup(struct grants_found *found);
 

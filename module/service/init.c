@@ -2,16 +2,16 @@
 /* service_init(): what `holdfastd --init` makes. Opening what is there: opening.c. */
 #include "service/init.h"
 
+#include "auth/managed.h"
 #include "base/entropy.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "codec/base64.h"
 #include "codec/hex.h"
 #include "service/credentials.h"
+#include "service/drawing.h"
 #include "service/service.h"
 
 #define SECRET_KEY_BYTES 30 /* 40 characters of Base64 */
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 /* --- the row --- */
 
@@ -111,71 +111,85 @@ static struct err make_keys(const struct service_init_options *options,
 	return OK;
 }
 
-/* --- the administrator --- */
+/* --- the account and its administrator --- */
 
-static struct err random_letters(const char *prefix, size_t len, char *out)
+static struct err make_identity(const struct service_init_options *options,
+				enum auth_identity_kind kind, const char *name,
+				const struct auth_details *details, struct auth_identity *out)
 {
-	struct writer w;
-	writer_init(&w, out, len + 1);
-	writer_text(&w, prefix);
-	while (w.len < len) {
-		uint8_t byte;
-		TRY(entropy_fill(&byte, sizeof byte));
-		writer_u8(&w, (uint8_t)LETTERS[byte % (sizeof LETTERS - 1)]); /* 32 divides 256 */
-	}
-	return writer_end_text(&w);
-}
-
-static struct err name_administrator(const struct service_init_options *options,
-				     struct auth_principal *out)
-{
-	*out = (struct auth_principal){.type = AUTH_USER, .administrator = true};
-	TRY(text_copy(out->account, sizeof out->account, view_of_text(options->account)));
-	TRY(text_copy(out->name, sizeof out->name, view_of_text(options->administrator)));
-	TRY(text_format(out->arn, sizeof out->arn, "arn:%s:iam::%s:user/%s", options->partition,
-			options->account, options->administrator));
-	TRY(random_letters("AIDA", AUTH_PRINCIPAL_ID_LEN, out->id));
-	return random_letters("AKIA", AUTH_ACCESS_KEY_ID_LEN, out->access_key_id);
-}
-
-/* The token draws it; nothing in this process ever makes a secret. */
-static struct err draw_secret_key(const struct service_init_options *options, struct secret **out)
-{
-	CLEANUP(hsm_op_cleanup)
-	struct hsm_op op = {.verb = HSM_RANDOM,
-			    .deadline_ms = init_deadline_ms(options->clock),
-			    .length = SECRET_KEY_BYTES};
-	TRY(hsm_call(options->hsm, &op));
-	CLEANUP(secret_free) struct secret *text = NULL;
-	TRY(secret_new(AUTH_SECRET_KEY_LEN, &text));
-	struct writer w;
-	writer_init_secret(&w, text);
-	base64_encode(&w, secret_view(op.plaintext_out));
-	TRY(writer_end_secret(&w, text));
-	ENSURE(text->len == AUTH_SECRET_KEY_LEN);
-	*out = TAKE(text);
+	CLEANUP(auth_identity_cleanup)
+	struct auth_identity identity = {
+		.kind = kind, .created_ms = clock_real_ms(options->clock), .revision = 1};
+	TRY(text_copy(identity.account, sizeof identity.account, view_of_text(options->account)));
+	TRY(text_copy(identity.name, sizeof identity.name, view_of_text(name)));
+	TRY(auth_arn_format(kind, options->partition, options->account, name, identity.arn));
+	TRY(auth_details_write(details, &identity.document));
+	if (kind == AUTH_KIND_ACCOUNT)
+		TRY(text_copy(identity.id, sizeof identity.id, view_of_text(name)));
+	else
+		TRY(drawing_id("AIDA", AUTH_PRINCIPAL_ID_LEN, identity.id));
+	TRY(options->identities.create(options->identities.self, &identity, NULL));
+	*out = identity;
+	identity.document = NULL;
 	return OK;
 }
 
+static struct err make_account(const struct service_init_options *options)
+{
+	CLEANUP(auth_identity_cleanup) struct auth_identity account = {0};
+	const struct auth_details details = {.description = (char[]){""}};
+	return make_identity(options, AUTH_KIND_ACCOUNT, options->account, &details, &account);
+}
+
+/* A user, to whom AdministratorAccess is attached. */
 static struct err make_administrator(const struct service_init_options *options,
-				     const struct kms_installation *row,
-				     struct auth_access_key *key, struct secret **secret_key)
+				     struct auth_principal *out)
+{
+	char arn[AUTH_ARN_MAX + 1];
+	CLEANUP(auth_identity_cleanup) struct auth_identity user = {0};
+	const struct auth_details details = {
+		.description = (char[]){""}, .attached = (char *[]){arn}, .attached_count = 1};
+	TRY(auth_managed_arn_format(options->partition, AUTH_MANAGED_ADMINISTRATOR, arn));
+	TRY(make_identity(options, AUTH_KIND_USER, options->administrator, &details, &user));
+	*out = (struct auth_principal){.type = AUTH_USER};
+	TRY(text_copy(out->account, sizeof out->account, view_of_text(user.account)));
+	TRY(text_copy(out->name, sizeof out->name, view_of_text(user.name)));
+	TRY(text_copy(out->arn, sizeof out->arn, view_of_text(user.arn)));
+	return text_copy(out->id, sizeof out->id, view_of_text(user.id));
+}
+
+/* Its access key. */
+static struct err make_access_key(const struct service_init_options *options,
+				  const struct kms_installation *row, struct auth_access_key *key,
+				  struct secret **secret_key)
 {
 	const struct credentials_options wrapping = {.hsm = options->hsm,
 						     .identities = options->identities,
 						     .installation = *row,
 						     .token_timeout_ms = INIT_TIMEOUT_MS,
 						     .clock = options->clock};
-	*key = (struct auth_access_key){.status = AUTH_KEY_ACTIVE,
-					.created_ms = clock_real_ms(options->clock)};
-	TRY(name_administrator(options, &key->principal));
 	CLEANUP(secret_free) struct secret *drawn = NULL;
-	TRY(draw_secret_key(options, &drawn));
+	key->status = AUTH_KEY_ACTIVE;
+	key->created_ms = clock_real_ms(options->clock);
+	TRY(drawing_id("AKIA", AUTH_ACCESS_KEY_ID_LEN, key->principal.access_key_id));
+	TRY(drawing_secret(options->hsm, init_deadline_ms(options->clock), SECRET_KEY_BYTES,
+			   &drawn));
 	TRY(credentials_wrap(&wrapping, drawn, key));
-	TRY(options->identities.clear(options->identities.self));
 	TRY(options->identities.access_key_add(options->identities.self, key, NULL));
 	*secret_key = TAKE(drawn);
 	return OK;
+}
+
+/* Whatever an interrupted run made of them is made anew: nobody has its credentials. */
+static struct err make_identities(const struct service_init_options *options,
+				  const struct kms_installation *row, struct auth_access_key *key,
+				  struct secret **secret_key)
+{
+	*key = (struct auth_access_key){0};
+	TRY(options->identities.clear(options->identities.self));
+	TRY(make_account(options));
+	TRY(make_administrator(options, &key->principal));
+	return make_access_key(options, row, key, secret_key);
 }
 
 NODISCARD struct err service_init(const struct service_init_options *options,
@@ -186,7 +200,7 @@ NODISCARD struct err service_init(const struct service_init_options *options,
 	TRY(make_keys(options, &row));
 	CLEANUP(secret_free) struct secret *secret_key = NULL;
 	struct auth_access_key key;
-	TRY(make_administrator(options, &row, &key, &secret_key));
+	TRY(make_identities(options, &row, &key, &secret_key));
 	TRY(options->keep(options->user, key.principal.access_key_id, secret_key));
 	row.ready = true;
 	TRY(options->installation.save(options->installation.self, &row));

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "base/text.h"
 
 #define WATCH_INTERVAL_MS 50
 #define LOAD_ATTEMPTS 3
@@ -25,6 +26,7 @@ struct keyring_entry {
 	uint32_t references; /* under the keyring's lock; the map counts as one */
 	struct keyring_entry *newer, *older;
 	struct kms_key_full full;
+	struct auth_policy *policy; /* NULL: it cannot be compiled */
 };
 
 struct keyring {
@@ -33,6 +35,8 @@ struct keyring {
 	struct map entries;
 	struct keyring_entry *newest, *oldest;
 	uint64_t epoch;
+	size_t malformed;            /* entries without a compiled policy */
+	struct auth_policy *nothing; /* stands for every policy that cannot be compiled */
 
 	pthread_t watcher;
 	pthread_cond_t wake;
@@ -51,6 +55,7 @@ static void entry_free(struct keyring_entry **entry)
 	if (*entry == NULL)
 		return;
 	kms_key_full_cleanup(&(*entry)->full);
+	auth_policy_free(&(*entry)->policy);
 	mem_free(TAKE(*entry));
 }
 
@@ -79,6 +84,7 @@ static void forget(struct keyring *keyring, struct keyring_entry *entry)
 	(void)map_remove(&keyring->entries, VIEW_ARRAY(entry->name));
 	metric_set(METRIC_KEYRING_KEYS, 0, 0, keyring->entries.count);
 	unlink_entry(keyring, entry);
+	keyring->malformed -= entry->policy == NULL;
 	if (--entry->references == 0)
 		entry_free(&entry);
 }
@@ -129,15 +135,46 @@ static struct err check(const struct kms_key_full *full)
 	return OK;
 }
 
+/* Not under the lock. A key of another Region or partition is none of this service's. */
+static struct err load_full(struct keyring *keyring, const struct kms_key_id *id,
+			    struct kms_key_full *out)
+{
+	const struct kms_store *store = &keyring->options.store;
+	const struct kms_scope *home = &keyring->options.scope;
+	struct kms_scope scope;
+	TRY(store->ops->key_locate(store->self, id, &scope));
+	REQUIRE(text_equal(scope.partition, home->partition), E_NOT_FOUND);
+	REQUIRE(text_equal(scope.region, home->region), E_NOT_FOUND);
+	TRY(store->ops->key_load(store->self, &scope, id, out));
+	return check(out);
+}
+
+/* Not under the lock. P6: what cannot be understood allows nothing. */
+static struct err compile(struct keyring_entry *entry)
+{
+	const struct kms_key *key = &entry->full.key;
+	char message[AUTH_POLICY_MESSAGE_MAX], id[KMS_KEY_ID_TEXT + 1];
+	struct err e = auth_policy_compile(AUTH_POLICY_KEY, view_of_text(key->policy),
+					   &entry->policy, message);
+	if (!err_is(e, E_KMS_MALFORMED_POLICY))
+		return e;
+	kms_key_id_format(&key->id, id);
+	log_event(LOG_ERROR, "keyring.policy_malformed", LOG_TEXT("account", key->scope.account),
+		  LOG_TEXT("key", id), LOG_TEXT("why", message),
+		  LOG_TEXT("meaning", "nobody may use this key"),
+		  LOG_TEXT("action", "give it the default policy again: admin operation "
+				     "ResetKeyPolicy"));
+	return OK;
+}
+
 /* Not under the lock. */
 static struct err load(struct keyring *keyring, const struct kms_key_id *id,
 		       struct keyring_entry **out)
 {
 	CLEANUP(entry_free) struct keyring_entry *entry = NULL;
 	TRY(MEM_NEW(&entry));
-	const struct kms_store *store = &keyring->options.store;
-	TRY(store->ops->key_load(store->self, &keyring->options.scope, id, &entry->full));
-	TRY(check(&entry->full));
+	TRY(load_full(keyring, id, &entry->full));
+	TRY(compile(entry));
 	name_of(id, entry->name);
 	entry->keyring = keyring;
 	entry->references = 1;
@@ -157,6 +194,7 @@ static bool keep(struct keyring *keyring, struct keyring_entry *entry, uint64_t 
 	if (err_failed(map_put(&keyring->entries, VIEW_ARRAY(entry->name), entry, &old)))
 		return true;
 	entry->references++;
+	keyring->malformed += entry->policy == NULL;
 	link_newest(keyring, entry);
 	if (keyring->entries.count > keyring->options.keys_max)
 		forget(keyring, keyring->oldest);
@@ -203,6 +241,11 @@ const struct kms_key_full *keyring_key(const struct keyring_entry *entry)
 	return &entry->full;
 }
 
+const struct auth_policy *keyring_policy(const struct keyring_entry *entry)
+{
+	return entry->policy != NULL ? entry->policy : entry->keyring->nothing;
+}
+
 const struct kms_version *keyring_version(const struct keyring_entry *entry, uint32_t number)
 {
 	size_t low = 0, high = entry->full.version_count;
@@ -232,6 +275,12 @@ size_t keyring_count(struct keyring *keyring)
 {
 	LOCK_SCOPE(&keyring->lock);
 	return keyring->entries.count;
+}
+
+size_t keyring_malformed(struct keyring *keyring)
+{
+	LOCK_SCOPE(&keyring->lock);
+	return keyring->malformed;
 }
 
 /* --- the watching thread --- */
@@ -294,6 +343,18 @@ static struct err start_watching(struct keyring *keyring)
 	return OK;
 }
 
+/* Denies all, so that neither a grant nor an identity policy can be enough. */
+static struct err make_nothing(struct auth_policy **out)
+{
+	static const char document[] =
+		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":"
+		"\"StoredPolicyIsMalformed\",\"Effect\":\"Deny\",\"Principal\":\"*\","
+		"\"Action\":\"*\",\"Resource\":\"*\"}]}";
+	char message[AUTH_POLICY_MESSAGE_MAX];
+	struct err e = auth_policy_compile(AUTH_POLICY_KEY, view_of_text(document), out, message);
+	return err_is(e, E_KMS_MALFORMED_POLICY) ? ERR(E_BUG) : e;
+}
+
 NODISCARD struct err keyring_open(const struct keyring_options *options, struct keyring **out)
 {
 	CLEANUP(keyring_close) struct keyring *keyring = NULL;
@@ -301,6 +362,7 @@ NODISCARD struct err keyring_open(const struct keyring_options *options, struct 
 	keyring->options = *options;
 	(void)pthread_mutex_init(&keyring->lock, NULL);
 	TRY(map_init(&keyring->entries));
+	TRY(make_nothing(&keyring->nothing));
 	TRY(start_watching(keyring));
 	*out = TAKE(keyring);
 	return OK;
@@ -323,6 +385,7 @@ void keyring_close(struct keyring **keyring)
 	if ((*keyring)->watching)
 		stop_watching(*keyring);
 	forget_all(*keyring);
+	auth_policy_free(&(*keyring)->nothing);
 	map_cleanup(&(*keyring)->entries);
 	(void)pthread_mutex_destroy(&(*keyring)->lock);
 	mem_free(TAKE(*keyring));

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When each key was last used with success, and for what (KMS API: GetKeyLastUsage). Noted in
- * memory, under a lock of one of several shards, and written to the store every few seconds by a
- * thread; what is not written yet is answered from memory. Advisory: a crash loses the last
- * seconds, and what finds no room is lost.
+ * memory and written to the store every few seconds (notes.h); what is not written yet is answered
+ * from memory.
  */
 #ifndef HOLDFAST_SERVICE_LAST_USE_H
 #define HOLDFAST_SERVICE_LAST_USE_H

@@ -19,9 +19,13 @@ static const struct {
 	enum err_code code;
 	const char *reason;
 } reasons[] = {
-	{E_AUTH_MISSING, "missing"},         {E_AUTH_INCOMPLETE, "incomplete"},
-	{E_AUTH_UNKNOWN_KEY, "unknown_key"}, {E_AUTH_SIGNATURE, "signature"},
-	{E_AUTH_EXPIRED, "expired"},         {E_AUTH_SCOPE, "scope"},
+	{E_AUTH_MISSING, "missing"},
+	{E_AUTH_INCOMPLETE, "incomplete"},
+	{E_AUTH_UNKNOWN_KEY, "unknown_key"},
+	{E_AUTH_SIGNATURE, "signature"},
+	{E_AUTH_EXPIRED, "expired"},
+	{E_AUTH_SCOPE, "scope"},
+	{E_AUTH_TOKEN_EXPIRED, "token_expired"},
 };
 
 static size_t reason_of(struct err failure)

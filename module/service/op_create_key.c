@@ -99,6 +99,20 @@ static const char *const audited[] = {
 	"KeySpec", "Origin",      "CustomKeyStoreId", "BypassPolicyLockoutSafetyCheck",
 	"Tags",    "MultiRegion", "XksKeyId",         NULL};
 
+static const struct operation_condition conditions[] = {
+	{AUTH_KMS_BYPASS_POLICY_LOCKOUT_SAFETY_CHECK, "BypassPolicyLockoutSafetyCheck", "false"},
+	{AUTH_KMS_KEY_SPEC, "CustomerMasterKeySpec", NULL},
+	{AUTH_KMS_KEY_SPEC, "KeySpec", "SYMMETRIC_DEFAULT"},
+	{AUTH_KMS_CUSTOMER_MASTER_KEY_SPEC, "CustomerMasterKeySpec", NULL},
+	{AUTH_KMS_CUSTOMER_MASTER_KEY_SPEC, "KeySpec", "SYMMETRIC_DEFAULT"},
+	{AUTH_KMS_KEY_USAGE, "KeyUsage", "ENCRYPT_DECRYPT"},
+	{AUTH_KMS_CUSTOMER_MASTER_KEY_USAGE, "KeyUsage", "ENCRYPT_DECRYPT"},
+	{AUTH_KMS_KEY_ORIGIN, "Origin", "AWS_KMS"},
+	{AUTH_KMS_MULTI_REGION, "MultiRegion", "false"},
+	{AUTH_AWS_TAG_KEYS, "Tags", NULL},
+	{0, NULL, NULL},
+};
+
 static struct view given(const struct call_work *work, const char *name, const char *otherwise)
 {
 	return input_member(work, name) != NULL ? input_text(work, name) : view_of_text(otherwise);
@@ -173,8 +187,7 @@ static struct err decode(struct call_work *work)
 	if (input_bool(work, "MultiRegion"))
 		return work_refuse(work, ERR(E_UNSUPPORTED_OPERATION),
 				   "Multi-Region keys are not supported.");
-	TRY(tags_check(work, "Tags"));
-	return key_policy_check(work, "Policy");
+	return tags_check(work, "Tags");
 }
 
 static struct err fill_key(struct call_work *work, struct kms_key *key)
@@ -212,6 +225,7 @@ static struct err execute(struct call_work *work)
 	struct kms_key_full *made = &work->out.made;
 	kms_key_full_cleanup(made);
 	TRY(fill_key(work, &made->key));
+	TRY(key_policy_check(work, "Policy", &made->key));
 	TRY(MEM_NEW(&made->versions));
 	struct kms_version *version = made->versions;
 	version->key_id = made->key.id;
@@ -242,7 +256,8 @@ const struct operation op_create_key = {
 	.read_only = false,
 	.flags = OPERATION_BLOCKS,
 	.input = &input,
-	.keys = {{.action = "kms:CreateKey"}},
+	.keys = {{.action = "kms:CreateKey"}, {.action = "kms:TagResource", .given = "Tags"}},
+	.conditions = conditions,
 	.audited = audited,
 	.decode = decode,
 	.execute = execute,

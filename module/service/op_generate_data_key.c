@@ -25,7 +25,8 @@ const struct operation op_generate_data_key = {
 	.name = "GenerateDataKey",
 	.door = CALL_DOOR_PUBLIC,
 	.read_only = true,
-	.flags = OPERATION_ALIASES | OPERATION_SECRET_REPLY | OPERATION_USES_KEY,
+	.flags = OPERATION_ALIASES | OPERATION_CROSS_ACCOUNT | OPERATION_SECRET_REPLY |
+		 OPERATION_USES_KEY,
 	.states = STATES_ENABLED,
 	.usages = KMS_USAGE_ENCRYPT_DECRYPT,
 	.input = &input,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* KMS API: PutKeyPolicy. The document is kept; what it means is not known here. */
+/* KMS API: PutKeyPolicy. */
 #include "base/mem.h"
 #include "service/input.h"
 #include "service/key_change.h"
 #include "service/key_policy.h"
+#include "service/keyring.h"
 #include "service/operation.h"
 #include "service/shapes.h"
 
@@ -18,6 +19,11 @@ static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = m
 
 static const char *const audited[] = {"KeyId", "PolicyName", "Policy",
 				      "BypassPolicyLockoutSafetyCheck", NULL};
+
+static const struct operation_condition conditions[] = {
+	{AUTH_KMS_BYPASS_POLICY_LOCKOUT_SAFETY_CHECK, "BypassPolicyLockoutSafetyCheck", "false"},
+	{0, NULL, NULL},
+};
 
 static struct err apply(struct call_work *work, struct kms_key *key, bool *changed)
 {
@@ -34,7 +40,7 @@ static struct err apply(struct call_work *work, struct kms_key *key, bool *chang
 static struct err execute(struct call_work *work)
 {
 	TRY(key_policy_check_name(work));
-	TRY(key_policy_check(work, "Policy"));
+	TRY(key_policy_check(work, "Policy", &keyring_key(work->keys[0])->key));
 	return key_change(work, apply);
 }
 
@@ -47,6 +53,7 @@ const struct operation op_put_key_policy = {
 	.usages = USAGES_ALL,
 	.input = &input,
 	.keys = {{.action = "kms:PutKeyPolicy", .member = "KeyId"}},
+	.conditions = conditions,
 	.audited = audited,
 	.execute = execute,
 	.audit = key_change_audit,

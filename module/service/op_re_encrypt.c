@@ -68,7 +68,8 @@ const struct operation op_re_encrypt = {
 	.name = "ReEncrypt",
 	.door = CALL_DOOR_PUBLIC,
 	.read_only = true,
-	.flags = OPERATION_ALIASES | OPERATION_CIPHERTEXT_KEY | OPERATION_USES_KEY,
+	.flags = OPERATION_ALIASES | OPERATION_CROSS_ACCOUNT | OPERATION_CIPHERTEXT_KEY |
+		 OPERATION_USES_KEY,
 	.states = STATES_ENABLED,
 	.usages = KMS_USAGE_ENCRYPT_DECRYPT,
 	.input = &input,

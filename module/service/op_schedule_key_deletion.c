@@ -22,6 +22,11 @@ static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = m
 
 static const char *const audited[] = {"KeyId", "PendingWindowInDays", NULL};
 
+static const struct operation_condition conditions[] = {
+	{AUTH_KMS_SCHEDULE_KEY_DELETION_PENDING_WINDOW_IN_DAYS, "PendingWindowInDays", "30"},
+	{0, NULL, NULL},
+};
+
 static int64_t days(const struct call_work *work)
 {
 	return input_integer(work, "PendingWindowInDays", DAYS_MAX);
@@ -77,6 +82,7 @@ const struct operation op_schedule_key_deletion = {
 	.usages = USAGES_ALL,
 	.input = &input,
 	.keys = {{.action = "kms:ScheduleKeyDeletion", .member = "KeyId"}},
+	.conditions = conditions,
 	.audited = audited,
 	.decode = decode,
 	.execute = execute,

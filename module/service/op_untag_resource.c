@@ -15,6 +15,11 @@ static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = m
 
 static const char *const audited[] = {"KeyId", "TagKeys", NULL};
 
+static const struct operation_condition conditions[] = {
+	{AUTH_AWS_TAG_KEYS, "TagKeys", NULL},
+	{0, NULL, NULL},
+};
+
 static struct err decode(struct call_work *work)
 {
 	return tags_check(work, "TagKeys");
@@ -34,6 +39,7 @@ const struct operation op_untag_resource = {
 	.usages = USAGES_ALL,
 	.input = &input,
 	.keys = {{.action = "kms:UntagResource", .member = "KeyId"}},
+	.conditions = conditions,
 	.audited = audited,
 	.decode = decode,
 	.execute = execute,

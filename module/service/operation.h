@@ -8,6 +8,7 @@
 #define HOLDFAST_SERVICE_OPERATION_H
 
 #include "codec/json.h"
+#include "codec/xml_out.h"
 #include "kms/grant.h"
 #include "kms/key.h"
 #include "service/schema.h"
@@ -34,20 +35,29 @@ enum operation_flag {
 		1 << 4, /* CiphertextBlob names keys[0]; its member must only agree */
 	OPERATION_USES_KEY =
 		1 << 5, /* GetKeyLastUsage tells of it (KeyLastUsageTrackingOperation) */
+	OPERATION_FOR_ALL = 1 << 6, /* whoever is authenticated may: no permission is asked for */
+	OPERATION_CROSS_ACCOUNT =
+		1 << 7, /* KMS API: "Cross-account use: Yes". Without it, keys of other accounts are
+			   refused, whatever their policies say */
 };
 
 /* One key of an operation (ReEncrypt has two). */
 struct operation_key {
-	const char *action;    /* kms:Encrypt; on the key, or on "*" without one */
-	const char *member;    /* that names the key; NULL: the operation has none, or: */
-	const char *alias;     /* member that names an alias, on which the action is needed too.
-				  Without `member`, the key is the one that the alias stands for,
-				  and work->alias is the alias */
-	const char *context;   /* member with the encryption context, or NULL */
-	const char *algorithm; /* member with the encryption algorithm, or NULL */
-	uint32_t grant;        /* enum kms_grant_operation: a grant may permit it */
-	bool optional;         /* without `member` in the request there is no key */
-	bool any_state;        /* the operation's `states` are not asked of this key */
+	const char *action;      /* kms:Encrypt; on the key, or on "*" without one */
+	const char *member;      /* that names the key; NULL: the operation has none, or: */
+	const char *alias;       /* member that names an alias, on which the action is needed too.
+				    Without `member`, the key is the one that the alias stands for,
+				    and work->alias is the alias */
+	const char *context;     /* member with the encryption context, or NULL */
+	const char *given;       /* the action is needed only with this member in the request; NULL:
+				    always. Without key and alias it is asked on every key of the
+				    account */
+	const char *constraints; /* member of GrantConstraints: its context is what conditions on
+				    the encryption context are about; or NULL */
+	const char *algorithm;   /* member with the encryption algorithm, or NULL */
+	uint32_t grant;          /* enum kms_grant_operation: a grant may permit it */
+	bool optional;           /* without `member` in the request there is no key */
+	bool any_state;          /* the operation's `states` are not asked of this key */
 };
 
 /*
@@ -65,6 +75,7 @@ struct operation_condition {
 struct operation {
 	const char *name;
 	enum call_door door;
+	enum call_protocol protocol; /* of the public door */
 	bool read_only;
 	uint32_t flags;                   /* enum operation_flag */
 	uint32_t states;                  /* of every key of the call */
@@ -76,6 +87,9 @@ struct operation {
 
 	/* After validation: what no schema can say; fills work->in. May run twice. */
 	NODISCARD struct err (*decode)(struct call_work *work);
+	/* May the caller, where that is not asked of keys: in place of their actions. Fills
+	 * work->verdict; E_ACCESS_DENIED. May run twice. */
+	NODISCARD struct err (*authorise)(struct call_work *work);
 	/* Does it, or prepares work->op for the token (verb != 0: the pipeline submits it). May
 	 * answer E_WOULD_BLOCK and is then run again. */
 	NODISCARD struct err (*execute)(struct call_work *work);
@@ -83,16 +97,18 @@ struct operation {
 	NODISCARD struct err (*finish)(struct call_work *work);
 	/* The members of the reply. NULL: an empty body. */
 	void (*encode)(struct call_work *work, struct json_out *out);
+	/* The same for CALL_PROTOCOL_QUERY: what stands in <NameResult>. */
+	void (*encode_xml)(struct call_work *work, struct xml_out *out);
 	/* responseElements of the audit record. NULL: null. */
 	void (*audit)(struct call_work *work, struct json_out *out);
 };
 
 /*
- * By name, of this door. E_UNSUPPORTED_OPERATION for an operation of the KMS model that is not
- * built, E_UNKNOWN_OPERATION for any other name.
+ * By name, of this door and protocol. E_UNSUPPORTED_OPERATION for an operation of the KMS model
+ * that is not built, E_UNKNOWN_OPERATION for any other name.
  */
-NODISCARD struct err operation_find(enum call_door door, struct view name,
-				    const struct operation **out);
+NODISCARD struct err operation_find(enum call_door door, enum call_protocol protocol,
+				    struct view name, const struct operation **out);
 
 /* All rows, for tests and fuzzing. */
 const struct operation *operation_at(size_t index); /* NULL: no more */

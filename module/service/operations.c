@@ -26,17 +26,19 @@ static const char *const not_built[] = {
 #undef OPERATION_NAME
 };
 
-NODISCARD struct err operation_find(enum call_door door, struct view name,
-				    const struct operation **out)
+NODISCARD struct err operation_find(enum call_door door, enum call_protocol protocol,
+				    struct view name, const struct operation **out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i]->door != door || !view_equal_text(name, rows[i]->name))
+		if (rows[i]->door != door || rows[i]->protocol != protocol ||
+		    !view_equal_text(name, rows[i]->name))
 			continue;
 		*out = rows[i];
 		return OK;
 	}
+	bool kms = door == CALL_DOOR_PUBLIC && protocol == CALL_PROTOCOL_JSON;
 	for (size_t i = 0; i < ARRAY_LEN(not_built); i++)
-		if (door == CALL_DOOR_PUBLIC && view_equal_text(name, not_built[i]))
+		if (kms && view_equal_text(name, not_built[i]))
 			return ERR(E_UNSUPPORTED_OPERATION);
 	return ERR(E_UNKNOWN_OPERATION);
 }

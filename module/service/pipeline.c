@@ -18,13 +18,14 @@
 #include "codec/uuid.h"
 #include "service/authenticate.h"
 #include "service/core.h"
-#include "service/errors_kms.h"
+#include "service/errors.h"
 #include "service/input.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
 #include "service/outbox.h"
 #include "service/permission.h"
 #include "service/pool.h"
+#include "service/query.h"
 #include "service/reply.h"
 #include "service/resolve.h"
 #include "service/trail.h"
@@ -32,7 +33,7 @@
 #define NS_PER_US 1000
 #define OPERATION_NAME_MAX 128 /* bytes of a name that are looked at and recorded */
 
-static struct err find_operation(struct call_work *work)
+static struct err find_target(struct call_work *work)
 {
 	static const struct view prefixes[] = {
 		[CALL_DOOR_PUBLIC] = {(const uint8_t *)"TrentService.", 13},
@@ -41,11 +42,18 @@ static struct err find_operation(struct call_work *work)
 	struct view prefix = prefixes[work->call->door];
 	REQUIRE(view_starts_with(work->call->target, prefix), E_UNKNOWN_OPERATION);
 	work->operation_name = view_part(work->call->target, prefix.len, OPERATION_NAME_MAX);
-	struct err e = operation_find(work->call->door, work->operation_name, &work->operation);
+	struct err e = operation_find(work->call->door, CALL_PROTOCOL_JSON, work->operation_name,
+				      &work->operation);
 	if (err_is(e, E_UNSUPPORTED_OPERATION))
 		return work_refuse(work, e, "%.*s is not supported.", (int)work->operation_name.len,
 				   (const char *)work->operation_name.ptr);
-	TRY(e);
+	return e;
+}
+
+static struct err find_operation(struct call_work *work)
+{
+	TRY(work->call->protocol == CALL_PROTOCOL_QUERY ? query_find_operation(work)
+							: find_target(work));
 	bool blocks = work->operation->flags & OPERATION_BLOCKS;
 	REQUIRE(!blocks || work->may_block, E_WOULD_BLOCK);
 	return OK;
@@ -185,7 +193,7 @@ static void conclude(struct call_work *work)
 	if (!work->authenticated) {
 		measure_unauthenticated(work->failure);
 		audit_log_count_failure(work->service->options.audit, work->call->source_address,
-					error_kms_of(work->failure)->type);
+					error_of(work)->type);
 		answer(work);
 		return;
 	}

@@ -118,6 +118,17 @@ void reconcile_intents(struct service *service)
 		log_event(LOG_WARNING, "reconcile.intents_unread", LOG_ERR(e));
 }
 
+/* --- identities --- */
+
+/* The store says how many it adopted. */
+static struct err adopt_identities(struct service *service)
+{
+	const struct auth_identities *identities = &service->options.identities;
+	const struct kms_scope *home = &service->options.installation.scope;
+	return identities->adopt(identities->self, home->partition, home->account,
+				 clock_real_ms(service->options.clock));
+}
+
 /* --- versions against the token --- */
 
 struct inventory {
@@ -241,5 +252,6 @@ NODISCARD struct err service_reconcile(struct service *service)
 {
 	TRY(append_outbox(service));
 	TRY(settle_all(service));
+	TRY(adopt_identities(service));
 	return check_versions(service);
 }

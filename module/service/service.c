@@ -15,6 +15,9 @@
 #include "service/budget.h"
 #include "service/core.h"
 #include "service/credentials.h"
+#include "service/grants.h"
+#include "service/key_facts.h"
+#include "service/key_uses.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
 #include "service/outbox.h"
@@ -23,6 +26,7 @@
 #include "service/readiness.h"
 #include "service/refused.h"
 #include "service/reply.h"
+#include "service/subjects.h"
 
 #define BLOCKING_THREADS_DEFAULT 4
 #define CALLS_MAX_DEFAULT 4096
@@ -49,6 +53,9 @@ static void store_changed(void *user)
 	struct service *service = (struct service *)user;
 	credentials_drop(service->credentials);
 	aliases_drop_all(service->aliases);
+	key_facts_drop_all(service->key_facts);
+	grants_drop_all(service->grants);
+	subjects_drop_all(service->subjects);
 }
 
 static struct err start_memory(struct service *service)
@@ -69,8 +76,13 @@ static struct err start_memory(struct service *service)
 	};
 	const struct aliases_options aliases = {
 		.catalog = options->catalog,
-		.scope = options->installation.scope,
 		.aliases_max = options->keys_cached_max,
+	};
+	const struct key_facts_options facts = {.catalog = options->catalog};
+	const struct grants_options grants = {.store = options->grants};
+	const struct subjects_options subjects = {
+		.identities = options->identities,
+		.partition = service->options.installation.scope.partition,
 	};
 	const struct keyring_options keyring = {
 		.store = options->store,
@@ -83,6 +95,9 @@ static struct err start_memory(struct service *service)
 	TRY(budget_new(&budget, &service->budget));
 	TRY(refused_new(&service->refused));
 	TRY(aliases_new(&aliases, &service->aliases));
+	TRY(key_facts_new(&facts, &service->key_facts));
+	TRY(grants_new(&grants, &service->grants));
+	TRY(subjects_new(&subjects, &service->subjects));
 	return keyring_open(&keyring, &service->keyring);
 }
 
@@ -100,6 +115,8 @@ static struct err start_threads(struct service *service)
 	};
 	TRY(outbox_start(&service->options.store, &service->outbox));
 	TRY(last_use_start(&last_use, &service->last_use));
+	const struct key_uses_options key_uses = {.identities = service->options.identities};
+	TRY(key_uses_start(&key_uses, &service->key_uses));
 	return readiness_start(service, &service->readiness);
 }
 
@@ -111,6 +128,7 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 	fill_defaults(&service->options);
 	measure_init(&service->measure);
 	(void)pthread_mutex_init(&service->lock, NULL);
+	(void)pthread_mutex_init(&service->identity_lock, NULL);
 	pthread_condattr_t attributes;
 	if (pthread_condattr_init(&attributes) != 0)
 		return ERR(E_NOMEM);
@@ -154,13 +172,18 @@ void service_stop(struct service **service)
 	pool_stop(&(*service)->pool);
 	outbox_stop(&(*service)->outbox);
 	last_use_stop(&(*service)->last_use);
+	key_uses_stop(&(*service)->key_uses);
 	keyring_close(&(*service)->keyring);
+	key_facts_free(&(*service)->key_facts);
+	subjects_free(&(*service)->subjects);
 	aliases_free(&(*service)->aliases);
+	grants_free(&(*service)->grants);
 	refused_free(&(*service)->refused);
 	budget_free(&(*service)->budget);
 	credentials_free(&(*service)->credentials);
 	(void)pthread_cond_destroy(&(*service)->answered);
 	(void)pthread_mutex_destroy(&(*service)->lock);
+	(void)pthread_mutex_destroy(&(*service)->identity_lock);
 	mem_free(TAKE(*service));
 }
 

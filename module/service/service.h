@@ -44,8 +44,8 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 /*
  * What an interrupted run left: appends the outbox to the audit log, settles intents against the
  * token (adopts, destroys half-made objects that an intent of ours names, reports what nobody
- * knows), checks that every version of the store is on the token and sound. Blocks. Before the
- * doors open.
+ * knows), makes the identities that principals of an older store lack, checks that every version of
+ * the store is on the token and sound. Blocks. Before the doors open.
  */
 NODISCARD struct err service_reconcile(struct service *service);
 
@@ -80,9 +80,9 @@ struct service_sealer {
 struct kms_sealer service_sealer_port(struct service_sealer *sealer);
 
 /*
- * holdfastd --init: makes the three keys on the token, the installation row, the account's
- * administrator and the first access key. May be repeated after an interruption, which makes new
- * credentials; E_ALREADY_INITIALISED once it is done. Blocks.
+ * holdfastd --init: makes the three keys on the token, the installation row, the account, its
+ * administrator (a user with AdministratorAccess) and the first access key. May be repeated after
+ * an interruption, which makes new credentials; E_ALREADY_INITIALISED once it is done. Blocks.
  *
  * keep  called with the first access key before the installation counts as made; returns OK when
  * the secret (AUTH_SECRET_KEY_LEN characters, borrowed, never seen again) is safe, durably.

@@ -28,4 +28,8 @@ NODISCARD struct err session_make(struct service *service, const struct auth_pri
 /* Stores it with the call's audit record; work->committed. Blocks. */
 NODISCARD struct err session_commit(struct call_work *work, const struct session_made *made);
 
+/* Forgets sessions that ended a day ago and more: until then whoever shows their token is told that
+ * they have expired. Blocks; a failure is logged, and the next round repeats it. */
+void sessions_sweep(struct service *service);
+
 #endif

@@ -26,8 +26,9 @@ void subjects_free(struct subjects **subjects);
 /*
  * The snapshot for an authenticated principal; *out subject_release(). `session_policy` is that of
  * its session, empty without. E_WOULD_BLOCK when it is not in memory and `may_block` is false;
- * E_AUTH_UNKNOWN_KEY when the identity is gone; E_KMS_MALFORMED_POLICY, logged, when one of the
- * policies cannot be compiled or is not there: nothing is allowed then; what the store answers.
+ * E_AUTH_UNKNOWN_KEY when the identity is gone; E_BUSY while identities change faster than they can
+ * be read; E_KMS_MALFORMED_POLICY, logged, when one of the policies cannot be compiled or is not
+ * there: nothing is allowed then; what the store answers.
  */
 NODISCARD struct err subjects_acquire(struct subjects *subjects,
 				      const struct auth_principal *principal,
@@ -43,6 +44,9 @@ struct auth_pairs subject_tags(const struct subject *subject);
 
 /* After a commit, before the reply; and when something may have changed in the store. */
 void subjects_drop_all(struct subjects *subjects);
+
+/* How many snapshots are kept. */
+size_t subjects_count(struct subjects *subjects);
 
 /*
  * What a principal's name in a policy, a grant or a command stands for. E_FORMAT for what is no

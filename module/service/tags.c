@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "service/core.h"
 #include "service/input.h"
+#include "service/key_facts.h"
 #include "service/keyring.h"
 #include "service/trail.h"
 
@@ -111,5 +112,7 @@ NODISCARD struct err tags_change(struct call_work *work, const char *member, tag
 	TRY(trail_outbox(work, &outbox));
 	struct err e = put(work->service->options.catalog.self, &change, &outbox);
 	work->committed = !err_failed(e);
+	/* Failed or not: it may be in the store all the same, and policies ask for tags. */
+	key_facts_drop(work->service->key_facts, &key->id);
 	return err_failed(e) ? explain(work, e) : OK;
 }

@@ -3,7 +3,9 @@
 
 #include "base/text.h"
 #include "service/core.h"
-#include "service/errors_kms.h"
+#include "service/errors.h"
+#include "service/identity_text.h"
+#include "service/identity_told.h"
 #include "service/input.h"
 #include "service/keyring.h"
 
@@ -28,6 +30,7 @@ static const char *const identity_types[] = {
 /* The texts that a record borrows while it is being written. */
 struct pieces {
 	struct buf request, response, additional, tls;
+	char principal_id[IDENTITY_USER_ID_TEXT];
 };
 
 static void pieces_cleanup(struct pieces *pieces)
@@ -169,27 +172,39 @@ static struct err write_tls(const struct call *call, struct buf *text)
 	return writer_end(&w);
 }
 
-static void identify(const struct call_work *work, struct audit_record *record)
+/* CloudTrail userIdentity element: what each type has. A service is told by invokedBy alone, a
+ * session by its issuer; userName is a user's or an operator's. */
+static void identify(const struct call_work *work, struct pieces *pieces,
+		     struct audit_record *record)
 {
 	const struct auth_principal *who = &work->principal;
+	bool service = who->type == AUTH_SERVICE, session = who->type == AUTH_ROLE_SESSION;
 	record->identity_type =
 		who->type < ARRAY_LEN(identity_types) && identity_types[who->type] != NULL
 			? identity_types[who->type]
 			: "Unknown";
-	record->principal_id = view_of_text(who->id);
-	record->principal_arn = view_of_text(who->arn);
+	identity_user_id(who, pieces->principal_id);
+	record->principal_id = view_of_text(pieces->principal_id);
+	record->principal_arn = service ? VIEW_NONE : view_of_text(who->arn);
 	record->account = view_of_text(who->account);
 	record->access_key_id = view_of_text(who->access_key_id);
-	record->user_name = view_of_text(who->name);
+	record->user_name = service || session ? VIEW_NONE : view_of_text(who->name);
+	record->invoked_by = view_of_text(service ? who->name : who->via_service);
+	record->session_issued_ms = who->issued_ms;
+	if (session)
+		record->issuer = (struct audit_issuer){.principal_id = view_of_text(who->id),
+						       .arn = view_of_text(who->role_arn),
+						       .account = view_of_text(who->account),
+						       .user_name = view_of_text(who->role_name)};
 }
 
-static struct err add_resource(struct audit_record *record, const struct kms_scope *scope,
-			       const char *arn, bool alias)
+static struct err add_resource(struct audit_record *record, const char *account, const char *arn,
+			       const char *type)
 {
 	ENSURE(record->resource_count < AUDIT_RESOURCES_MAX);
 	struct audit_resource *resource = &record->resources[record->resource_count++];
-	resource->alias = alias;
-	TRY(text_copy(resource->account, sizeof resource->account, view_of_text(scope->account)));
+	resource->type = type;
+	TRY(text_copy(resource->account, sizeof resource->account, view_of_text(account)));
 	return text_copy(resource->arn, sizeof resource->arn, view_of_text(arn));
 }
 
@@ -197,7 +212,7 @@ static struct err add_key(struct audit_record *record, const struct kms_key *key
 {
 	char arn[KMS_KEY_ARN_TEXT];
 	kms_key_arn_format(&key->scope, &key->id, arn);
-	return add_resource(record, &key->scope, arn, false);
+	return add_resource(record, key->scope.account, arn, AUDIT_TYPE_KEY);
 }
 
 static struct err add_alias(const struct call_work *work, const char *member,
@@ -206,8 +221,18 @@ static struct err add_alias(const struct call_work *work, const char *member,
 	const struct kms_scope *home = &work->home;
 	char arn[KMS_ALIAS_ARN_TEXT];
 	kms_alias_arn_format(home, input_text(work, member), arn);
-	return add_resource(record, home, arn, true);
+	return add_resource(record, home->account, arn, AUDIT_TYPE_ALIAS);
 }
+
+/* Of the types that AWS knows, where it knows one. */
+static const char *const types[AUTH_KIND_COUNT] = {
+	[AUTH_KIND_ACCOUNT] = "AWS::Organizations::Account",
+	[AUTH_KIND_USER] = "AWS::IAM::User",
+	[AUTH_KIND_GROUP] = "AWS::IAM::Group",
+	[AUTH_KIND_ROLE] = AUDIT_TYPE_ROLE,
+	[AUTH_KIND_SERVICE] = "Holdfast::Service",
+	[AUTH_KIND_POLICY] = "AWS::IAM::Policy",
+};
 
 /* An alias that the request names is told once its key is known, and so its name is sound. */
 static struct err list_resources(const struct call_work *work, struct audit_record *record)
@@ -220,29 +245,43 @@ static struct err list_resources(const struct call_work *work, struct audit_reco
 			TRY(add_alias(work, operation->keys[i].alias, record));
 		TRY(add_key(record, &keyring_key(work->keys[i])->key));
 	}
+	if (work->role != NULL)
+		TRY(add_resource(record, work->role->account, work->role->arn, AUDIT_TYPE_ROLE));
 	if (record->resource_count == 0 && work->out.made.version_count > 0)
 		TRY(add_key(record, &work->out.made.key));
+	if (work->out.identity != NULL) {
+		const struct auth_identity *identity = &work->out.identity->identity;
+		TRY(add_resource(record, identity->account, identity->arn, types[identity->kind]));
+	}
 	return OK;
 }
 
-static struct err describe(struct call_work *work, struct audit_record *record)
+static const char *source_of(const struct call *call)
+{
+	if (call->door == CALL_DOOR_ADMIN)
+		return "holdfast.admin";
+	return call->protocol == CALL_PROTOCOL_QUERY ? "sts.amazonaws.com" : "kms.amazonaws.com";
+}
+
+static struct err describe(struct call_work *work, struct pieces *pieces,
+			   struct audit_record *record)
 {
 	const struct call *call = work->call;
-	bool admin = call->door == CALL_DOOR_ADMIN;
 	TRY(text_copy(record->event_id, sizeof record->event_id, view_of_text(work->event_id)));
 	TRY(text_copy(record->request_id, sizeof record->request_id,
 		      view_of_text(call->request_id)));
 	record->time_ms = work->time_ms;
-	record->event_source = admin ? "holdfast.admin" : "kms.amazonaws.com";
+	record->event_source = source_of(call);
 	record->event_name = work->operation_name;
 	record->event_type = "AwsApiCall";
 	record->region = view_of_text(work->service->options.installation.scope.region);
-	record->recipient_account = view_of_text(work->service->options.installation.scope.account);
+	/* The caller's; the owner of a key of another account stands in `resources`. */
+	record->recipient_account = view_of_text(work->home.account);
 	record->source_address = call->source_address;
 	record->user_agent = view_part(call->user_agent, 0, USER_AGENT_MAX);
 	record->read_only = work->operation == NULL || work->operation->read_only;
 	record->decided_by = view_of_text(work->verdict.decided_by);
-	identify(work, record);
+	identify(work, pieces, record);
 	return list_resources(work, record);
 }
 
@@ -250,8 +289,8 @@ static void explain(const struct call_work *work, struct audit_record *record)
 {
 	if (!err_failed(work->failure))
 		return;
-	record->error_code = view_of_text(error_kms_of(work->failure)->type);
-	record->error_message = error_kms_text(work->failure, &work->message);
+	record->error_code = view_of_text(error_of(work)->type);
+	record->error_message = error_text(work);
 }
 
 static struct err write_line(struct call_work *work, const struct audit_record *record)
@@ -273,13 +312,13 @@ static struct err write_without_request(struct call_work *work, struct audit_rec
 
 NODISCARD struct err trail_write(struct call_work *work)
 {
-	CLEANUP(pieces_cleanup) struct pieces pieces;
+	CLEANUP(pieces_cleanup) struct pieces pieces = {.principal_id = ""};
 	buf_init(&pieces.request, AUDIT_RECORD_MAX);
 	buf_init(&pieces.response, AUDIT_RECORD_MAX);
 	buf_init(&pieces.additional, AUDIT_RECORD_MAX);
 	buf_init(&pieces.tls, AUDIT_RECORD_MAX);
 	struct audit_record record = {0};
-	TRY(describe(work, &record));
+	TRY(describe(work, &pieces, &record));
 	explain(work, &record);
 	bool whole = true;
 	if (work->operation != NULL && !err_is(work->failure, E_SERIALIZATION) &&

@@ -6,16 +6,23 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "codec/form.h"
 #include "service/core.h"
+#include "service/grant_request.h"
+#include "service/identity_told.h"
 #include "service/keyring.h"
+#include "service/sessions.h"
+#include "service/subjects.h"
 
 #define REFUSAL_MAX 4096 /* bytes of one text made by work_refuse() */
 
 static void input_cleanup(struct work_input *in)
 {
+	form_free(&in->form);
 	json_free(&in->document);
 	buf_cleanup(&in->ciphertext);
 	secret_free(&in->plaintext);
+	grant_request_free(&in->grant);
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		buf_cleanup(&in->contexts[i]);
 }
@@ -27,6 +34,19 @@ static void output_cleanup(struct work_output *out)
 	mem_free(TAKE(out->list.items));
 	mem_free(TAKE(out->list.marker));
 	mem_free(TAKE(out->last_use));
+	mem_free(TAKE(out->grant));
+	call_free(&out->explained);
+	if (out->session != NULL)
+		session_made_cleanup(out->session);
+	mem_free(TAKE(out->session));
+	identity_told_free(&out->identity);
+}
+
+void work_role_free(struct call_work *work)
+{
+	if (work->role != NULL)
+		auth_identity_cleanup(work->role);
+	mem_free(TAKE(work->role));
 }
 
 void work_cleanup(struct call_work *work)
@@ -36,6 +56,8 @@ void work_cleanup(struct call_work *work)
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		keyring_release(&work->keys[i]);
 	mem_free(TAKE(work->alias));
+	work_role_free(work);
+	subject_release(&work->subject);
 	mem_free(TAKE(work->session_policy));
 	hsm_op_cleanup(&work->op);
 	buf_cleanup(&work->message);

@@ -9,6 +9,7 @@
 #include "audit/log.h"
 #include "audit/record.h"
 #include "auth/authorize.h"
+#include "auth/identity.h"
 #include "auth/principal.h"
 #include "base/buf.h"
 #include "codec/json.h"
@@ -22,22 +23,40 @@
 #define WORK_KEYS_MAX 2
 #define WORK_REPLY_MAX (512 << 10) /* bytes of a reply; the largest: 1,000 keys of ListKeys */
 
+struct form;
+struct grant_answer;
+struct grant_request;
+struct identity_told;
 struct keyring_entry;
 struct last_use_answer;
 struct operation;
 struct service;
+struct session_made;
 struct subject;
+
+/* The identity that an admin operation is about: identity_input.h. */
+struct work_identity {
+	enum auth_identity_kind kind;
+	char account[AUTH_ACCOUNT_LEN + 1]; /* "" of a service: in whatever account it is */
+	char name[AUTH_NAME_MAX + 1];
+};
 
 /* What the body says, taken apart. Borrows from `document`. */
 struct work_input {
+	struct form *form; /* the body, of CALL_PROTOCOL_QUERY; form_free() */
 	struct json *document;
 	struct buf ciphertext;        /* CiphertextBlob, decoded */
 	struct kms_ciphertext sealed; /* the same, taken apart; after key resolution */
 	struct secret *plaintext;
 	struct buf contexts[WORK_KEYS_MAX]; /* canonical */
 	size_t length;                      /* bytes of a data key */
+	struct grant_request *grant;        /* CreateGrant; grant_request_free() */
 	bool dry_run;
-	bool ignore_ciphertext; /* a dry run that asks for permissions alone */
+	bool ignore_ciphertext;     /* a dry run that asks for permissions alone */
+	struct err mismatch;        /* what is wrong with a ciphertext for the key that the request
+				       names: told once permission is given */
+	const struct json *assumed; /* Explain alone: further condition keys; borrowed. Or NULL */
+	struct work_identity identity; /* admin operations on identities */
 };
 
 /* A page of a list: listing.h. */
@@ -55,6 +74,10 @@ struct work_output {
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
+	struct grant_answer *grant;       /* CreateGrant, RetireGrant; mem_free() */
+	struct call *explained;           /* Explain: the request that it is about; call_free() */
+	struct session_made *session;   /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
+	struct identity_told *identity; /* as stored, or as it shall be; identity_told_free() */
 };
 
 struct call_work {
@@ -74,11 +97,12 @@ struct call_work {
 	struct kms_scope home;       /* Region of the installation, account of the principal */
 	struct subject *subject;     /* with its policies; once permission is asked for */
 	struct auth_verdict verdict; /* the last: the one that denied, or that of the last key */
-	struct view operation_name;  /* borrowed from the target */
+	struct view operation_name;  /* borrowed from the target or form */
 	const struct operation *operation;
 	struct work_input in;
 	struct keyring_entry *keys[WORK_KEYS_MAX];
-	struct kms_alias *alias; /* that the call changes, as it is stored; mem_free() */
+	struct auth_identity *role; /* that is assumed, as it is stored; work_role_free() */
+	struct kms_alias *alias;    /* that the call changes, as it is stored; mem_free() */
 
 	/* the token */
 	struct hsm_op op;
@@ -105,6 +129,9 @@ void work_cleanup(struct call_work *work);
  * the failure. Text that does not fit is cut. */
 NODISCARD struct err work_refuse(struct call_work *work, struct err failure, const char *format,
 				 ...) PRINTF_LIKE(3, 4);
+
+/* Gives the role back. */
+void work_role_free(struct call_work *work);
 
 /* The ARN of a key of the call. */
 void work_key_arn(const struct call_work *work, size_t which, char out[KMS_KEY_ARN_TEXT]);

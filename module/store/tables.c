@@ -26,6 +26,12 @@
 #define U64(name, type, member) INTEGER(name, STORE_U64, type, member, 0, INT64_MAX)
 #define BYTES(name, type, member) ARRAY(name, STORE_BYTES, type, member)
 #define TEXT(name, type, member) ARRAY(name, STORE_TEXT, type, member)
+/* An array of which a size_t member says how much counts. */
+#define BLOB(name_, type, member, length)                                                   \
+	{                                                                                   \
+		.name = (name_), .kind = STORE_BLOB, .offset = offsetof(type, member),      \
+		.size = MEMBER_SIZE(type, member), .length_offset = offsetof(type, length), \
+	}
 #define TABLE(name_, columns_, key_count_)                                                   \
 	{                                                                                    \
 		.name = (name_), .columns = (columns_), .column_count = ARRAY_LEN(columns_), \
@@ -132,15 +138,73 @@ static const struct store_column access_keys[] = {
 	TEXT("principal_id", A, principal.id),
 	U32("status", A, status, AUTH_KEY_ACTIVE, AUTH_KEY_INACTIVE),
 	TIME("created_ms", A, created_ms),
-	{
-		.name = "wrapped",
-		.kind = STORE_BLOB,
-		.offset = offsetof(A, wrapped),
-		.size = MEMBER_SIZE(A, wrapped),
-		.length_offset = offsetof(A, wrapped_len),
-	},
+	BLOB("wrapped", A, wrapped, wrapped_len),
 };
 #undef A
+
+#define Y struct auth_identity
+static const struct store_column identities[] = {
+	TEXT("account", Y, account),
+	U32("kind", Y, kind, AUTH_KIND_ACCOUNT, AUTH_KIND_COUNT - 1),
+	TEXT("name", Y, name),
+	TEXT("id", Y, id),
+	TEXT("arn", Y, arn),
+	TIME("created_ms", Y, created_ms),
+	U64("revision", Y, revision),
+	OWNED("document", STORE_TEXT_OWNED, Y, document, AUTH_DETAILS_MAX),
+};
+#undef Y
+
+#define E struct auth_key_use
+static const struct store_column key_uses[] = {
+	TEXT("access_key_id", E, access_key_id),
+	TIME("time_ms", E, time_ms),
+	TEXT("service", E, service),
+};
+#undef E
+
+#define S struct auth_session
+static const struct store_column sessions[] = {
+	TEXT("access_key_id", S, principal.access_key_id),
+	TEXT("account", S, principal.account),
+	TEXT("principal_id", S, principal.id),
+	U32("type", S, principal.type, AUTH_ROOT, AUTH_SERVICE),
+	TEXT("arn", S, principal.arn),
+	TEXT("name", S, principal.name),
+	TEXT("role_arn", S, principal.role_arn),
+	TEXT("role_name", S, principal.role_name),
+	TIME("issued_ms", S, principal.issued_ms),
+	TIME("expires_ms", S, principal.expires_ms),
+	TEXT("via_service", S, principal.via_service),
+	TEXT("source_arn", S, principal.source_arn),
+	TEXT("source_account", S, principal.source_account),
+	BYTES("token_hash", S, token_hash),
+	TEXT("policy", S, policy),
+	BLOB("wrapped", S, wrapped, wrapped_len),
+};
+#undef S
+
+#define G struct kms_grant
+static const struct store_column grants[] = {
+	TEXT("account", G, scope.account),
+	TEXT("region", G, scope.region),
+	BYTES("key_id", G, key_id.bytes),
+	TEXT("grant_id", G, id),
+	TEXT("partition", G, scope.partition),
+	BOOL("multi_region", G, key_id.multi_region),
+	TEXT("name", G, name),
+	TEXT("grantee", G, grantee),
+	TEXT("grantee_id", G, grantee_id),
+	TEXT("retiring", G, retiring),
+	TEXT("retiring_id", G, retiring_id),
+	TEXT("issuer", G, issuer),
+	U32("operations", G, operations, 1, KMS_GRANT_ALL),
+	U32("constraint_kind", G, constraint, KMS_GRANT_UNCONSTRAINED, KMS_GRANT_CONTEXT_EQUALS),
+	OWNED("context", STORE_VIEW, G, context, KMS_GRANT_CONTEXT_MAX),
+	TIME("created_ms", G, created_ms),
+	BYTES("likeness", G, likeness),
+};
+#undef G
 
 #define L struct kms_alias
 static const struct store_column aliases[] = {
@@ -186,6 +250,10 @@ const struct store_table store_table_intents = TABLE("intents", intents, 1);
 const struct store_table store_table_outbox = TABLE("outbox", outbox, 1);
 const struct store_table store_table_principals = TABLE("principals", principals, 2);
 const struct store_table store_table_access_keys = TABLE("access_keys", access_keys, 1);
+const struct store_table store_table_identities = TABLE("identities", identities, 3);
+const struct store_table store_table_key_uses = ADVISORY_TABLE("key_uses", key_uses, 1);
+const struct store_table store_table_sessions = TABLE("sessions", sessions, 1);
+const struct store_table store_table_grants = TABLE("grants", grants, 4);
 const struct store_table store_table_aliases = TABLE("aliases", aliases, 3);
 const struct store_table store_table_tags = TABLE("tags", tags, 4);
 const struct store_table store_table_last_uses = ADVISORY_TABLE("last_uses", last_uses, 3);

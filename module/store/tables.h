@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables: their columns, and the struct that each row becomes. All but the last are sealed. */
+/* The tables: their columns, and the struct that each row becomes. All but two are sealed. */
 #ifndef HOLDFAST_STORE_TABLES_H
 #define HOLDFAST_STORE_TABLES_H
 
 #include "auth/identities.h"
 #include "kms/catalog.h"
+#include "kms/grants.h"
 #include "kms/installation.h"
 #include "kms/store.h"
 #include "store/row.h"
@@ -25,11 +26,15 @@ struct store_key_tag {
 extern const struct store_table store_table_installation; /* struct kms_installation */
 /* struct kms_key; multi_region is id.multi_region, and set from it by the reader */
 extern const struct store_table store_table_keys;
-extern const struct store_table store_table_versions;    /* struct store_version */
-extern const struct store_table store_table_intents;     /* struct kms_intent */
-extern const struct store_table store_table_outbox;      /* struct kms_outbox_record */
-extern const struct store_table store_table_principals;  /* struct auth_principal */
+extern const struct store_table store_table_versions;   /* struct store_version */
+extern const struct store_table store_table_intents;    /* struct kms_intent */
+extern const struct store_table store_table_outbox;     /* struct kms_outbox_record */
+extern const struct store_table store_table_principals; /* struct auth_principal; before schema 3 */
+extern const struct store_table store_table_identities; /* struct auth_identity */
 extern const struct store_table store_table_access_keys; /* struct auth_access_key */
+extern const struct store_table store_table_key_uses;    /* struct auth_key_use; advisory */
+extern const struct store_table store_table_sessions;    /* struct auth_session */
+extern const struct store_table store_table_grants;      /* struct kms_grant */
 extern const struct store_table store_table_aliases;     /* struct kms_alias */
 extern const struct store_table store_table_tags;        /* struct store_key_tag */
 extern const struct store_table store_table_last_uses;   /* struct kms_last_use; advisory */

@@ -75,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct call_work *work = call->work;
 	work->operation = pick(data[0]);
 	call->door = work->operation->door;
+	call->protocol = work->operation->protocol;
 	call->http.body = view_of(data + 1, size - 1);
 	struct err first = input_decode(work);
 	if (err_failed(first))

@@ -15,10 +15,19 @@ static struct err rows_seal(struct store_sqlite *store, const struct kms_alias *
 }
 
 /* What holds for the key of an alias that was just written, or it is taken back. */
-static struct err limit_check(struct store_sqlite *store, const struct kms_alias *alias)
+static struct err limit_check(struct sqlite_connection *writer, const struct kms_alias *alias)
 {
-	return sqlite_key_limit(store->writer, SQL_ALIAS_COUNT, &alias->scope, &alias->key_id,
+	return sqlite_key_limit(writer, SQL_ALIAS_COUNT, &alias->scope, &alias->key_id,
 				KMS_ALIASES_MAX);
+}
+
+NODISCARD struct err sqlite_alias_insert(struct sqlite_connection *writer,
+					 const struct store_batch *batch, size_t at,
+					 const struct kms_alias *alias)
+{
+	TRY(sqlite_key_expect(writer, &alias->scope, &alias->key_id));
+	TRY(sqlite_row_insert(writer, SQL_ALIAS_INSERT, batch, at));
+	return limit_check(writer, alias);
 }
 
 /* What a change does to the rows, in the writer's transaction. Row 0 of the batch is the alias. */
@@ -43,9 +52,7 @@ static struct err alias_change(struct store_sqlite *store, const struct kms_alia
 static struct err alias_insert(struct store_sqlite *store, const struct store_batch *batch,
 			       const struct kms_alias *alias)
 {
-	TRY(sqlite_key_expect(store->writer, &alias->scope, &alias->key_id));
-	TRY(sqlite_row_insert(store->writer, SQL_ALIAS_INSERT, batch, 0));
-	return limit_check(store, alias);
+	return sqlite_alias_insert(store->writer, batch, 0, alias);
 }
 
 /* The row, where the stored revision is the one before. */
@@ -61,7 +68,7 @@ static struct err alias_replace(struct store_sqlite *store, const struct store_b
 	sqlite_bind_integer(&statement, ":created", alias->created_ms);
 	TRY(sqlite_statement_run(&statement, &changed));
 	REQUIRE(changed == 1, E_STORE_CONFLICT);
-	return limit_check(store, alias);
+	return limit_check(store->writer, alias);
 }
 
 /* The row that has every value of the one that was seen, and its seal. */

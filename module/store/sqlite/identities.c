@@ -1,105 +1,272 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Principals and their access keys. */
+/* Identities: made, changed under their revision, removed as they were seen, loaded, listed. */
 #include "base/mem.h"
-#include "store/sqlite/ports.h"
+#include "base/text.h"
+#include "store/sqlite/change.h"
+#include "store/sqlite/identity_ports.h"
 
-static struct err access_key_fetch(struct sqlite_connection *reader, struct view access_key_id,
-				   struct store_batch *batch)
+/* Kinds whose names are unique among all accounts. */
+static bool is_anywhere(enum auth_identity_kind kind)
 {
-	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	bool more = false;
-	TRY(sqlite_statement_take(reader, SQL_ACCESS_KEY_SELECT, &statement));
-	sqlite_bind_text(&statement, ":access_key_id", access_key_id);
-	return sqlite_rows_fetch(&statement, &store_table_access_keys, SIZE_MAX, batch, &more);
+	return kind == AUTH_KIND_ACCOUNT || kind == AUTH_KIND_SERVICE;
 }
 
-static struct err principal_fetch(struct sqlite_connection *connection,
-				  const struct auth_principal *principal, struct store_batch *batch)
+/* What is wrong with an identity as a whole: E_BUG, or OK. */
+static struct err identity_check(const struct auth_identity *identity)
 {
-	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	bool more = false;
-	TRY(sqlite_statement_take(connection, SQL_PRINCIPAL_SELECT, &statement));
-	sqlite_bind_text(&statement, ":account", view_of_text(principal->account));
-	sqlite_bind_text(&statement, ":id", view_of_text(principal->id));
-	return sqlite_rows_fetch(&statement, &store_table_principals, SIZE_MAX, batch, &more);
-}
-
-/* Row 0 is the access key, row 1 its principal; of one moment, and not yet verified. */
-static struct err identity_fetch(struct store_sqlite *store, struct view access_key_id,
-				 struct store_batch *batch)
-{
-	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
-	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
-	struct auth_access_key key = {0};
-	sqlite_reader_acquire(&store->readers, &reader);
-	TRY(sqlite_transaction_read(reader.connection, &transaction));
-	TRY(access_key_fetch(reader.connection, access_key_id, batch));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
-	TRY(store_batch_decode(batch, 0, &key));
-	return principal_fetch(reader.connection, &key.principal, batch);
-}
-
-NODISCARD struct err sqlite_access_key_load(void *self, struct view access_key_id,
-					    struct auth_access_key *out)
-{
-	struct store_sqlite *store = self;
-	struct auth_access_key key = {0};
-	struct store_value values[STORE_COLUMNS_MAX];
-	REQUIRE(access_key_id.len <= AUTH_ACCESS_KEY_ID_MAX, E_NOT_FOUND);
-	CLEANUP(store_batch_cleanup) struct store_batch batch;
-	store_batch_init(&batch);
-	TRY(identity_fetch(store, access_key_id, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
-	TRY(store_row_values(&store_table_access_keys, store_batch_row(&batch, 0), values));
-	if (batch.count != 2)
-		return store_row_refuse(&store_table_access_keys, values,
-					"its principal is missing");
-	TRY(store_batch_decode(&batch, 0, &key));
-	TRY(store_batch_decode(&batch, 1, &key.principal));
-	*out = key;
+	ENSURE(identity->document != NULL && identity->revision > 0);
+	ENSURE(identity->name[0] != '\0' && identity->id[0] != '\0' && identity->arn[0] != '\0');
+	ENSURE(view_of_text(identity->account).len == AUTH_ACCOUNT_LEN);
+	if (identity->kind == AUTH_KIND_ACCOUNT) {
+		ENSURE(text_equal(identity->account, identity->name));
+		ENSURE(text_equal(identity->account, identity->id));
+	}
+	if (identity->kind == AUTH_KIND_SERVICE)
+		ENSURE(text_equal(identity->arn, identity->name));
 	return OK;
 }
 
-/* The principal that is there must be the one that is given: an access key never changes it. */
-static struct err principal_ensure(struct sqlite_connection *writer,
-				   const struct auth_principal *principal,
-				   const struct store_batch *batch)
+/* ---- changes ---- */
+
+static struct err identity_change(void *self, const struct auth_identity *identity,
+				  const struct auth_change_record *record, sqlite_change_step *step)
 {
-	CLEANUP(store_batch_cleanup) struct store_batch stored;
-	store_batch_init(&stored);
-	TRY(principal_fetch(writer, principal, &stored));
-	if (stored.count == 0)
-		return sqlite_row_insert(writer, SQL_PRINCIPAL_INSERT, batch, 0);
-	REQUIRE(view_equal(store_batch_row(&stored, 0), store_batch_row(batch, 0)), E_EXISTS);
+	TRY(identity_check(identity));
+	const struct sqlite_change change = {&store_table_identities, identity, step};
+	return sqlite_change_of_auth(self, &change, record);
+}
+
+static struct err identity_insert(struct store_sqlite *store, const struct store_batch *batch,
+				  UNUSED const void *object)
+{
+	return sqlite_row_insert(store->writer, SQL_IDENTITY_INSERT, batch, 0);
+}
+
+/* The row, where the stored revision is the one before. */
+static struct err identity_replace(struct store_sqlite *store, const struct store_batch *batch,
+				   const void *object)
+{
+	const struct auth_identity *identity = object;
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int changed = 0;
+	TRY(sqlite_statement_take(store->writer, SQL_IDENTITY_UPDATE, &statement));
+	sqlite_bind_row(&statement, batch, 0);
+	sqlite_bind_integer(&statement, ":was", (int64_t)(identity->revision - 1));
+	TRY(sqlite_statement_run(&statement, &changed));
+	REQUIRE(changed == 1, E_STORE_CONFLICT);
 	return OK;
 }
 
-NODISCARD struct err sqlite_access_key_add(void *self, const struct auth_access_key *key,
-					   const struct auth_change_record *record)
+/* Other identities of the account, or its keys. */
+static struct err account_is_unused(struct sqlite_connection *writer,
+				    const struct auth_identity *identity)
 {
-	(void)record;
-	struct store_sqlite *store = self;
-	CLEANUP(store_batch_cleanup) struct store_batch batch;
-	store_batch_init(&batch);
-	TRY(store_batch_add(&batch, &store_table_principals, &key->principal));
-	TRY(store_batch_add(&batch, &store_table_access_keys, key));
-	TRY(store_batch_seal(&batch, &store->sealer));
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int64_t used = 0;
+	if (identity->kind != AUTH_KIND_ACCOUNT)
+		return OK;
+	TRY(sqlite_statement_take(writer, SQL_ACCOUNT_IS_IN_USE, &statement));
+	sqlite_bind_text(&statement, ":account", view_of_text(identity->account));
+	sqlite_bind_text(&statement, ":id", view_of_text(identity->id));
+	TRY(sqlite_statement_integer(&statement, &used));
+	REQUIRE(used == 0, E_STORE_CONFLICT);
+	return OK;
+}
 
-	LOCK_SCOPE(&store->write_lock);
-	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
-	TRY(sqlite_transaction_write(store->writer, &transaction));
-	TRY(principal_ensure(store->writer, &key->principal, &batch));
-	TRY(sqlite_row_insert(store->writer, SQL_ACCESS_KEY_INSERT, &batch, 1));
-	return sqlite_transaction_commit(&transaction);
+/* The row that has every value of the one that was seen, and its seal. */
+static struct err identity_delete(struct store_sqlite *store, const struct store_batch *batch,
+				  const void *object)
+{
+	const struct auth_identity *identity = object;
+	struct view id = view_of_text(identity->id);
+	int64_t access_keys = 0;
+	int sessions = 0;
+	TRY(sqlite_ask_named(store->writer, SQL_ACCESS_KEY_COUNT, ":id", id, &access_keys));
+	REQUIRE(access_keys == 0, E_STORE_CONFLICT);
+	TRY(account_is_unused(store->writer, identity));
+	TRY(sqlite_change_named(store->writer, SQL_SESSION_OF_IDENTITY_DELETE, ":id", id,
+				&sessions));
+	return sqlite_change_row(store->writer, SQL_IDENTITY_DELETE, batch, E_STORE_CONFLICT);
+}
+
+NODISCARD struct err sqlite_identity_create(void *self, const struct auth_identity *identity,
+					    const struct auth_change_record *record)
+{
+	return identity_change(self, identity, record, identity_insert);
+}
+
+NODISCARD struct err sqlite_identity_update(void *self, const struct auth_identity *identity,
+					    const struct auth_change_record *record)
+{
+	return identity_change(self, identity, record, identity_replace);
+}
+
+NODISCARD struct err sqlite_identity_remove(void *self, const struct auth_identity *seen,
+					    const struct auth_change_record *record)
+{
+	return identity_change(self, seen, record, identity_delete);
 }
 
 NODISCARD struct err sqlite_identities_clear(void *self)
 {
+	static const enum sqlite_statement_id all[] = {SQL_SESSION_CLEAR, SQL_ACCESS_KEY_CLEAR,
+						       SQL_IDENTITY_CLEAR, SQL_PRINCIPAL_CLEAR};
 	struct store_sqlite *store = self;
 	LOCK_SCOPE(&store->write_lock);
 	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
 	TRY(sqlite_transaction_write(store->writer, &transaction));
-	TRY(sqlite_statement_once(store->writer, SQL_ACCESS_KEY_CLEAR));
-	TRY(sqlite_statement_once(store->writer, SQL_PRINCIPAL_CLEAR));
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		TRY(sqlite_statement_once(store->writer, all[i]));
 	return sqlite_transaction_commit(&transaction);
+}
+
+NODISCARD struct err sqlite_identity_expect(struct sqlite_connection *connection,
+					    const char *account, const char *id)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int64_t count = 0;
+	TRY(sqlite_statement_take(connection, SQL_IDENTITY_IS_THERE, &statement));
+	sqlite_bind_text(&statement, ":id", view_of_text(id));
+	sqlite_bind_text(&statement, ":account", view_of_text(account));
+	TRY(sqlite_statement_integer(&statement, &count));
+	REQUIRE(count == 1, E_NOT_FOUND);
+	return OK;
+}
+
+/* ---- one ---- */
+
+NODISCARD struct err sqlite_identity_decode(const struct store_batch *batch, size_t at,
+					    struct auth_identity *out)
+{
+	CLEANUP(auth_identity_cleanup) struct auth_identity identity = {0};
+	struct store_value values[STORE_COLUMNS_MAX];
+	TRY(store_batch_decode(batch, at, &identity));
+	if (!err_failed(identity_check(&identity))) {
+		*out = identity;
+		identity = (struct auth_identity){0};
+		return OK;
+	}
+	TRY(store_row_values(&store_table_identities, store_batch_row(batch, at), values));
+	return store_row_refuse(&store_table_identities, values, "its values contradict another");
+}
+
+NODISCARD struct err sqlite_identity_fetch(struct sqlite_connection *connection, struct view id,
+					   struct store_batch *batch)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	bool more = false;
+	TRY(sqlite_statement_take(connection, SQL_IDENTITY_BY_ID, &statement));
+	sqlite_bind_text(&statement, ":id", id);
+	return sqlite_rows_fetch(&statement, &store_table_identities, SIZE_MAX, batch, &more);
+}
+
+static struct err named_fetch(struct store_sqlite *store, const struct auth_identity_query *query,
+			      struct store_batch *batch)
+{
+	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	bool anywhere = query->account.len == 0 && is_anywhere(query->kind);
+	bool more = false;
+	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_statement_take(reader.connection,
+				  anywhere ? SQL_IDENTITY_ANYWHERE : SQL_IDENTITY_SELECT,
+				  &statement));
+	if (!anywhere)
+		sqlite_bind_text(&statement, ":account", query->account);
+	sqlite_bind_integer(&statement, ":kind", query->kind);
+	sqlite_bind_text(&statement, ":name", query->after);
+	return sqlite_rows_fetch(&statement, &store_table_identities, SIZE_MAX, batch, &more);
+}
+
+static struct err id_fetch(struct store_sqlite *store, struct view id, struct store_batch *batch)
+{
+	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	sqlite_reader_acquire(&store->readers, &reader);
+	return sqlite_identity_fetch(reader.connection, id, batch);
+}
+
+/* The one row of the batch. */
+static struct err identity_take(struct store_sqlite *store, const struct store_batch *batch,
+				struct auth_identity *out)
+{
+	REQUIRE(batch->count > 0, E_NOT_FOUND);
+	TRY(store_batch_verify(batch, &store->sealer));
+	return sqlite_identity_decode(batch, 0, out);
+}
+
+NODISCARD struct err sqlite_identity_load(void *self, enum auth_identity_kind kind,
+					  struct view account, struct view name,
+					  struct auth_identity *out)
+{
+	const struct auth_identity_query query = {.kind = kind, .account = account, .after = name};
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	store_batch_init(&batch);
+	TRY(named_fetch(self, &query, &batch));
+	return identity_take(self, &batch, out);
+}
+
+NODISCARD struct err sqlite_identity_load_by_id(void *self, struct view id,
+						struct auth_identity *out)
+{
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	store_batch_init(&batch);
+	TRY(id_fetch(self, id, &batch));
+	return identity_take(self, &batch, out);
+}
+
+/* ---- lists ---- */
+
+/* *more: the rows were large, and there are others of this query. */
+static struct err page_fetch(struct store_sqlite *store, const struct auth_identity_query *query,
+			     struct store_batch *batch, bool *more)
+{
+	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	bool anywhere = query->account.len == 0;
+	ENSURE(!anywhere || is_anywhere(query->kind));
+	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_statement_take(reader.connection,
+				  anywhere ? SQL_IDENTITY_PAGE_ANYWHERE : SQL_IDENTITY_PAGE,
+				  &statement));
+	if (!anywhere)
+		sqlite_bind_text(&statement, ":account", query->account);
+	sqlite_bind_integer(&statement, ":kind", query->kind);
+	sqlite_bind_text(&statement, ":after", query->after);
+	sqlite_bind_integer(&statement, ":limit", (int64_t)query->limit);
+	return sqlite_rows_fetch(&statement, &store_table_identities, STORE_BATCH_BYTES_ENOUGH,
+				 batch, more);
+}
+
+/* Appends one verified batch to the page, and moves the query behind it. */
+static struct err page_extend(struct store_sqlite *store, struct auth_identity_query *query,
+			      struct auth_identity_page *page, bool *more)
+{
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	store_batch_init(&batch);
+	TRY(page_fetch(store, query, &batch, more));
+	TRY(store_batch_verify(&batch, &store->sealer));
+	for (size_t i = 0; i < batch.count; i++, page->count++)
+		TRY(sqlite_identity_decode(&batch, i, &page->identities[page->count]));
+	query->limit -= batch.count;
+	if (page->count > 0)
+		query->after = view_of_text(page->identities[page->count - 1].name);
+	return OK;
+}
+
+NODISCARD struct err sqlite_identity_list(void *self, const struct auth_identity_query *query,
+					  struct auth_identity_page *out)
+{
+	REQUIRE(query->limit > 0 && query->limit <= AUTH_IDENTITY_PAGE_MAX, E_BOUNDS);
+	CLEANUP(auth_identity_page_cleanup) struct auth_identity_page page = {0};
+	struct auth_identity_query rest = *query;
+	rest.limit++; /* one more, to know whether there is one */
+	TRY(MEM_NEW_ARRAY(rest.limit, &page.identities));
+	for (bool more = true; more && rest.limit > 0;)
+		TRY(page_extend(self, &rest, &page, &more));
+	page.more = page.count > query->limit;
+	if (page.more)
+		auth_identity_cleanup(&page.identities[--page.count]);
+	*out = page;
+	page = (struct auth_identity_page){0};
+	return OK;
 }

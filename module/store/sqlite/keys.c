@@ -46,33 +46,62 @@ NODISCARD struct err sqlite_key_limit(struct sqlite_connection *writer,
 	return OK;
 }
 
+/* What key_create() writes, in this order: key, version, audit record, tags, and the alias. */
+enum { ROW_KEY, ROW_VERSION, ROW_OUTBOX, ROW_TAGS };
+
+static struct err made_check(const struct kms_new_key *made)
+{
+	const struct kms_key *key = made->key;
+	TRY(kms_key_check(key));
+	ENSURE(kms_key_id_equal(&key->id, &made->version->key_id));
+	ENSURE(key->current_version == made->version->number);
+	if (made->alias == NULL)
+		return OK;
+	ENSURE(kms_key_id_equal(&key->id, &made->alias->key_id));
+	return kms_alias_check(made->alias);
+}
+
+static struct err made_seal(struct store_sqlite *store, const struct kms_new_key *made,
+			    const struct kms_outbox_record *outbox, struct store_batch *batch)
+{
+	const struct kms_key *key = made->key;
+	const struct store_version row = {key->scope, *made->version};
+	const struct kms_tag_change tags = {&key->scope, &key->id, made->tags, made->tag_count};
+	TRY(made_check(made));
+	TRY(store_batch_add(batch, &store_table_keys, key));
+	TRY(store_batch_add(batch, &store_table_versions, &row));
+	TRY(store_batch_add(batch, &store_table_outbox, outbox));
+	TRY(sqlite_tags_add(&tags, batch));
+	if (made->alias != NULL)
+		TRY(store_batch_add(batch, &store_table_aliases, made->alias));
+	return store_batch_seal(batch, &store->sealer);
+}
+
+static struct err made_write(struct store_sqlite *store, const struct kms_new_key *made,
+			     const struct store_batch *batch)
+{
+	TRY(sqlite_row_insert(store->writer, SQL_KEY_INSERT, batch, ROW_KEY));
+	TRY(sqlite_row_insert(store->writer, SQL_VERSION_INSERT, batch, ROW_VERSION));
+	TRY(sqlite_intent_take(store, made->version));
+	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, batch, ROW_OUTBOX));
+	TRY(sqlite_tags_write(store->writer, batch, ROW_TAGS, made->tag_count));
+	if (made->alias == NULL)
+		return OK;
+	return sqlite_alias_insert(store->writer, batch, ROW_TAGS + made->tag_count, made->alias);
+}
+
 NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *made,
 				       const struct kms_outbox_record *outbox)
 {
 	struct store_sqlite *store = self;
-	const struct kms_key *key = made->key;
-	const struct kms_version *version = made->version;
-	const struct store_version row = {key->scope, *version};
-	const struct kms_tag_change tags = {&key->scope, &key->id, made->tags, made->tag_count};
-	TRY(kms_key_check(key));
-	ENSURE(kms_key_id_equal(&key->id, &version->key_id));
-	ENSURE(key->current_version == version->number);
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
-	TRY(store_batch_add(&batch, &store_table_keys, key));
-	TRY(store_batch_add(&batch, &store_table_versions, &row));
-	TRY(store_batch_add(&batch, &store_table_outbox, outbox));
-	TRY(sqlite_tags_add(&tags, &batch));
-	TRY(store_batch_seal(&batch, &store->sealer));
+	TRY(made_seal(store, made, outbox, &batch));
 
 	LOCK_SCOPE(&store->write_lock);
 	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
 	TRY(sqlite_transaction_write(store->writer, &transaction));
-	TRY(sqlite_row_insert(store->writer, SQL_KEY_INSERT, &batch, 0));
-	TRY(sqlite_row_insert(store->writer, SQL_VERSION_INSERT, &batch, 1));
-	TRY(sqlite_intent_take(store, version));
-	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, &batch, 2));
-	TRY(sqlite_tags_write(store->writer, &batch, 3, tags.count));
+	TRY(made_write(store, made, &batch));
 	return sqlite_transaction_commit(&transaction);
 }
 
@@ -189,6 +218,35 @@ NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
 	TRY(key_whole(&batch, &full));
 	*out = full;
 	full = (struct kms_key_full){0};
+	return OK;
+}
+
+static struct err located_fetch(struct store_sqlite *store, const struct kms_key_id *id,
+				struct store_batch *batch)
+{
+	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	bool more = false;
+	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_statement_take(reader.connection, SQL_KEY_BY_ID, &statement));
+	sqlite_bind_bytes(&statement, ":key_id", VIEW_ARRAY(id->bytes));
+	TRY(sqlite_rows_fetch(&statement, &store_table_keys, SIZE_MAX, batch, &more));
+	REQUIRE(batch->count == 1, E_NOT_FOUND);
+	return OK;
+}
+
+NODISCARD struct err sqlite_key_locate(void *self, const struct kms_key_id *id,
+				       struct kms_scope *out)
+{
+	struct store_sqlite *store = self;
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	CLEANUP(kms_key_cleanup) struct kms_key key = {0};
+	store_batch_init(&batch);
+	TRY(located_fetch(store, id, &batch));
+	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(store_batch_decode(&batch, 0, &key));
+	REQUIRE(kms_key_id_equal(&key.id, id), E_NOT_FOUND);
+	*out = key.scope;
 	return OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The open store, and the functions behind its ports: one file per port or table. */
+/* The open store, and the functions behind its ports: one file per port or table. Those of
+ * identities: identity_ports.h; of grants: grant_ports.h. */
 #ifndef HOLDFAST_STORE_SQLITE_PORTS_H
 #define HOLDFAST_STORE_SQLITE_PORTS_H
 
@@ -48,6 +49,8 @@ NODISCARD struct err sqlite_key_update(void *self, const struct kms_key *key,
 				       const struct kms_outbox_record *outbox);
 NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
 				     const struct kms_key_id *id, struct kms_key_full *out);
+NODISCARD struct err sqlite_key_locate(void *self, const struct kms_key_id *id,
+				       struct kms_scope *out);
 NODISCARD struct err sqlite_key_list(void *self, const struct kms_scope *scope,
 				     const struct kms_key_id *after, size_t limit,
 				     struct kms_key_page *out);
@@ -77,6 +80,10 @@ NODISCARD struct err sqlite_intent_take(struct store_sqlite *store,
 /* aliases.c */
 NODISCARD struct err sqlite_alias_create(void *self, const struct kms_alias *alias,
 					 const struct kms_outbox_record *outbox);
+/* In the writer's transaction, a sealed row; E_KMS_LIMIT as alias_create() says. */
+NODISCARD struct err sqlite_alias_insert(struct sqlite_connection *writer,
+					 const struct store_batch *batch, size_t at,
+					 const struct kms_alias *alias);
 NODISCARD struct err sqlite_alias_update(void *self, const struct kms_alias *alias,
 					 const struct kms_outbox_record *outbox);
 NODISCARD struct err sqlite_alias_delete(void *self, const struct kms_alias *seen,
@@ -111,13 +118,6 @@ NODISCARD struct err sqlite_last_use_since(void *self, int64_t *since_ms);
 NODISCARD struct err sqlite_outbox_list(void *self, struct kms_outbox_record **out, size_t *count);
 NODISCARD struct err sqlite_outbox_done(void *self, const char (*event_ids)[KMS_EVENT_ID_LEN + 1],
 					size_t count);
-
-/* identities.c */
-NODISCARD struct err sqlite_access_key_load(void *self, struct view access_key_id,
-					    struct auth_access_key *out);
-NODISCARD struct err sqlite_access_key_add(void *self, const struct auth_access_key *key,
-					   const struct auth_change_record *record);
-NODISCARD struct err sqlite_identities_clear(void *self);
 
 /* installation.c */
 NODISCARD struct err sqlite_installation_load(void *self, struct kms_installation *out);

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/grant_ports.h"
+#include "store/sqlite/identity_ports.h"
 #include "store/sqlite/migration.h"
 #include "store/sqlite/ports.h"
 
@@ -118,6 +120,7 @@ static const struct kms_store_ops key_ops = {
 	.key_create = sqlite_key_create,
 	.key_update = sqlite_key_update,
 	.key_load = sqlite_key_load,
+	.key_locate = sqlite_key_locate,
 	.key_list = sqlite_key_list,
 	.version_reserve = sqlite_version_reserve,
 	.version_each = sqlite_version_each,
@@ -140,6 +143,16 @@ static const struct kms_catalog_ops catalog_ops = {
 	.last_use_since = sqlite_last_use_since,
 };
 
+static const struct kms_grants_ops grant_ops = {
+	.create = sqlite_grant_create,
+	.remove = sqlite_grant_remove,
+	.load = sqlite_grant_load,
+	.find = sqlite_grant_find,
+	.list = sqlite_grant_list,
+	.list_retirable = sqlite_grant_list_retirable,
+	.each = sqlite_grant_each,
+};
+
 int64_t store_sqlite_schema(void)
 {
 	return (int64_t)sqlite_migrations.count;
@@ -155,11 +168,33 @@ struct kms_catalog store_sqlite_catalog(struct store_sqlite *store)
 	return (struct kms_catalog){.ops = &catalog_ops, .self = store};
 }
 
+struct kms_grants store_sqlite_grants(struct store_sqlite *store)
+{
+	return (struct kms_grants){.ops = &grant_ops, .self = store};
+}
+
 struct auth_identities store_sqlite_identities(struct store_sqlite *store)
 {
 	return (struct auth_identities){
+		.create = sqlite_identity_create,
+		.update = sqlite_identity_update,
+		.remove = sqlite_identity_remove,
+		.load = sqlite_identity_load,
+		.load_by_id = sqlite_identity_load_by_id,
+		.list = sqlite_identity_list,
 		.access_key_load = sqlite_access_key_load,
 		.access_key_add = sqlite_access_key_add,
+		.access_key_update = sqlite_access_key_update,
+		.access_key_remove = sqlite_access_key_remove,
+		.access_key_list = sqlite_access_key_list,
+		.key_use_save = sqlite_key_use_save,
+		.key_use_load = sqlite_key_use_load,
+		.session_add = sqlite_session_add,
+		.session_load = sqlite_session_load,
+		.session_remove = sqlite_session_remove,
+		.session_list = sqlite_session_list,
+		.session_sweep = sqlite_session_sweep,
+		.adopt = sqlite_identities_adopt,
 		.clear = sqlite_identities_clear,
 		.self = store,
 	};

@@ -6,6 +6,7 @@
 #include "auth/identities.h"
 #include "base/clock.h"
 #include "kms/catalog.h"
+#include "kms/grants.h"
 #include "kms/installation.h"
 #include "kms/store.h"
 
@@ -34,6 +35,7 @@ int64_t store_sqlite_schema(void);
 /* The ports; valid until the store is closed. */
 struct kms_store store_sqlite_keys(struct store_sqlite *store);
 struct kms_catalog store_sqlite_catalog(struct store_sqlite *store);
+struct kms_grants store_sqlite_grants(struct store_sqlite *store);
 struct auth_identities store_sqlite_identities(struct store_sqlite *store);
 struct kms_installation_store store_sqlite_installation(struct store_sqlite *store);
 

@@ -36,6 +36,7 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 			      "SELECT count(*) FROM keys WHERE account=:account"
 			      " AND region=:region AND key_id=:key_id"
 			      " AND \"partition\"=:partition AND multi_region=:multi_region"},
+	[SQL_KEY_BY_ID] = {"key by id", FORM_SELECT, &store_table_keys, " WHERE key_id=:key_id"},
 
 	[SQL_VERSION_INSERT] = {"version insert", FORM_INSERT, &store_table_versions, ""},
 	[SQL_VERSION_UPDATE] = {"version update", FORM_UPDATE, &store_table_versions,
@@ -66,15 +67,83 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_OUTBOX_DELETE] = {"outbox delete", FORM_TEXT, NULL,
 			       "DELETE FROM outbox WHERE event_id=:event_id"},
 
-	[SQL_PRINCIPAL_INSERT] = {"principal insert", FORM_INSERT, &store_table_principals, ""},
-	[SQL_PRINCIPAL_SELECT] = {"principal select", FORM_SELECT, &store_table_principals,
-				  " WHERE account=:account AND id=:id"},
+	/* Rows of stores before schema 3. */
+	[SQL_PRINCIPAL_LIST] = {"principal list", FORM_SELECT, &store_table_principals,
+				" ORDER BY account,id LIMIT :limit"},
+	[SQL_PRINCIPAL_DELETE] = {"principal delete", FORM_DELETE, &store_table_principals, ""},
 	[SQL_PRINCIPAL_CLEAR] = {"principal clear", FORM_TEXT, NULL, "DELETE FROM principals"},
 
+	/* An identity that was removed and made again has another id. */
+	[SQL_IDENTITY_INSERT] = {"identity insert", FORM_INSERT, &store_table_identities, ""},
+	[SQL_IDENTITY_UPDATE] = {"identity update", FORM_UPDATE, &store_table_identities,
+				 " AND revision=:was AND id=?4 AND arn=?5 AND created_ms=?6"},
+	[SQL_IDENTITY_DELETE] = {"identity delete", FORM_DELETE, &store_table_identities, ""},
+	[SQL_IDENTITY_SELECT] = {"identity select", FORM_SELECT, &store_table_identities,
+				 " WHERE account=:account AND kind=:kind AND name=:name"},
+	[SQL_IDENTITY_ANYWHERE] = {"identity anywhere", FORM_SELECT, &store_table_identities,
+				   " INDEXED BY identities_anywhere"
+				   " WHERE kind=:kind AND name=:name AND kind IN (1,5)"},
+	[SQL_IDENTITY_BY_ID] = {"identity by id", FORM_SELECT, &store_table_identities,
+				" WHERE id=:id"},
+	[SQL_IDENTITY_PAGE] = {"identity page", FORM_SELECT, &store_table_identities,
+			       " WHERE account=:account AND kind=:kind AND name>:after"
+			       " ORDER BY name LIMIT :limit"},
+	[SQL_IDENTITY_PAGE_ANYWHERE] = {"identity page anywhere", FORM_SELECT,
+					&store_table_identities,
+					" INDEXED BY identities_anywhere"
+					" WHERE kind=:kind AND name>:after AND kind IN (1,5)"
+					" ORDER BY name LIMIT :limit"},
+	[SQL_IDENTITY_IS_THERE] = {"identity is there", FORM_TEXT, NULL,
+				   "SELECT count(*) FROM identities"
+				   " WHERE id=:id AND account=:account"},
+	[SQL_IDENTITY_HAS_ID] = {"identity has id", FORM_TEXT, NULL,
+				 "SELECT count(*) FROM identities WHERE id=:id"},
+	/* What an account has besides its own row, its access keys and sessions. */
+	[SQL_ACCOUNT_IS_IN_USE] = {"account is in use", FORM_TEXT, NULL,
+				   "SELECT EXISTS(SELECT 1 FROM identities"
+				   " WHERE account=:account AND id<>:id)"
+				   " OR EXISTS(SELECT 1 FROM keys WHERE account=:account)"
+				   " OR EXISTS(SELECT 1 FROM intents WHERE account=:account)"},
+	[SQL_IDENTITY_CLEAR] = {"identity clear", FORM_TEXT, NULL, "DELETE FROM identities"},
+
 	[SQL_ACCESS_KEY_INSERT] = {"access key insert", FORM_INSERT, &store_table_access_keys, ""},
+	[SQL_ACCESS_KEY_UPDATE] = {"access key update", FORM_UPDATE, &store_table_access_keys,
+				   " AND account=?2 AND principal_id=?3 AND created_ms=?5"
+				   " AND wrapped=?6"},
+	[SQL_ACCESS_KEY_DELETE] = {"access key delete", FORM_TEXT, NULL,
+				   "DELETE FROM access_keys WHERE access_key_id=:access_key_id"},
 	[SQL_ACCESS_KEY_SELECT] = {"access key select", FORM_SELECT, &store_table_access_keys,
 				   " WHERE access_key_id=:access_key_id"},
+	[SQL_ACCESS_KEY_LIST] = {"access keys of identity", FORM_SELECT, &store_table_access_keys,
+				 " WHERE principal_id=:id"
+				 " ORDER BY created_ms,access_key_id LIMIT :limit"},
+	[SQL_ACCESS_KEY_COUNT] = {"access key count", FORM_TEXT, NULL,
+				  "SELECT count(*) FROM access_keys WHERE principal_id=:id"},
+	[SQL_ACCESS_KEY_IS_THERE] = {"access key is there", FORM_TEXT, NULL,
+				     "SELECT count(*) FROM access_keys"
+				     " WHERE access_key_id=:access_key_id"},
 	[SQL_ACCESS_KEY_CLEAR] = {"access key clear", FORM_TEXT, NULL, "DELETE FROM access_keys"},
+
+	[SQL_KEY_USE_PUT] = {"key use put", FORM_INSERT, &store_table_key_uses,
+			     " ON CONFLICT DO UPDATE SET time_ms=excluded.time_ms,"
+			     "service=excluded.service WHERE excluded.time_ms>=time_ms"},
+	[SQL_KEY_USE_SELECT] = {"key use select", FORM_SELECT, &store_table_key_uses,
+				" WHERE access_key_id=:access_key_id"},
+
+	[SQL_SESSION_INSERT] = {"session insert", FORM_INSERT, &store_table_sessions, ""},
+	[SQL_SESSION_DELETE] = {"session delete", FORM_TEXT, NULL,
+				"DELETE FROM sessions WHERE access_key_id=:access_key_id"},
+	[SQL_SESSION_SELECT] = {"session select", FORM_SELECT, &store_table_sessions,
+				" WHERE access_key_id=:access_key_id"},
+	[SQL_SESSION_PAGE] = {"session page", FORM_SELECT, &store_table_sessions,
+			      " WHERE account=:account AND access_key_id>:after"
+			      " ORDER BY access_key_id LIMIT :limit"},
+	[SQL_SESSION_OF_IDENTITY_DELETE] = {"sessions of identity delete", FORM_TEXT, NULL,
+					    "DELETE FROM sessions WHERE principal_id=:id"},
+	[SQL_SESSION_SWEEP] = {"session sweep", FORM_TEXT, NULL,
+			       "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM sessions"
+			       " WHERE expires_ms<:now ORDER BY expires_ms LIMIT :limit)"},
+	[SQL_SESSION_CLEAR] = {"session clear", FORM_TEXT, NULL, "DELETE FROM sessions"},
 
 	[SQL_INSTALLATION_INSERT] = {"installation insert", FORM_INSERT, &store_table_installation,
 				     ""},
@@ -129,6 +198,39 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_LAST_USE_SINCE] = {"last use since", FORM_TEXT, NULL,
 				"SELECT coalesce(min(applied_ms),0) FROM schema_info"
 				" WHERE version=2"},
+
+	[SQL_GRANT_INSERT] = {"grant insert", FORM_INSERT, &store_table_grants, ""},
+	[SQL_GRANT_DELETE] = {"grant delete", FORM_DELETE, &store_table_grants, ""},
+	[SQL_GRANT_SELECT] = {"grant select", FORM_SELECT, &store_table_grants,
+			      " WHERE account=:account AND region=:region AND key_id=:key_id"
+			      " AND grant_id=:grant_id"},
+	[SQL_GRANT_FIND] = {"grant find", FORM_SELECT, &store_table_grants,
+			    " WHERE account=:account AND region=:region AND key_id=:key_id"
+			    " AND likeness=:likeness"},
+	[SQL_GRANT_PAGE] = {"grant page", FORM_SELECT, &store_table_grants,
+			    " WHERE account=:account AND region=:region AND key_id=:key_id"
+			    " AND multi_region=:multi_region AND grant_id>:after"
+			    " ORDER BY grant_id LIMIT :limit"},
+	[SQL_GRANT_OF_GRANTEE] = {"grants of grantee", FORM_SELECT, &store_table_grants,
+				  " INDEXED BY grants_of_grantee"
+				  " WHERE account=:account AND region=:region AND key_id=:key_id"
+				  " AND multi_region=:multi_region AND grantee=:grantee"
+				  " AND grant_id>:after ORDER BY grant_id LIMIT :limit"},
+	[SQL_GRANT_OF_RETIRING] = {"grants of retiring", FORM_SELECT, &store_table_grants,
+				   " INDEXED BY grants_of_retiring"
+				   " WHERE region=:region AND retiring=:retiring AND retiring<>''"
+				   " AND (key_id,grant_id)>(:key_id,:after)"
+				   " ORDER BY key_id,grant_id LIMIT :limit"},
+	[SQL_GRANT_EACH] = {"grants of key", FORM_SELECT, &store_table_grants,
+			    " WHERE account=:account AND region=:region AND key_id=:key_id"
+			    " AND multi_region=:multi_region"},
+	[SQL_GRANT_COUNT_UP] = {"grant count up", FORM_TEXT, NULL,
+				"INSERT INTO grant_counts(account,region,key_id,grants)"
+				" VALUES(:account,:region,:key_id,1)"
+				" ON CONFLICT DO UPDATE SET grants=grants+1 RETURNING grants"},
+	[SQL_GRANT_COUNT_DOWN] = {"grant count down", FORM_TEXT, NULL,
+				  "UPDATE grant_counts SET grants=max(grants-1,0)"
+				  " WHERE account=:account AND region=:region AND key_id=:key_id"},
 };
 
 _Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement has its slot");

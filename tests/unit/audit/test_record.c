@@ -46,9 +46,9 @@ static struct audit_record full(void)
 		.decided_by = VIEW_LITERAL("key policy"),
 		.additional_members = VIEW_LITERAL("\"keyVersion\":3"),
 		.resources = {{"111122223333", "arn:aws:kms:eu-central-1:111122223333:key/1",
-			       false},
+			       AUDIT_TYPE_KEY},
 			      {"444455556666", "arn:aws:kms:eu-central-1:444455556666:key/2",
-			       false}},
+			       AUDIT_TYPE_KEY}},
 		.resource_count = 2,
 	};
 }
@@ -79,6 +79,49 @@ static void a_full_record_is_written_as_cloudtrail_writes_it(void **state)
 		"\"ARN\":\"arn:aws:kms:eu-central-1:444455556666:key/2\"}],"
 		"\"eventType\":\"AwsApiCall\",\"managementEvent\":true,"
 		"\"recipientAccountId\":\"111122223333\",\"eventCategory\":\"Management\"}");
+}
+
+static void expect_identity(const struct audit_record *record, const char *identity)
+{
+	assert_false(err_failed(write_line(record)));
+	assert_non_null(strstr(line, identity));
+}
+
+/* CloudTrail userIdentity element: "IAM role ... temporary credentials". */
+static void a_session_of_a_role_has_its_issuer(void **state)
+{
+	(void)state;
+	struct audit_record record = full();
+	record.identity_type = "AssumedRole";
+	record.principal_id = VIEW_LITERAL("AROA1:s");
+	record.principal_arn = VIEW_LITERAL("arn:aws:sts::111122223333:assumed-role/r/s");
+	record.access_key_id = VIEW_LITERAL("ASIA1");
+	record.user_name = VIEW_NONE;
+	record.session_issued_ms = INT64_C(1795287600999);
+	record.issuer = (struct audit_issuer){VIEW_LITERAL("AROA1"),
+					      VIEW_LITERAL("arn:aws:iam::111122223333:role/r"),
+					      VIEW_LITERAL("111122223333"), VIEW_LITERAL("r")};
+	expect_identity(&record,
+			"\"userIdentity\":{\"type\":\"AssumedRole\",\"principalId\":\"AROA1:s\","
+			"\"arn\":\"arn:aws:sts::111122223333:assumed-role/r/s\","
+			"\"accountId\":\"111122223333\",\"accessKeyId\":\"ASIA1\","
+			"\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\","
+			"\"principalId\":\"AROA1\",\"arn\":\"arn:aws:iam::111122223333:role/r\","
+			"\"accountId\":\"111122223333\",\"userName\":\"r\"},"
+			"\"attributes\":{\"creationDate\":\"2026-11-21T19:00:00Z\","
+			"\"mfaAuthenticated\":\"false\"}}},\"eventTime\"");
+}
+
+static void who_a_service_acts_for_is_told_with_the_service(void **state)
+{
+	(void)state;
+	struct audit_record record = full();
+	record.session_issued_ms = INT64_C(1795287600999);
+	record.invoked_by = VIEW_LITERAL("rds.us-east-1.amazonaws.com");
+	expect_identity(&record, "\"userName\":\"alice\",\"sessionContext\":{\"attributes\":"
+				 "{\"creationDate\":\"2026-11-21T19:00:00Z\","
+				 "\"mfaAuthenticated\":\"false\"}},"
+				 "\"invokedBy\":\"rds.us-east-1.amazonaws.com\"},\"eventTime\"");
 }
 
 static void what_is_empty_is_left_out(void **state)
@@ -165,6 +208,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_record_is_written_as_cloudtrail_writes_it),
+		cmocka_unit_test(a_session_of_a_role_has_its_issuer),
+		cmocka_unit_test(who_a_service_acts_for_is_told_with_the_service),
 		cmocka_unit_test(what_is_empty_is_left_out),
 		cmocka_unit_test(what_decided_and_the_rest_stand_with_and_without_each_other),
 		cmocka_unit_test(hostile_text_neither_ends_the_line_nor_adds_members),

@@ -156,10 +156,58 @@ static void test_bound_of_the_buffer_holds(void **state)
 	assert_ok(kms_context_encode(pairs, 1, &small));
 }
 
+/* --- and back --- */
+
+static void test_decode_gives_the_pairs_in_order(void **state)
+{
+	struct canonical *out = *state;
+	struct kms_context_pair pairs[] = {PAIR("b", ""), PAIR("a", "xyz")}, back[2];
+	size_t count = 9;
+	assert_ok(kms_context_encode(pairs, 2, &out->bytes));
+	assert_ok(kms_context_decode(buf_view(&out->bytes), back, 2, &count));
+	assert_int_equal(count, 2);
+	assert_true(view_equal_text(back[0].key, "a") && view_equal_text(back[0].value, "xyz"));
+	assert_true(view_equal_text(back[1].key, "b") && view_equal_text(back[1].value, ""));
+	assert_ok(kms_context_decode(VIEW_NONE, back, 2, &count));
+	assert_int_equal(count, 0);
+}
+
+static void test_decode_is_bounded(void **state)
+{
+	struct canonical *out = *state;
+	struct kms_context_pair pairs[] = {PAIR("b", ""), PAIR("a", "xyz")}, back[1];
+	size_t count = 0;
+	assert_ok(kms_context_encode(pairs, 2, &out->bytes));
+	assert_err(kms_context_decode(buf_view(&out->bytes), back, 1, &count), E_BOUNDS);
+}
+
+static void test_decode_refuses_every_other_form(UNUSED void **state)
+{
+	static const struct view wrong[] = {
+		VIEW_LITERAL("\0"),                     /* cut */
+		VIEW_LITERAL("\0\0"),                   /* a count of nothing */
+		VIEW_LITERAL("\0\1\0\1a\0\1"),          /* cut in a value */
+		VIEW_LITERAL("\0\1\0\1a\0\1x!"),        /* something behind */
+		VIEW_LITERAL("\0\2\0\1b\0\0\0\1a\0\0"), /* order */
+		VIEW_LITERAL("\0\2\0\1a\0\0\0\1a\0\0"), /* twice */
+		VIEW_LITERAL("\0\1\0\1\xff\0\0"),       /* no UTF-8 */
+		VIEW_LITERAL("\0\1\0\2a\0\0"),          /* a length too long */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct kms_context_pair back[4];
+		size_t count = 9;
+		assert_err(kms_context_decode(wrong[i], back, 4, &count), E_FORMAT);
+		assert_int_equal(count, 0);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(test_decode_gives_the_pairs_in_order),
+		TEST(test_decode_is_bounded),
+		cmocka_unit_test(test_decode_refuses_every_other_form),
 		TEST(test_known_answer),
 		TEST(test_empty_context_has_no_bytes),
 		TEST(test_order_does_not_matter),

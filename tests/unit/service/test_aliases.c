@@ -16,6 +16,20 @@
 #define ALIASES_MAX 4
 
 static const struct kms_scope home = {"aws", "us-east-1", "111122223333"};
+static const struct kms_scope other = {"aws", "us-east-1", "444455556666"};
+
+static struct err look_up(struct aliases *aliases, const char *name, bool may_block,
+			  struct kms_key_id *out)
+{
+	const struct aliases_name alias = {&home, view_of_text(name)};
+	return aliases_find(aliases, &alias, may_block, out);
+}
+
+static void drop(struct aliases *aliases, const char *name)
+{
+	const struct aliases_name alias = {&home, view_of_text(name)};
+	aliases_drop(aliases, &alias);
+}
 
 static struct {
 	atomic_uint loads;
@@ -35,7 +49,7 @@ static struct err alias_load(UNUSED void *self, const struct kms_scope *scope, s
 	if (catalog.races > 0) {
 		catalog.races--;
 		atomic_fetch_add(&catalog.target, 1); /* committed after this load read its row */
-		aliases_drop(catalog.racing, name);
+		aliases_drop(catalog.racing, &(const struct aliases_name){scope, name});
 	}
 	return text_copy(out->name, sizeof out->name,
 			 catalog.broken ? VIEW_LITERAL("alias/another") : name);
@@ -45,8 +59,8 @@ static const struct kms_catalog_ops ops = {.alias_load = alias_load};
 
 static int set_up(void **state)
 {
-	const struct aliases_options options = {
-		.catalog = {.ops = &ops}, .scope = home, .aliases_max = ALIASES_MAX};
+	const struct aliases_options options = {.catalog = {.ops = &ops},
+						.aliases_max = ALIASES_MAX};
 	atomic_store(&catalog.loads, 0);
 	atomic_store(&catalog.target, 1);
 	catalog.races = 0;
@@ -66,14 +80,14 @@ static int tear_down(void **state)
 static uint8_t find(struct aliases *aliases, const char *name)
 {
 	struct kms_key_id id = {{0}, false};
-	assert_int_equal(aliases_find(aliases, view_of_text(name), true, &id).code, E_OK);
+	assert_int_equal(look_up(aliases, name, true, &id).code, E_OK);
 	return id.bytes[0];
 }
 
 static bool is_kept(struct aliases *aliases, const char *name)
 {
 	struct kms_key_id id;
-	struct err e = aliases_find(aliases, view_of_text(name), false, &id);
+	struct err e = look_up(aliases, name, false, &id);
 	assert_true(!err_failed(e) || err_is(e, E_WOULD_BLOCK));
 	return !err_failed(e);
 }
@@ -96,7 +110,7 @@ static void test_a_moved_alias_is_read_again(void **state)
 	assert_int_equal(find(*state, "alias/b"), 1);
 	atomic_store(&catalog.target, 7);
 	assert_int_equal(find(*state, "alias/a"), 1); /* nobody has said so yet */
-	aliases_drop(*state, VIEW_LITERAL("alias/a"));
+	drop(*state, "alias/a");
 	assert_int_equal(find(*state, "alias/a"), 7);
 	assert_int_equal(find(*state, "alias/b"), 1);
 	aliases_drop_all(*state);
@@ -142,10 +156,24 @@ static void test_names_that_are_no_alias_fill_nothing(void **state)
 		char name[32];
 		struct kms_key_id id;
 		assert_int_equal(text_format(name, sizeof name, "alias/none%u", i).code, E_OK);
-		assert_int_equal(aliases_find(*state, view_of_text(name), true, &id).code,
-				 E_NOT_FOUND);
+		assert_int_equal(look_up(*state, name, true, &id).code, E_NOT_FOUND);
 	}
 	assert_int_equal(aliases_count(*state), 1);
+	assert_true(is_kept(*state, "alias/a"));
+}
+
+/* Two accounts may have an alias of one name. */
+static void test_accounts_do_not_share_aliases(void **state)
+{
+	const struct aliases_name theirs = {&other, VIEW_LITERAL("alias/a")};
+	struct kms_key_id id;
+	assert_int_equal(find(*state, "alias/a"), 1);
+	atomic_store(&catalog.target, 7);
+	assert_int_equal(aliases_find(*state, &theirs, false, &id).code, E_WOULD_BLOCK);
+	assert_int_equal(aliases_find(*state, &theirs, true, &id).code, E_OK);
+	assert_int_equal(id.bytes[0], 7);
+	assert_int_equal(find(*state, "alias/a"), 1);
+	aliases_drop(*state, &theirs);
 	assert_true(is_kept(*state, "alias/a"));
 }
 
@@ -153,7 +181,7 @@ static void test_a_catalog_that_answers_with_another_alias_is_not_believed(void 
 {
 	struct kms_key_id id;
 	catalog.broken = true;
-	assert_int_equal(aliases_find(*state, VIEW_LITERAL("alias/a"), true, &id).code, E_BUG);
+	assert_int_equal(look_up(*state, "alias/a", true, &id).code, E_BUG);
 	assert_int_equal(aliases_count(*state), 0);
 }
 
@@ -171,8 +199,7 @@ static void *read_on(void *arg)
 	while (!atomic_load(&done)) {
 		uint8_t least = atomic_load(&answered);
 		struct kms_key_id id;
-		if (err_failed(aliases_find(arg, VIEW_LITERAL("alias/a"), true, &id)) ||
-		    id.bytes[0] < least)
+		if (err_failed(look_up(arg, "alias/a", true, &id)) || id.bytes[0] < least)
 			atomic_fetch_add(&stale, 1);
 	}
 	return NULL;
@@ -187,8 +214,8 @@ static void test_no_reader_sees_a_key_that_was_left_before_it_asked(void **state
 	for (size_t i = 0; i < READERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, read_on, *state), 0);
 	for (unsigned char to = 2; to < MOVES; to++) {
-		atomic_store(&catalog.target, to);             /* commit */
-		aliases_drop(*state, VIEW_LITERAL("alias/a")); /* then drop, then reply */
+		atomic_store(&catalog.target, to); /* commit */
+		drop(*state, "alias/a");           /* then drop, then reply */
 		atomic_store(&answered, to);
 		if (to % 8 == 0)
 			(void)sched_yield();
@@ -209,6 +236,7 @@ int main(void)
 		TEST(test_a_lookup_that_raced_a_change_does_not_bring_the_old_key_back),
 		TEST(test_under_endless_changes_nothing_is_kept),
 		TEST(test_the_longest_unused_alias_goes_first),
+		TEST(test_accounts_do_not_share_aliases),
 		TEST(test_names_that_are_no_alias_fill_nothing),
 		TEST(test_a_catalog_that_answers_with_another_alias_is_not_believed),
 		TEST(test_no_reader_sees_a_key_that_was_left_before_it_asked),

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/keyring.h"
@@ -20,8 +22,21 @@ static struct {
 	_Atomic uint64_t changes;
 	atomic_bool away;
 	_Atomic uint64_t revision;
-	struct keyring *racing; /* dropped from while a load is under way */
+	struct keyring *racing;                /* dropped from while a load is under way */
+	const char *account, *region, *policy; /* of every key */
 } store;
+
+#define GOOD_POLICY                                                         \
+	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\"," \
+	"\"Principal\":\"*\",\"Action\":\"kms:*\",\"Resource\":\"*\"}]}"
+
+static struct err locate(UNUSED void *self, const struct kms_key_id *id, struct kms_scope *out)
+{
+	REQUIRE(id->bytes[0] != 0xff, E_NOT_FOUND);
+	*out = (struct kms_scope){.partition = "aws"};
+	TRY(text_copy(out->region, sizeof out->region, view_of_text(store.region)));
+	return text_copy(out->account, sizeof out->account, view_of_text(store.account));
+}
 
 static struct err load(UNUSED void *self, const struct kms_scope *scope,
 		       const struct kms_key_id *id, struct kms_key_full *out)
@@ -40,7 +55,7 @@ static struct err load(UNUSED void *self, const struct kms_scope *scope,
 					    .current_version = 7,
 					    .revision = atomic_load(&store.revision)}};
 	TRY(text_new(VIEW_LITERAL("d"), &full.key.description));
-	TRY(text_new(VIEW_LITERAL("{}"), &full.key.policy));
+	TRY(text_new(view_of_text(store.policy), &full.key.policy));
 	TRY(MEM_NEW_ARRAY(3, &full.versions));
 	for (uint32_t i = 0; i < 3; i++)
 		full.versions[i] = (struct kms_version){.key_id = *id, .number = 3 + 2 * i};
@@ -59,7 +74,8 @@ static struct err change_count(UNUSED void *self, uint64_t *out)
 	return OK;
 }
 
-static const struct kms_store_ops ops = {.key_load = load, .change_count = change_count};
+static const struct kms_store_ops ops = {
+	.key_load = load, .key_locate = locate, .change_count = change_count};
 
 static struct kms_key_id id_of(uint8_t n)
 {
@@ -76,6 +92,9 @@ static int set_up(void **state)
 	atomic_store(&store.away, false);
 	atomic_store(&store.revision, 1);
 	store.racing = NULL;
+	store.account = "111122223333";
+	store.region = "us-east-1";
+	store.policy = GOOD_POLICY;
 	return err_failed(keyring_open(&options, (struct keyring **)state)) ? -1 : 0;
 }
 
@@ -123,6 +142,67 @@ static void test_versions_are_found_by_number(void **state)
 		assert_int_equal(version != NULL, there);
 		assert_true(!there || version->number == number);
 	}
+}
+
+static void test_a_key_is_found_in_whatever_account_it_lives(void **state)
+{
+	CLEANUP(keyring_release) struct keyring_entry *entry = NULL;
+	struct kms_key_id id = id_of(1);
+	store.account = "444455556666";
+	assert_int_equal(keyring_acquire(*state, &id, true, &entry).code, E_OK);
+	assert_string_equal(keyring_key(entry)->key.scope.account, "444455556666");
+}
+
+static void test_a_key_of_another_region_is_not_there(void **state)
+{
+	struct keyring_entry *entry = NULL;
+	struct kms_key_id id = id_of(1);
+	store.region = "eu-west-1";
+	assert_int_equal(keyring_acquire(*state, &id, true, &entry).code, E_NOT_FOUND);
+	assert_int_equal(keyring_count(*state), 0);
+}
+
+/* What the policy of a key says of its account's root. */
+static struct auth_answer ask_root(const struct keyring_entry *entry)
+{
+	const struct auth_principal root = {.type = AUTH_ROOT,
+					    .account = "111122223333",
+					    .arn = "arn:aws:iam::111122223333:root",
+					    .id = "111122223333"};
+	const struct auth_context context = {0};
+	const struct auth_question question = {.principal = &root,
+					       .action = VIEW_LITERAL("kms:Encrypt"),
+					       .resource = VIEW_LITERAL("*"),
+					       .context = &context};
+	struct auth_answer answer;
+	auth_policy_ask(keyring_policy(entry), &question, &answer);
+	return answer;
+}
+
+static void test_a_key_has_its_policy_compiled(void **state)
+{
+	CLEANUP(keyring_release) struct keyring_entry *entry = NULL;
+	struct kms_key_id id = id_of(1);
+	assert_int_equal(keyring_acquire(*state, &id, true, &entry).code, E_OK);
+	struct auth_answer answer = ask_root(entry);
+	assert_false(answer.denied);
+	assert_true(answer.allowed[AUTH_NAMED_EVERYBODY]);
+	assert_int_equal(keyring_malformed(*state), 0);
+}
+
+/* P6: not "no policy", under which identity policies would decide alone. */
+static void test_a_policy_that_cannot_be_compiled_denies_everything(void **state)
+{
+	CLEANUP(keyring_release) struct keyring_entry *entry = NULL;
+	struct kms_key_id id = id_of(1);
+	store.policy = "{\"Statement\":[{\"Effect\":\"Allow\"}]}";
+	log_configure(LOG_FORM_TEXT, LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
+	assert_int_equal(keyring_acquire(*state, &id, true, &entry).code, E_OK);
+	assert_true(ask_root(entry).denied);
+	assert_int_equal(keyring_malformed(*state), 1);
+	keyring_drop(*state, &id);
+	assert_int_equal(keyring_malformed(*state), 0);
+	assert_true(ask_root(entry).denied); /* by whoever holds it still */
 }
 
 static void test_the_longest_unused_key_goes_first(void **state)
@@ -205,6 +285,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_key_is_loaded_once_and_only_where_blocking_is_allowed),
 		TEST(test_versions_are_found_by_number),
+		TEST(test_a_key_is_found_in_whatever_account_it_lives),
+		TEST(test_a_key_of_another_region_is_not_there),
+		TEST(test_a_key_has_its_policy_compiled),
+		TEST(test_a_policy_that_cannot_be_compiled_denies_everything),
 		TEST(test_the_longest_unused_key_goes_first),
 		TEST(test_a_held_snapshot_outlives_its_key),
 		TEST(test_a_load_that_raced_a_commit_is_not_kept),

@@ -73,12 +73,22 @@ static void test_every_public_operation_asks_for_permission(void **state)
 			continue;
 		const char *action = row->keys[0].action;
 		assert_non_null(action);
-		assert_int_equal(strncmp(action, "kms:", 4), 0);
+		bool kms = row->protocol == CALL_PROTOCOL_JSON;
+		assert_int_equal(strncmp(action, kms ? "kms:" : "sts:", 4), 0);
 		if (row->keys[0].member == NULL)
 			continue;
 		assert_int_not_equal(row->states, 0);
 		assert_int_not_equal(row->usages, 0);
 	}
+}
+
+/* STS API: GetCallerIdentity, "No permissions are required"; of no other operation. */
+static void test_one_operation_is_for_all(void **state)
+{
+	(void)state;
+	for (size_t i = 0; operation_at(i) != NULL; i++)
+		if (operation_at(i)->flags & OPERATION_FOR_ALL)
+			assert_string_equal(operation_at(i)->name, "GetCallerIdentity");
 }
 
 /* P3, P6: a change runs where it may wait for the store. */
@@ -95,7 +105,8 @@ static void test_names_are_found_once(void **state)
 	(void)state;
 	for (size_t i = 0; operation_at(i) != NULL; i++) {
 		const struct operation *row = operation_at(i), *found = NULL;
-		struct err e = operation_find(row->door, view_of_text(row->name), &found);
+		struct err e =
+			operation_find(row->door, row->protocol, view_of_text(row->name), &found);
 		assert_int_equal(e.code, E_OK);
 		assert_ptr_equal(found, row);
 	}
@@ -108,6 +119,7 @@ int main(void)
 		cmocka_unit_test(test_blobs_are_not_recorded),
 		cmocka_unit_test(test_keys_contexts_and_algorithms_are_in_the_schema),
 		cmocka_unit_test(test_every_public_operation_asks_for_permission),
+		cmocka_unit_test(test_one_operation_is_for_all),
 		cmocka_unit_test(test_changes_may_wait),
 		cmocka_unit_test(test_names_are_found_once),
 	};

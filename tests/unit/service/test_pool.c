@@ -88,8 +88,10 @@ static void test_rows_are_whole(UNUSED void **state)
 	for (size_t i = 0; operation_at(i) != NULL; i++) {
 		const struct operation *row = operation_at(i);
 		const struct operation *found = NULL;
-		assert_int_equal(operation_find(row->door, view_of_text(row->name), &found).code,
-				 E_OK);
+		assert_int_equal(
+			operation_find(row->door, row->protocol, view_of_text(row->name), &found)
+				.code,
+			E_OK);
 		assert_ptr_equal(found, row);
 		assert_non_null(row->keys[0].action);
 		assert_int_equal(row->input->type, SCHEMA_STRUCTURE);
@@ -104,20 +106,27 @@ static void test_names_of_the_model(UNUSED void **state)
 	const struct operation *row = NULL;
 	static const struct {
 		enum call_door door;
+		enum call_protocol protocol;
 		const char *name;
 		enum err_code code;
-	} names[] = {{CALL_DOOR_PUBLIC, "Sign", E_UNSUPPORTED_OPERATION},
-		     {CALL_DOOR_PUBLIC, "VerifyMac", E_UNSUPPORTED_OPERATION},
-		     {CALL_DOOR_PUBLIC, "encrypt", E_UNKNOWN_OPERATION},
-		     {CALL_DOOR_PUBLIC, "", E_UNKNOWN_OPERATION},
-		     {CALL_DOOR_PUBLIC, "Status", E_UNKNOWN_OPERATION},
-		     {CALL_DOOR_ADMIN, "Sign", E_UNKNOWN_OPERATION},
-		     {CALL_DOOR_ADMIN, "Encrypt", E_UNKNOWN_OPERATION},
-		     {CALL_DOOR_ADMIN, "Status", E_OK}};
+	} names[] = {
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_JSON, "Sign", E_UNSUPPORTED_OPERATION},
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_JSON, "VerifyMac", E_UNSUPPORTED_OPERATION},
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_JSON, "encrypt", E_UNKNOWN_OPERATION},
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_JSON, "", E_UNKNOWN_OPERATION},
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_JSON, "Status", E_UNKNOWN_OPERATION},
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_JSON, "GetCallerIdentity", E_UNKNOWN_OPERATION},
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_QUERY, "GetCallerIdentity", E_OK},
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_QUERY, "Encrypt", E_UNKNOWN_OPERATION},
+		{CALL_DOOR_PUBLIC, CALL_PROTOCOL_QUERY, "Sign", E_UNKNOWN_OPERATION},
+		{CALL_DOOR_ADMIN, CALL_PROTOCOL_JSON, "Sign", E_UNKNOWN_OPERATION},
+		{CALL_DOOR_ADMIN, CALL_PROTOCOL_JSON, "Encrypt", E_UNKNOWN_OPERATION},
+		{CALL_DOOR_ADMIN, CALL_PROTOCOL_JSON, "Status", E_OK}};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		assert_int_equal(
-			operation_find(names[i].door, view_of_text(names[i].name), &row).code,
-			names[i].code);
+		assert_int_equal(operation_find(names[i].door, names[i].protocol,
+						view_of_text(names[i].name), &row)
+					 .code,
+				 names[i].code);
 }
 
 int main(void)
