@@ -41,19 +41,19 @@ static bool is_unique_id(struct view text)
 		view_starts_with(text, VIEW_LITERAL("AROA")));
 }
 
+static bool ends_with(struct view text, struct view end)
+{
+	return text.len > end.len && view_equal(view_part(text, text.len - end.len, end.len), end);
+}
+
 static bool is_service(struct view text)
 {
-	struct view rest = text, last = VIEW_NONE, before = VIEW_NONE;
-	size_t labels = 0;
-	for (; rest.ptr != NULL; labels++) {
-		before = last;
-		last = view_cut(&rest, '.');
-		if (!is_name(last, "-"))
+	struct view rest = text;
+	while (rest.ptr != NULL)
+		if (!is_name(view_cut(&rest, '.'), "-"))
 			return false;
-	}
-	return labels >= 3 && text.len <= AUTH_NAME_MAX &&
-	       ((view_equal_text(before, "amazonaws") && view_equal_text(last, "com")) ||
-		(view_equal_text(before, "com") && view_equal_text(last, "cn")));
+	return text.len <= AUTH_NAME_MAX && (ends_with(text, VIEW_LITERAL(".amazonaws.com")) ||
+					     ends_with(text, VIEW_LITERAL(".amazonaws.com.cn")));
 }
 
 /* user/<name>, role/<name>, assumed-role/<role>/<session>: paths may stand before names. */
@@ -263,6 +263,18 @@ static enum auth_naming naming_by(const struct policy_principal *principal,
 	return AUTH_NAMED_NOT;
 }
 
+/*
+ * IAM User Guide, "NotPrincipal": with Deny, the account stands beside the user whom it spares, and
+ * spares none of the others in it. An Allow spares whomever it can.
+ */
+static bool is_spared(const struct policy_statement *statement, enum auth_naming closest,
+		      const struct auth_principal *principal)
+{
+	if (statement->deny && closest == AUTH_NAMED_ACCOUNT)
+		return principal->type == AUTH_ROOT;
+	return closest != AUTH_NAMED_NOT;
+}
+
 enum auth_naming policy_naming_of(const struct policy_statement *statement,
 				  const struct policy_asker *asker)
 {
@@ -273,5 +285,6 @@ enum auth_naming policy_naming_of(const struct policy_statement *statement,
 	}
 	if (!statement->not_principal)
 		return closest;
-	return closest == AUTH_NAMED_NOT ? AUTH_NAMED_EVERYBODY : AUTH_NAMED_NOT;
+	return is_spared(statement, closest, asker->principal) ? AUTH_NAMED_NOT
+							       : AUTH_NAMED_EVERYBODY;
 }
