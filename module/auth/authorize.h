@@ -33,7 +33,8 @@ struct auth_request {
 	struct view resource;                 /* ARN of a key or an alias, or "*" */
 	struct view resource_account;         /* 12 digits; of "*" the caller's */
 	const struct auth_policy *key_policy; /* NULL: the resource is none that has a policy, and
-						 identity policies decide alone */
+						 identity policies decide alone; for another
+						 account nothing does */
 	const struct auth_context *context;
 
 	/* Grants of the key to this principal, its role or its account. They are asked for only
@@ -47,7 +48,7 @@ struct auth_request {
 
 enum auth_outcome { AUTH_DENIED = 0, AUTH_ALLOWED, AUTH_ASK_GRANTS };
 
-/* Why; names as the audit record writes them: authorize.c. */
+/* Why. */
 enum auth_reason {
 	AUTH_BY_NOTHING = 0, /* implicit: nothing allows it */
 	AUTH_BY_OPERATOR,
@@ -58,6 +59,7 @@ enum auth_reason {
 	AUTH_BY_BOUNDARY, /* denied: by the permissions boundary */
 	AUTH_BY_SESSION_POLICY
 };
+const char *auth_reason_name(enum auth_reason reason); /* "key-policy"; "" for none such */
 
 #define AUTH_REASON_MAX 1024
 #define AUTH_DECIDED_MAX 512

@@ -141,6 +141,15 @@ static struct err acquire(struct call_work *work, const struct kms_scope *scope,
 	return OK;
 }
 
+/* An operator's bare id is one of any account. */
+static struct err acquire_by_id(struct call_work *work, const struct kms_name *name,
+				struct keyring_entry **out)
+{
+	if (is_operator(work) && name->kind == KMS_NAME_KEY_ID)
+		return keyring_acquire(work->service->keyring, &name->id, work->may_block, out);
+	return acquire(work, &name->scope, &name->id, out);
+}
+
 /* The hot path of an alias; a key that went, and its aliases with it, is no longer stood for. */
 static struct err acquire_aliased(struct call_work *work, const struct kms_name *name,
 				  struct keyring_entry **out)
@@ -170,7 +179,7 @@ static struct err resolve_named(struct call_work *work, size_t which, struct key
 	TRY(parse_name(work, which, &named));
 	const struct kms_name *name = &named.name;
 	struct err e = name->alias.len > 0 ? acquire_aliased(work, name, out)
-					   : acquire(work, &name->scope, &name->id, out);
+					   : acquire_by_id(work, name, out);
 	return err_is(e, E_NOT_FOUND) ? refuse_missing(work, &named) : e;
 }
 

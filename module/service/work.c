@@ -31,6 +31,7 @@ static void output_cleanup(struct work_output *out)
 	mem_free(TAKE(out->list.items));
 	mem_free(TAKE(out->list.marker));
 	mem_free(TAKE(out->last_use));
+	call_free(&out->explained);
 	if (out->session != NULL)
 		session_made_cleanup(out->session);
 	mem_free(TAKE(out->session));

@@ -62,6 +62,7 @@ struct work_output {
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
+	struct call *explained;           /* Explain: the request that it is about; call_free() */
 	struct session_made *session; /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
 };
 
