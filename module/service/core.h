@@ -37,6 +37,8 @@ struct service {
 	uint64_t calls, failures;
 	struct measure measure;
 
+	pthread_mutex_t identity_lock; /* one change of identities at a time: identity_change.h */
+
 	_Atomic int64_t stop_by_ms; /* steady; 0: not stopping. The token is not waited for later */
 };
 

@@ -72,6 +72,13 @@ static const struct error_kms rows[ERR_CODE_COUNT] = {
 	[E_KMS_DRY_RUN] = FIXED("DryRunOperationException", 400,
 				"The request would have succeeded, but the DryRun option is set."),
 
+	/* of the admin operations on identities, as IAM names them */
+	[E_IAM_NO_SUCH_ENTITY] = SPEAKS("NoSuchEntity", NULL),
+	[E_IAM_EXISTS] = SPEAKS("EntityAlreadyExists", NULL),
+	[E_IAM_DELETE_CONFLICT] = SPEAKS("DeleteConflict", NULL),
+	[E_IAM_LIMIT] = SPEAKS("LimitExceeded", NULL),
+	[E_IAM_MALFORMED_POLICY] = SPEAKS("MalformedPolicyDocument", NULL),
+
 	[E_BUSY] = FIXED("ThrottlingException", 400, BUSY),
 	[E_NOMEM] = FIXED("ThrottlingException", 400, BUSY),
 	[E_LOCKED_MEMORY] = FIXED("ThrottlingException", 400, BUSY),

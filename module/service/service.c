@@ -128,6 +128,7 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 	fill_defaults(&service->options);
 	measure_init(&service->measure);
 	(void)pthread_mutex_init(&service->lock, NULL);
+	(void)pthread_mutex_init(&service->identity_lock, NULL);
 	pthread_condattr_t attributes;
 	if (pthread_condattr_init(&attributes) != 0)
 		return ERR(E_NOMEM);
@@ -182,6 +183,7 @@ void service_stop(struct service **service)
 	credentials_free(&(*service)->credentials);
 	(void)pthread_cond_destroy(&(*service)->answered);
 	(void)pthread_mutex_destroy(&(*service)->lock);
+	(void)pthread_mutex_destroy(&(*service)->identity_lock);
 	mem_free(TAKE(*service));
 }
 

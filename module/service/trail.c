@@ -5,6 +5,7 @@
 #include "service/core.h"
 #include "service/errors.h"
 #include "service/identity_text.h"
+#include "service/identity_told.h"
 #include "service/input.h"
 #include "service/keyring.h"
 
@@ -223,6 +224,21 @@ static struct err add_alias(const struct call_work *work, const char *member,
 	return add_resource(record, home->account, arn, AUDIT_TYPE_ALIAS);
 }
 
+/* Of the types that AWS knows, where it knows one. */
+static const char *const types[AUTH_KIND_COUNT] = {
+	[AUTH_KIND_ACCOUNT] = "AWS::Organizations::Account",
+	[AUTH_KIND_USER] = "AWS::IAM::User",
+	[AUTH_KIND_GROUP] = "AWS::IAM::Group",
+	[AUTH_KIND_ROLE] = "AWS::IAM::Role",
+	[AUTH_KIND_SERVICE] = "Holdfast::Service",
+	[AUTH_KIND_POLICY] = "AWS::IAM::Policy",
+};
+
+static struct err add_identity(struct audit_record *record, const struct auth_identity *identity)
+{
+	return add_resource(record, identity->account, identity->arn, types[identity->kind]);
+}
+
 /* An alias that the request names is told once its key is known, and so its name is sound. */
 static struct err list_resources(const struct call_work *work, struct audit_record *record)
 {
@@ -238,6 +254,8 @@ static struct err list_resources(const struct call_work *work, struct audit_reco
 		TRY(add_resource(record, work->role->account, work->role->arn, AUDIT_TYPE_ROLE));
 	if (record->resource_count == 0 && work->out.made.version_count > 0)
 		TRY(add_key(record, &work->out.made.key));
+	if (work->out.identity != NULL)
+		TRY(add_identity(record, &work->out.identity->identity));
 	return OK;
 }
 

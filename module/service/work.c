@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "codec/form.h"
 #include "service/core.h"
+#include "service/identity_told.h"
 #include "service/keyring.h"
 #include "service/sessions.h"
 #include "service/subjects.h"
@@ -35,6 +36,7 @@ static void output_cleanup(struct work_output *out)
 	if (out->session != NULL)
 		session_made_cleanup(out->session);
 	mem_free(TAKE(out->session));
+	identity_told_free(&out->identity);
 }
 
 void work_role_free(struct call_work *work)

@@ -169,12 +169,15 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 	s->catalog = *catalog.ops;
 	if (w->adjust_catalog != NULL)
 		w->adjust_catalog(&s->catalog);
+	struct auth_identities identities = store_sqlite_identities(s->store);
+	if (w->adjust_identities != NULL)
+		w->adjust_identities(&identities);
 	const struct service_options options = {
 		.hsm = w->hsm,
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
 		.grants = store_sqlite_grants(s->store),
-		.identities = store_sqlite_identities(s->store),
+		.identities = identities,
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,
 		.clock = &clock_system,

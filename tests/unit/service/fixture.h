@@ -54,6 +54,7 @@ struct world {
 	uint64_t direct_messages_max, direct_block;
 	void (*adjust)(struct kms_store_ops *ops); /* a test's own in between, or NULL */
 	void (*adjust_catalog)(struct kms_catalog_ops *ops);
+	void (*adjust_identities)(struct auth_identities *identities);
 	struct hsm *hsm;
 	struct kms_installation installation;
 	char access_key_id[AUTH_ACCESS_KEY_ID_LEN + 1];

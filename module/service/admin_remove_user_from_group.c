@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Admin operation RemoveUserFromGroup (IAM API). */
+#include "service/identity_change.h"
+#include "service/identity_edit.h"
+#include "service/identity_input.h"
+#include "service/identity_reply.h"
+#include "service/input.h"
+
+static const struct schema_member members[] = {
+	{"Account", &shape_account, false},
+	{"Name", &shape_identity_name, true},
+	{"Group", &shape_identity_name, true},
+	{NULL, NULL, false},
+};
+static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = members};
+
+static const char *const audited[] = {"Account", "Name", "Group", NULL};
+
+static struct err decode(struct call_work *work)
+{
+	TRY(identity_input_decode_as(work, AUTH_KIND_USER));
+	return identity_input_check_name(work, AUTH_KIND_GROUP, "Group");
+}
+
+static struct err apply(struct call_work *work, struct identity_told *told, UNUSED bool *changed)
+{
+	struct auth_details *details = &told->details;
+	struct view group = input_text(work, "Group");
+	if (identity_edit_remove_name(details->groups, &details->group_count, group))
+		return OK;
+	return work_refuse(work, ERR(E_IAM_NO_SUCH_ENTITY),
+			   "The user with name %s is not in a group with name %.*s.",
+			   told->identity.name, (int)group.len, (const char *)group.ptr);
+}
+
+static struct err attempt(struct call_work *work)
+{
+	return identity_change_edit(work, apply);
+}
+
+static struct err execute(struct call_work *work)
+{
+	return identity_change(work, attempt);
+}
+
+const struct operation admin_remove_user_from_group = {
+	.name = "RemoveUserFromGroup",
+	.door = CALL_DOOR_ADMIN,
+	.read_only = false,
+	.flags = OPERATION_BLOCKS,
+	.input = &input,
+	.keys = {{.action = "holdfast:RemoveUserFromGroup"}},
+	.audited = audited,
+	.decode = decode,
+	.execute = execute,
+	.audit = identity_reply_audit,
+};
