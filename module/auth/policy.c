@@ -122,6 +122,7 @@ NODISCARD struct err auth_policy_compile(enum auth_policy_kind kind, struct view
 	CLEANUP(auth_policy_free) struct auth_policy *policy = NULL;
 	*out = NULL;
 	message[0] = '\0';
+	ENSURE(kind >= AUTH_POLICY_KEY && kind <= AUTH_POLICY_TRUST);
 	TRY(MEM_NEW(&policy));
 	policy->kind = kind;
 	struct policy_build build = {.policy = policy, .message = message};

@@ -187,7 +187,11 @@ static bool take_piece(const struct match *m, const struct policy_piece *piece, 
 	}
 	struct view wanted =
 		piece->kind == PIECE_VARIABLE ? m->variables[piece->variable] : piece->literal;
-	if (!starts_with(m->pattern, view_of(m->text.ptr + *at, m->text.len - *at), wanted))
+	struct view rest = view_part(m->text, *at, m->text.len);
+	/* Most tries end at the first byte. */
+	if (wanted.len > 0 && rest.len > 0 && wanted.ptr[0] != rest.ptr[0] && !m->pattern->any_case)
+		return false;
+	if (!starts_with(m->pattern, rest, wanted))
 		return false;
 	*at += wanted.len;
 	return true;
