@@ -67,7 +67,7 @@ struct arguments {
 /* What stands on the command line. Tables end with a row without member, option and value. */
 struct argument_line {
 	int argc;
-	char **argv;
+	const char *const *argv;
 	int at; /* the next to be looked at */
 };
 

@@ -29,7 +29,7 @@ static struct err read_file(const struct argument_given *given, struct buf *out)
 	bool standard = text_equal(given->text, "-");
 	CLEANUP(close_file) FILE *file = standard ? stdin : fopen(given->text, "re");
 	if (file == NULL)
-		return refuse(given, strerror(errno));
+		return refuse(given, strerrordesc_np(errno));
 	char piece[READ_AT_ONCE];
 	for (size_t n; (n = fread(piece, 1, sizeof piece, file)) > 0;)
 		if (err_failed(buf_append(out, view_of(piece, n))))

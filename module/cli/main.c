@@ -163,7 +163,7 @@ static enum exit_status run_command(const struct command *command, struct argume
 int main(int argc, char **argv)
 {
 	static struct arguments arguments;
-	struct argument_line line = {.argc = argc, .argv = argv, .at = 1};
+	struct argument_line line = {.argc = argc, .argv = (const char *const *)argv, .at = 1};
 	if (err_failed(arguments_take_options(&line, options, &arguments)))
 		return (int)wrong_usage();
 	if (arguments_flag(&arguments, "version"))

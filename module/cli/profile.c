@@ -54,13 +54,13 @@ static struct err read_file(const char *path, struct buf *out)
 {
 	CLEANUP(close_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? OK : fail(path, strerror(errno));
+		return errno == ENOENT ? OK : fail(path, strerrordesc_np(errno));
 	uint8_t piece[READ_AT_ONCE];
 	ssize_t n;
 	while ((n = read(fd, piece, sizeof piece)) > 0)
 		if (err_failed(buf_append(out, view_of(piece, (size_t)n))))
 			return fail(path, "the file is too large");
-	return n < 0 ? fail(path, strerror(errno)) : OK;
+	return n < 0 ? fail(path, strerrordesc_np(errno)) : OK;
 }
 
 static bool is_default(struct view name)
@@ -107,8 +107,8 @@ static struct err ensure_folder(const char *path)
 		return OK;
 	TRY(text_copy(folder, sizeof folder, view_part(all, 0, all.len - 1)));
 	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-		return fail(folder, strerror(errno));
-	return access(folder, W_OK) == 0 ? OK : fail(folder, strerror(errno));
+		return fail(folder, strerrordesc_np(errno));
+	return access(folder, W_OK) == 0 ? OK : fail(folder, strerrordesc_np(errno));
 }
 
 static struct err check_place(const struct place *place, struct view name)
@@ -180,12 +180,12 @@ static struct err replace_file(const char *path, struct view content)
 	TRY(text_format(beside, sizeof beside, "%s.XXXXXX", path));
 	CLEANUP(close_descriptor) int fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
-		return fail(beside, strerror(errno));
+		return fail(beside, strerrordesc_np(errno));
 	struct err e = file_write(fd, content);
 	bool done = !err_failed(e) && fsync(fd) == 0 && rename(beside, path) == 0;
 	if (done)
 		return OK;
-	e = fail(path, strerror(errno));
+	e = fail(path, strerrordesc_np(errno));
 	(void)unlink(beside);
 	return e;
 }
