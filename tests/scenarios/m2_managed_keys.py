@@ -24,8 +24,7 @@ def people(service):
     people.account(FRIEND)
     people.account(PROVIDER)
     for name in (RDS, SECRETS):
-        if people.run("service", "show", name, check=False).returncode:
-            people.service_principal(name, PROVIDER)
+        people.service_principal(name, PROVIDER)
     people.user("maria", allow("rds:*"))  # no kms permission at all
     people.user("friend", allow("kms:*"), account=FRIEND)
     return people

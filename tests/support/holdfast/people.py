@@ -50,7 +50,9 @@ class People:
     # --- whom there is ---
 
     def account(self, number):
-        self.run("account", "create", number)
+        """There may be one already: tests share an installation."""
+        if self.run("account", "show", number, check=False).returncode != 0:
+            self.run("account", "create", number)
         return number
 
     def user(self, name, *statements, account=None):
@@ -75,7 +77,9 @@ class People:
         return made["Identity"]["Arn"]
 
     def service_principal(self, name, account):
-        self.run("service", "create", name, "--account", account)
+        """There may be one already: tests share an installation."""
+        if self.run("service", "show", name, check=False).returncode != 0:
+            self.run("service", "create", name, "--account", account)
         return name
 
     # --- their clients ---
