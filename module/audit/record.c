@@ -106,13 +106,6 @@ static void put_tls(struct json_out *out, const struct audit_record *record)
 		put_members(out, "tlsDetails", record->tls_members);
 }
 
-static const char *type_of(const struct audit_resource *resource)
-{
-	if (resource->type != NULL)
-		return resource->type;
-	return resource->alias ? "AWS::KMS::Alias" : "AWS::KMS::Key";
-}
-
 static void put_resources(struct json_out *out, const struct audit_record *record)
 {
 	if (record->resource_count == 0)
