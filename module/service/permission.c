@@ -157,7 +157,7 @@ static struct err ask(struct call_work *work, const struct asked *asked)
 	TRY(decide(work, asked, &work->verdict));
 	if (work->verdict.allowed)
 		return OK;
-	if (asked->key != NULL && resolve_is_foreign(work, &asked->key->scope))
+	if (work->verdict.unseen)
 		return resolve_refuse_unseen(work, asked->which);
 	return work_refuse(work, ERR(E_ACCESS_DENIED), "%s", work->verdict.message);
 }
