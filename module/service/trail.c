@@ -229,15 +229,10 @@ static const char *const types[AUTH_KIND_COUNT] = {
 	[AUTH_KIND_ACCOUNT] = "AWS::Organizations::Account",
 	[AUTH_KIND_USER] = "AWS::IAM::User",
 	[AUTH_KIND_GROUP] = "AWS::IAM::Group",
-	[AUTH_KIND_ROLE] = "AWS::IAM::Role",
+	[AUTH_KIND_ROLE] = AUDIT_TYPE_ROLE,
 	[AUTH_KIND_SERVICE] = "Holdfast::Service",
 	[AUTH_KIND_POLICY] = "AWS::IAM::Policy",
 };
-
-static struct err add_identity(struct audit_record *record, const struct auth_identity *identity)
-{
-	return add_resource(record, identity->account, identity->arn, types[identity->kind]);
-}
 
 /* An alias that the request names is told once its key is known, and so its name is sound. */
 static struct err list_resources(const struct call_work *work, struct audit_record *record)
@@ -252,8 +247,10 @@ static struct err list_resources(const struct call_work *work, struct audit_reco
 	}
 	if (record->resource_count == 0 && work->out.made.version_count > 0)
 		TRY(add_key(record, &work->out.made.key));
-	if (work->out.identity != NULL)
-		TRY(add_identity(record, &work->out.identity->identity));
+	if (work->out.identity != NULL) {
+		const struct auth_identity *identity = &work->out.identity->identity;
+		TRY(add_resource(record, identity->account, identity->arn, types[identity->kind]));
+	}
 	return OK;
 }
 

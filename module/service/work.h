@@ -53,7 +53,7 @@ struct work_input {
 	struct err mismatch;        /* what is wrong with a ciphertext for the key that the request
 				       names: told once permission is given */
 	const struct json *assumed; /* Explain alone: further condition keys; borrowed. Or NULL */
-	struct work_identity identity;
+	struct work_identity identity; /* admin operations on identities */
 };
 
 /* A page of a list: listing.h. */

@@ -4,15 +4,26 @@ import json
 
 import pytest
 
-POLICY = '{"Version":"2012-10-17",\n\t"Id" : "b", "Statement": [{"Sid": "ä", "Effect": "Allow", ' \
-         '"Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}], "A": 1}'
+from holdfast.admin import Admin
+
+POLICY = '{"Version":"2012-10-17",\n\t"Id" : "b", "Statement": [{"Sid": "a", "Effect": "Allow", ' \
+         '"Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}] }'
 MAX = 32768
+ROOT_ARN = "arn:aws:iam::111122223333:root"
+INVALID_PRINCIPALS = "Policy contains a statement with one or more invalid principals."
+LOCKED_OUT = ("The new key policy will not allow you to update the key policy in the future.")
 
 
 def document(size):
     """A policy of so many bytes."""
-    head, tail = '{"Id": "', '", "Statement": []}'
+    head, tail = '{"Id": "', '", ' + POLICY[POLICY.index('"Statement"'):]
     return head + "x" * (size - len(head) - len(tail)) + tail
+
+
+def statement(principal, action="kms:*", **more):
+    """A policy of one statement that allows."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", **more}]})
 
 
 def refused(service, operation, **body):
@@ -69,7 +80,12 @@ def test_no_other_name(service, kms, bare):
 
 
 @pytest.mark.parametrize("text", ["x", "[]", "1", '"{}"', '{"a": 1} {}', '{"a": 1, "a": 2}', '{"a": }',
-                                  "null", "{" * 100, "\t\n"])
+                                  "null", "{" * 100, "\t\n", "{}", '{"Statement": []}',
+                                  '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow"}]}',
+                                  POLICY.replace("Allow", "Permit"), POLICY.replace("Sid", "Sud"),
+                                  statement({"AWS": "alice"}),
+                                  statement({"Service": "rds.us-east-1.example.com"}),
+                                  statement({"AWS": "*"}, Condition={"StringLik": {"a": "b"}})])
 def test_what_is_no_document(service, kms, bare, text):
     before = kms.get_key_policy(KeyId=bare)["Policy"]
     assert refused(service, "PutKeyPolicy", KeyId=bare, Policy=text)[0] == \
@@ -88,6 +104,56 @@ def test_the_largest_document_and_one_byte_more(service, kms, bare):
     wide = json.dumps({"Id": "ä" * 20000}, ensure_ascii=False)
     assert refused(service, "PutKeyPolicy", KeyId=bare, Policy=wide)[0] == "LimitExceededException"
     assert kms.get_key_policy(KeyId=bare)["Policy"] == document(MAX)
+
+
+@pytest.mark.parametrize("principal", [
+    {"AWS": "arn:aws:iam::111122223333:user/nobody"}, {"AWS": "arn:aws:iam::444455556666:root"},
+    {"AWS": [ROOT_ARN, "arn:aws:iam::111122223333:role/none"]}, {"AWS": "AIDAAAAAAAAAAAAAAAAAA"},
+    {"AWS": "444455556666"}])
+def test_principals_must_exist(service, bare, principal):
+    """A principal that comes to be later must not come into rights that nobody meant for it."""
+    wanted = ("MalformedPolicyDocumentException", INVALID_PRINCIPALS)
+    policy = json.loads(statement(principal))
+    policy["Statement"].append(json.loads(statement({"AWS": ROOT_ARN}))["Statement"][0])
+    assert refused(service, "PutKeyPolicy", KeyId=bare, Policy=json.dumps(policy)) == wanted
+    assert refused(service, "CreateKey", Policy=json.dumps(policy)) == wanted
+
+
+def test_principals_that_do_exist(kms, bare):
+    for principal in ({"AWS": ROOT_ARN}, {"AWS": "111122223333"}, "*",
+                      {"AWS": ["arn:aws:iam::111122223333:user/administrator", ROOT_ARN],
+                       "Service": "logs.us-east-1.amazonaws.com"}):
+        kms.put_key_policy(KeyId=bare, Policy=statement(principal))
+    identity = json.loads(kms.get_key_policy(KeyId=bare)["Policy"])
+    assert identity["Statement"][0]["Principal"]["Service"] == "logs.us-east-1.amazonaws.com"
+
+
+LOCKING = [statement({"AWS": ROOT_ARN}, "kms:Encrypt"),
+           statement({"Service": "logs.us-east-1.amazonaws.com"}),
+           statement({"AWS": ROOT_ARN}, Condition={"StringEquals": {"aws:username": "somebody"}}),
+           statement({"AWS": ROOT_ARN}, Effect="Deny")]
+
+
+@pytest.mark.parametrize("policy", LOCKING)
+def test_nobody_locks_himself_out(service, kms, bare, policy):
+    wanted = ("MalformedPolicyDocumentException", LOCKED_OUT)
+    before = kms.get_key_policy(KeyId=bare)["Policy"]
+    assert refused(service, "PutKeyPolicy", KeyId=bare, Policy=policy) == wanted
+    assert refused(service, "CreateKey", Policy=policy) == wanted
+    assert kms.get_key_policy(KeyId=bare)["Policy"] == before
+
+
+def test_who_says_so_may_lock_himself_out_and_the_operator_lets_him_in(service, kms, bare):
+    kms.put_key_policy(KeyId=bare, Policy=LOCKING[0], BypassPolicyLockoutSafetyCheck=True)
+    kms.encrypt(KeyId=bare, Plaintext=b"x")
+    assert refused(service, "PutKeyPolicy", KeyId=bare, Policy=POLICY)[0] == "AccessDeniedException"
+    assert refused(service, "GetKeyPolicy", KeyId=bare)[0] == "AccessDeniedException"
+    answer = Admin(service).call("ResetKeyPolicy", KeyId=bare.rpartition("/")[2])
+    assert answer["KeyId"] == bare
+    assert kms.get_key_policy(KeyId=bare)["Policy"] == answer["Policy"]
+    assert json.loads(answer["Policy"])["Statement"][0]["Principal"] == {"AWS": ROOT_ARN}
+    record = last(service, "ResetKeyPolicy", bare)
+    assert (record["eventSource"], record["userIdentity"]["type"]) == ("holdfast.admin", "Operator")
 
 
 def test_a_description_is_replaced(service, kms, bare):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the service has built, what botocore's model says of it, and a good request for each."""
 import base64
+import json
 import os
 import re
 import uuid
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 from botocore.session import get_session
 
-from .installation import ROOT
+from .installation import ACCOUNT, ROOT
 
 MODEL = get_session().get_service_model("kms")
 TABLE = os.path.join(ROOT, "module/service/operations.def")
@@ -19,6 +20,12 @@ def built():
     with open(TABLE, encoding="utf-8") as file:
         unbuilt = set(re.findall(r"^OPERATION_NAME\((\w+)\)", file.read(), re.MULTILINE))
     return sorted(set(MODEL.operation_names) - unbuilt)
+
+
+# Under which whoever may anything in the key's account still may it.
+OPEN_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{
+    "Sid": "Account", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    "Action": "kms:*", "Resource": "*"}]})
 
 
 @dataclass
@@ -56,7 +63,7 @@ def requests(at):
         "ListKeyPolicies": key,
         "ListKeys": {},
         "ListResourceTags": key,
-        "PutKeyPolicy": {**key, "Policy": '{"Version": "2012-10-17", "Statement": []}'},
+        "PutKeyPolicy": {**key, "Policy": OPEN_POLICY},
         "ReEncrypt": {"CiphertextBlob": at.sealed, "DestinationKeyId": at.other},
         "ScheduleKeyDeletion": key,
         "TagResource": {**key, "Tags": [{"TagKey": "a", "TagValue": "b"}]},

@@ -221,7 +221,10 @@ static void test_what_a_key_without_material_can_do(UNUSED void **state)
 		{"CancelKeyDeletion", "", false},
 		{"DescribeKey", "", true},
 		{"GetKeyPolicy", "", true},
-		{"PutKeyPolicy", ",\"Policy\":\"{}\"", true},
+		{"PutKeyPolicy",
+		 ",\"Policy\":\"{\\\"Statement\\\":{\\\"Effect\\\":\\\"Allow\\\",\\\"Principal\\\":"
+		 "\\\"*\\\",\\\"Action\\\":\\\"kms:*\\\",\\\"Resource\\\":\\\"*\\\"}}\"",
+		 true},
 		{"ListKeyPolicies", "", true},
 		{"ListResourceTags", "", true},
 		{"TagResource", ",\"Tags\":[{\"TagKey\":\"a\",\"TagValue\":\"b\"}]", true},
