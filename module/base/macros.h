@@ -12,6 +12,9 @@
 #define PRINTF_LIKE(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 #define UNUSED __attribute__((unused))
 
+/* Large room that is written before it is read, on a hot path: the compiler need not zero it. */
+#define UNINITIALISED __attribute__((uninitialized))
+
 /* Runs `fn(&variable)` when the variable leaves its scope; declared where the resource is taken. */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 

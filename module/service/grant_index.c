@@ -165,7 +165,7 @@ static struct err bucket_at(struct grant_index *index, const struct grant_name *
 /* Of the pairs the one that leads to the fewest others. */
 static struct err choose_bucket(struct grant_index *index, struct class *class)
 {
-	struct grant_name name;
+	UNINITIALISED struct grant_name name;
 	size_t best = 0, fewest = SIZE_MAX;
 	for (size_t i = 0; i < class->pairs.count && fewest > 0; i++) {
 		ENSURE(grant_name_pair(class->holder->number, &class->pairs.pairs[i], &name));
@@ -202,7 +202,7 @@ static enum auth_grant_constraint constraint_of(const struct kms_grant *grant)
 static struct err class_at(struct grant_index *index, struct holder *holder,
 			   const struct kms_grant *grant, struct class **out)
 {
-	struct grant_name name;
+	UNINITIALISED struct grant_name name;
 	void *old = NULL;
 	enum auth_grant_constraint constraint = constraint_of(grant);
 	ENSURE(grant_name_class(holder->number, constraint, grant->context, &name));
@@ -397,7 +397,7 @@ static struct grant_node *in_class(struct search *search, const struct grant_nam
 
 static struct grant_node *find_unconstrained(struct search *search)
 {
-	struct grant_name name;
+	UNINITIALISED struct grant_name name;
 	uint64_t holder = search->holder->number;
 	if (!grant_name_class(holder, AUTH_GRANT_ANY_CONTEXT, VIEW_NONE, &name))
 		return NULL;
@@ -406,7 +406,7 @@ static struct grant_node *find_unconstrained(struct search *search)
 
 static struct grant_node *find_equal(struct search *search)
 {
-	struct grant_name name;
+	UNINITIALISED struct grant_name name;
 	if (!grant_name_context(search->holder->number, search->wanted->context, &name))
 		return NULL;
 	return in_class(search, &name);
@@ -414,7 +414,7 @@ static struct grant_node *find_equal(struct search *search)
 
 static struct grant_node *find_by_pair(struct search *search, const struct auth_pair *pair)
 {
-	struct grant_name name;
+	UNINITIALISED struct grant_name name;
 	if (!grant_name_pair(search->holder->number, pair, &name))
 		return NULL;
 	const struct bucket *bucket =

@@ -125,9 +125,10 @@ static struct err decode_contexts(struct call_work *work)
 
 /* Members that an operation does not have are ignored, as AWS ignores them: a DryRun that is sent
  * with CreateKey must not let it be done and then denied. */
-static bool declares(const struct operation *operation, const char *name)
+bool input_declares(const struct call_work *work, const char *name)
 {
-	for (const struct schema_member *m = operation->input->members; m->name != NULL; m++)
+	const struct schema_shape *input = work->operation->input;
+	for (const struct schema_member *m = input->members; m->name != NULL; m++)
 		if (text_equal(m->name, name))
 			return true;
 	return false;
@@ -138,6 +139,6 @@ NODISCARD struct err input_decode(struct call_work *work)
 	TRY(parse(work));
 	TRY(schema_validate(work->operation->input, work->in.document, &work->message));
 	TRY(decode_contexts(work));
-	work->in.dry_run = declares(work->operation, "DryRun") && input_bool(work, "DryRun");
+	work->in.dry_run = input_declares(work, "DryRun") && input_bool(work, "DryRun");
 	return work->operation->decode != NULL ? work->operation->decode(work) : OK;
 }

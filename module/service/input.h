@@ -14,6 +14,9 @@ struct view input_text(const struct call_work *work, const char *name);
 int64_t input_integer(const struct call_work *work, const char *name, int64_t otherwise);
 bool input_bool(const struct call_work *work, const char *name);
 
+/* Whether the operation has this member at all: others are ignored, whatever stands in them. */
+bool input_declares(const struct call_work *work, const char *name);
+
 /* A blob into a buffer, or straight into locked memory. *out: secret_free(). E_SERIALIZATION. */
 NODISCARD struct err input_blob(struct call_work *work, const char *name, struct buf *out);
 NODISCARD struct err input_secret(struct call_work *work, const char *name, struct secret **out);

@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 #include "service/core.h"
+#include "service/grant_request.h"
+#include "service/grant_token.h"
 #include "service/grants.h"
 #include "service/input.h"
 #include "service/key_facts.h"
@@ -21,7 +23,9 @@ struct asked {
 	struct view account;              /* of a resource that is no key; empty: the caller's */
 	const struct auth_policy *policy; /* of the key or resource; NULL without */
 	const char *policy_name;
-	bool for_grants; /* a grant may be enough */
+	bool for_grants;                 /* a grant may be enough */
+	const struct auth_grant *grants; /* not for_grants: these alone */
+	size_t grant_count;
 };
 
 /* What the subject of a held snapshot is; an operator has no policies, and needs none. */
@@ -113,7 +117,9 @@ static struct auth_request request_of(const struct call_work *work, const struct
 		.policy_name = asked->policy_name,
 		.context = context,
 		.grants_known = !asked->for_grants,
-		.grant_operation = asked->for_grants ? asked->row->grant : KMS_GRANT_NONE,
+		.grants = asked->grants,
+		.grant_count = asked->grant_count,
+		.grant_operation = asked->row->grant,
 		.takes_context = asked->row->context != NULL,
 	};
 }
@@ -129,6 +135,7 @@ static struct err ask_grants(struct call_work *work, const struct asked *asked,
 		.operation = asked->row->grant,
 		.takes_context = request->takes_context,
 		.context = &request->context->families[AUTH_FAMILY_KMS_ENCRYPTION_CONTEXT],
+		.child = grant_request_child(work->in.grant),
 		.may_block = work->may_block,
 	};
 	TRY(grants_find(work->service->grants, &query, &found));
@@ -158,13 +165,20 @@ static struct err decide(struct call_work *work, const struct asked *asked,
 	return OK;
 }
 
+NODISCARD struct err permission_refuse(struct call_work *work, size_t which)
+{
+	if (work->verdict.unseen)
+		return resolve_refuse_unseen(work, which);
+	return work_refuse(work, ERR(E_ACCESS_DENIED), "%s", work->verdict.message);
+}
+
 static struct err ask(struct call_work *work, const struct asked *asked)
 {
 	TRY(decide(work, asked, &work->verdict));
 	if (work->verdict.allowed)
 		return OK;
-	if (work->verdict.unseen)
-		return resolve_refuse_unseen(work, asked->which);
+	if (asked->key != NULL)
+		return permission_refuse(work, asked->which);
 	return work_refuse(work, ERR(E_ACCESS_DENIED), "%s", work->verdict.message);
 }
 
@@ -239,11 +253,31 @@ NODISCARD struct err permission_check(struct call_work *work)
 {
 	if (work->operation->flags & OPERATION_FOR_ALL)
 		return OK;
+	TRY(grant_tokens_check(work));
 	if (work->operation->authorise != NULL)
 		return work->operation->authorise(work);
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		TRY(permission_check_key(work, i));
 	return work->in.mismatch;
+}
+
+NODISCARD struct err permission_decide(struct call_work *work,
+				       const struct permission_question *question,
+				       struct auth_verdict *out)
+{
+	const struct operation_key row = {
+		.action = question->action, .member = "KeyId", .grant = question->grant_operation};
+	char arn[KMS_KEY_ARN_TEXT];
+	TRY(acquire_subject(work));
+	work_key_arn(work, 0, arn);
+	const struct asked asked = {.row = &row,
+				    .action = row.action,
+				    .resource = view_of_text(arn),
+				    .key = &keyring_key(work->keys[0])->key,
+				    .policy = question->policy,
+				    .grants = question->grants,
+				    .grant_count = question->grant_count};
+	return decide(work, &asked, out);
 }
 
 NODISCARD struct err permission_foresee(struct call_work *work,

@@ -18,6 +18,22 @@ NODISCARD struct err permission_check(struct call_work *work);
 /* Those of one key of the row. */
 NODISCARD struct err permission_check_key(struct call_work *work, size_t which);
 
+/* For operations that are not asked as their rows say (operation.authorise): one action on
+ * work->keys[0], with other policies and grants. Errors as above, but for a denial. */
+struct permission_question {
+	const char *action;
+	const struct auth_policy *policy; /* in place of the key's; NULL: identity policies alone */
+	const struct auth_grant *grants;  /* these alone */
+	size_t grant_count;
+	uint32_t grant_operation; /* that they must permit */
+};
+NODISCARD struct err permission_decide(struct call_work *work,
+				       const struct permission_question *question,
+				       struct auth_verdict *out);
+
+/* Denied, as work->verdict says of a key of the call. E_ACCESS_DENIED. */
+NODISCARD struct err permission_refuse(struct call_work *work, size_t which);
+
 /* Whether the caller could call PutKeyPolicy on the key if it had this policy, as the request
  * stands. Errors as above, but for a denial. */
 struct permission_case {

@@ -433,6 +433,19 @@ static void put_same_key(struct request_context *request, const struct call_work
 					    &keyring_key(keys[1])->key.id));
 }
 
+/* KMS Developer Guide, kms:GrantIsForAWSResource: of these three, whether a service asks for its
+ * user. */
+static void put_for_resource(struct request_context *request, const struct call_work *work,
+			     const struct operation_key *row)
+{
+	static const char *const actions[] = {"kms:CreateGrant", "kms:ListGrants",
+					      "kms:RevokeGrant"};
+	for (size_t i = 0; row->action != NULL && i < ARRAY_LEN(actions); i++)
+		if (text_equal(row->action, actions[i]))
+			put_number(request, AUTH_KMS_GRANT_IS_FOR_AWS_RESOURCE,
+				   work->principal.via_service[0] != '\0');
+}
+
 NODISCARD struct err request_context_init(struct request_context *request,
 					  const struct call_work *work,
 					  const struct request_context_query *query)
@@ -453,6 +466,7 @@ NODISCARD struct err request_context_init(struct request_context *request,
 	put_alias(request, work, query->row);
 	put_algorithm(request, work, query->row);
 	put_same_key(request, work, query->row);
+	put_for_resource(request, work, query->row);
 	if (work->in.assumed != NULL)
 		TRY(request_context_assume(request, work->in.assumed));
 	return request->failure;

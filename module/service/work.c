@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "codec/form.h"
 #include "service/core.h"
+#include "service/grant_request.h"
 #include "service/identity_told.h"
 #include "service/keyring.h"
 #include "service/sessions.h"
@@ -21,6 +22,7 @@ static void input_cleanup(struct work_input *in)
 	json_free(&in->document);
 	buf_cleanup(&in->ciphertext);
 	secret_free(&in->plaintext);
+	grant_request_free(&in->grant);
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		buf_cleanup(&in->contexts[i]);
 }
@@ -32,6 +34,7 @@ static void output_cleanup(struct work_output *out)
 	mem_free(TAKE(out->list.items));
 	mem_free(TAKE(out->list.marker));
 	mem_free(TAKE(out->last_use));
+	mem_free(TAKE(out->grant));
 	call_free(&out->explained);
 	if (out->session != NULL)
 		session_made_cleanup(out->session);

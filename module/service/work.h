@@ -24,6 +24,8 @@
 #define WORK_REPLY_MAX (512 << 10) /* bytes of a reply; the largest: 1,000 keys of ListKeys */
 
 struct form;
+struct grant_answer;
+struct grant_request;
 struct identity_told;
 struct keyring_entry;
 struct last_use_answer;
@@ -48,6 +50,7 @@ struct work_input {
 	struct secret *plaintext;
 	struct buf contexts[WORK_KEYS_MAX]; /* canonical */
 	size_t length;                      /* bytes of a data key */
+	struct grant_request *grant;        /* CreateGrant; grant_request_free() */
 	bool dry_run;
 	bool ignore_ciphertext;     /* a dry run that asks for permissions alone */
 	struct err mismatch;        /* what is wrong with a ciphertext for the key that the request
@@ -71,6 +74,7 @@ struct work_output {
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
+	struct grant_answer *grant;       /* CreateGrant, RetireGrant; mem_free() */
 	struct call *explained;           /* Explain: the request that it is about; call_free() */
 	struct session_made *session;   /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
 	struct identity_told *identity; /* as stored, or as it shall be; identity_told_free() */

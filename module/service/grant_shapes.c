@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/grant_shapes.h"
+
+#include "kms/grant.h"
+#include "service/shapes.h"
+
+static bool is_letter_or_digit(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool consists_of(struct view value, struct view others)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if (!is_letter_or_digit(value.ptr[i]) &&
+		    view_find(others, value.ptr[i]) == others.len)
+			return false;
+	return value.len > 0;
+}
+
+static bool is_principal(struct view value)
+{
+	return consists_of(value, VIEW_LITERAL("_+=,.@:/-"));
+}
+
+static const struct schema_pattern principal_pattern = {"^[\\w+=,.@:/-]+$", is_principal};
+const struct schema_shape shape_principal_id = {.type = SCHEMA_STRING,
+						.has_min = true,
+						.min = 1,
+						.has_max = true,
+						.max = KMS_GRANT_PRINCIPAL_MAX,
+						.pattern = &principal_pattern};
+
+/* Three labels or more. */
+static bool is_service(struct view value)
+{
+	size_t labels = 0;
+	for (struct view rest = value; rest.ptr != NULL; labels++)
+		if (!consists_of(view_cut(&rest, '.'), VIEW_LITERAL("-")))
+			return false;
+	return labels >= 3;
+}
+
+static const struct schema_pattern service_pattern = {
+	"^([A-Za-z0-9\\-]+)\\.([A-Za-z0-9\\-]+)(\\.[A-Za-z0-9\\-]+)+$", is_service};
+const struct schema_shape shape_service_principal = {.type = SCHEMA_STRING,
+						     .has_min = true,
+						     .min = 1,
+						     .has_max = true,
+						     .max = 128,
+						     .pattern = &service_pattern};
+
+const struct schema_shape shape_grant_id = {
+	.type = SCHEMA_STRING, .has_min = true, .min = 1, .has_max = true, .max = 128};
+const struct schema_shape shape_grant_token = {
+	.type = SCHEMA_STRING, .has_min = true, .min = 1, .has_max = true, .max = 8192};
+
+static bool is_name(struct view value)
+{
+	return consists_of(value, VIEW_LITERAL(":/_-"));
+}
+
+static const struct schema_pattern name_pattern = {"^[a-zA-Z0-9:/_-]+$", is_name};
+const struct schema_shape shape_grant_name = {.type = SCHEMA_STRING,
+					      .has_min = true,
+					      .min = 1,
+					      .has_max = true,
+					      .max = KMS_GRANT_NAME_MAX,
+					      .pattern = &name_pattern};
+
+/* Of the last two no key of any kind is capable. */
+static const char *const operations[] = {"Decrypt",
+					 "Encrypt",
+					 "GenerateDataKey",
+					 "GenerateDataKeyWithoutPlaintext",
+					 "ReEncryptFrom",
+					 "ReEncryptTo",
+					 "Sign",
+					 "Verify",
+					 "GetPublicKey",
+					 "CreateGrant",
+					 "RetireGrant",
+					 "DescribeKey",
+					 "GenerateDataKeyPair",
+					 "GenerateDataKeyPairWithoutPlaintext",
+					 "GenerateMac",
+					 "VerifyMac",
+					 "DeriveSharedSecret",
+					 "Encapsulate",
+					 "Decapsulate",
+					 NULL};
+static const struct schema_shape operation = {.type = SCHEMA_STRING, .values = operations};
+const struct schema_shape shape_grant_operations = {.type = SCHEMA_LIST, .element = &operation};
+
+static const struct schema_shape source_arn = {
+	.type = SCHEMA_STRING, .has_min = true, .min = 20, .has_max = true, .max = 512};
+static const struct schema_member constraints[] = {
+	{"EncryptionContextSubset", &shape_context, false},
+	{"EncryptionContextEquals", &shape_context, false},
+	{"SourceArn", &source_arn, false},
+	{NULL, NULL, false},
+};
+const struct schema_shape shape_grant_constraints = {.type = SCHEMA_STRUCTURE,
+						     .members = constraints};
