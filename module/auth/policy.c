@@ -4,6 +4,9 @@
 
 #include "auth/policy_build.h"
 #include "base/mem.h"
+#include "base/text.h"
+
+#define WHAT_MAX 128
 
 static NODISCARD struct err refuse_json(struct policy_build *build, struct err e)
 {
@@ -16,9 +19,14 @@ static NODISCARD struct err refuse_json(struct policy_build *build, struct err e
 		{E_DUPLICATE, "the document has an element twice"},
 		{E_BOUNDS, "the document is too deep, or has too many or too long values"},
 	};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (err_is(e, rows[i].code))
-			return policy_refuse(build, VIEW_NONE, rows[i].what);
+	char what[WHAT_MAX];
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!err_is(e, rows[i].code))
+			continue;
+		TRY(text_format(what, sizeof what, "%s (at byte %u)", rows[i].what,
+				(unsigned)e.detail));
+		return policy_refuse(build, VIEW_NONE, what);
+	}
 	return e;
 }
 

@@ -6,12 +6,16 @@
 
 #include "auth/policy_local.h"
 
+/* What follows a `*` is searched for at once, but for question marks and variables, which are tried
+ * at every place: a policy may not make its evaluation take long. */
+#define POLICY_SLOW_MAX 512
 #define POLICY_QUOTE_MAX 64 /* bytes of the document in one part of a message */
 
 struct policy_build {
 	struct auth_policy *policy; /* borrowed */
 	bool variables;             /* Version 2012-10-17 */
 	size_t values;              /* counted against AUTH_POLICY_VALUES_MAX */
+	size_t slow_pieces;         /* against POLICY_SLOW_MAX */
 	char *message;
 
 	/* Where: told by policy_refuse(). */

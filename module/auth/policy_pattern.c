@@ -4,8 +4,10 @@
  * value is text and nothing else: a `*` in it is a `*`.
  */
 #include "auth/policy_build.h"
+#include "base/mem.h"
 
 #define ARN_COLONS 5
+#define LONG_LITERAL 32
 
 struct tokens {
 	struct policy_build *build;
@@ -76,9 +78,14 @@ static NODISCARD struct err count_pieces(struct tokens t, struct policy_pattern 
 		TRY(next_token(&t, &token));
 		out->piece_count++;
 		out->variable_count += token.piece.kind == PIECE_VARIABLE;
+		t.build->slow_pieces +=
+			token.piece.kind == PIECE_VARIABLE || token.piece.kind == PIECE_ONE;
 	}
 	if (out->variable_count > POLICY_VARIABLES_MAX)
 		return policy_refuse(t.build, t.text, "has more than 16 variables");
+	if (t.build->slow_pieces > POLICY_SLOW_MAX)
+		return policy_refuse(t.build, VIEW_NONE,
+				     "the policy has more than 512 question marks and variables");
 	return OK;
 }
 
@@ -177,24 +184,53 @@ static size_t character_at(const struct match *m, size_t at)
 	return end - at;
 }
 
+/* This is what a match spends its time with: short texts are compared here, without a call. */
+static bool begins_with(const struct match *m, size_t at, struct view wanted)
+{
+	const uint8_t *rest = m->text.ptr + at;
+	size_t i = 0;
+	if (wanted.len > m->text.len - at)
+		return false;
+	if (m->pattern->any_case)
+		return view_equal_ignore_case(view_of(rest, wanted.len), wanted);
+	if (wanted.len >= LONG_LITERAL)
+		return mem_equal(rest, wanted.ptr, wanted.len);
+	while (i < wanted.len && rest[i] == wanted.ptr[i])
+		i++;
+	return i == wanted.len;
+}
+
 /* Moves *at behind what the piece, which is no RUN, takes of the text. */
 static bool take_piece(const struct match *m, const struct policy_piece *piece, size_t *at)
 {
+	struct view wanted = piece->literal;
 	if (piece->kind == PIECE_ONE) {
 		size_t length = character_at(m, *at);
 		*at += length;
 		return length > 0;
 	}
-	struct view wanted =
-		piece->kind == PIECE_VARIABLE ? m->variables[piece->variable] : piece->literal;
-	struct view rest = view_part(m->text, *at, m->text.len);
-	/* Most tries end at the first byte. */
-	if (wanted.len > 0 && rest.len > 0 && wanted.ptr[0] != rest.ptr[0] && !m->pattern->any_case)
-		return false;
-	if (!starts_with(m->pattern, rest, wanted))
+	if (piece->kind == PIECE_VARIABLE)
+		wanted = m->variables[piece->variable];
+	if (!begins_with(m, *at, wanted))
 		return false;
 	*at += wanted.len;
 	return true;
+}
+
+/*
+ * Where a run in front of piece `i` may end at the earliest, from *at on: where the literal behind
+ * it stands, if it is one. false: nowhere.
+ */
+static bool skip_ahead(const struct match *m, size_t i, size_t *at)
+{
+	const struct policy_piece *piece = &m->pattern->pieces[i];
+	if (i == m->pattern->piece_count || piece->kind != PIECE_LITERAL || *at < m->fence ||
+	    m->pattern->any_case)
+		return true;
+	struct view rest = view_part(m->text, *at, m->text.len);
+	size_t found = view_search(rest, piece->literal);
+	*at += found;
+	return found < rest.len;
 }
 
 /*
@@ -206,21 +242,23 @@ static bool match_pieces(const struct match *m)
 	const struct policy_pattern *pattern = m->pattern;
 	size_t at = 0, i = 0, run = SIZE_MAX, run_at = 0;
 	while (i < pattern->piece_count || at < m->text.len) {
-		if (i < pattern->piece_count && pattern->pieces[i].kind == PIECE_RUN) {
-			run = i++;
+		bool left = i < pattern->piece_count;
+		if (left && pattern->pieces[i].kind == PIECE_RUN) {
+			run = i;
 			run_at = at;
-			if (i == pattern->piece_count && at >= m->fence)
+			if (i + 1 == pattern->piece_count && at >= m->fence)
 				return true;
-			continue;
-		}
-		if (i < pattern->piece_count && take_piece(m, &pattern->pieces[i], &at)) {
+		} else if (left && take_piece(m, &pattern->pieces[i], &at)) {
 			i++;
 			continue;
+		} else {
+			size_t length = run == SIZE_MAX ? 0 : character_at(m, run_at);
+			if (length == 0)
+				return false;
+			run_at += length;
 		}
-		size_t length = run == SIZE_MAX ? 0 : character_at(m, run_at);
-		if (length == 0)
+		if (!skip_ahead(m, run + 1, &run_at))
 			return false;
-		run_at += length;
 		at = run_at;
 		i = run + 1;
 	}
@@ -241,6 +279,8 @@ static bool match_with(const struct policy_pattern *pattern, struct view text,
 		       const struct view *variables)
 {
 	struct match m = {.pattern = pattern, .variables = variables, .text = text};
+	if (text.ptr == NULL)
+		m.text = VIEW_LITERAL("");
 	if (text.len < pattern->least)
 		return false;
 	if (pattern->arn) {

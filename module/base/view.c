@@ -81,3 +81,11 @@ struct view view_cut(struct view *rest, uint8_t byte)
 	*rest = at < rest->len ? view_of(rest->ptr + at + 1, rest->len - at - 1) : VIEW_NONE;
 	return before;
 }
+
+size_t view_search(struct view v, struct view part)
+{
+	if (part.len == 0 || v.len < part.len)
+		return part.len == 0 ? 0 : v.len;
+	const uint8_t *hit = memmem(v.ptr, v.len, part.ptr, part.len);
+	return hit ? (size_t)(hit - v.ptr) : v.len;
+}

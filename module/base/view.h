@@ -47,4 +47,8 @@ struct view view_cut(struct view *rest, uint8_t byte);
 /* Index of the first `byte`, or v.len. */
 size_t view_find(struct view v, uint8_t byte);
 
+/* Index of the first place where `part` stands, or v.len. An empty part stands everywhere. In time
+ * linear in both lengths. */
+size_t view_search(struct view v, struct view part);
+
 #endif

@@ -2,7 +2,7 @@
 /* Who a statement names, and how closely: Principal, NotPrincipal, Allow and Deny. */
 #include "policy_example.h"
 
-static const struct auth_principal operator_ UNUSED = {
+static const struct auth_principal uid_0 UNUSED = {
 	.type = AUTH_OPERATOR, .account = ACCOUNT, .arn = "holdfast:uid:0", .id = "uid:0"};
 static const struct auth_principal stranger = {.type = AUTH_USER,
 					       .account = OTHER_ACCOUNT,
@@ -42,7 +42,7 @@ static enum auth_naming only_naming(const struct auth_answer *answer)
 
 static const struct naming_row {
 	const char *principal;
-	enum auth_naming alice, job, root, logs, stranger, operator_;
+	enum auth_naming alice, job, root, logs, stranger, uid_0;
 } naming_rows[] = {
 	{"\"*\"", AUTH_NAMED_EVERYBODY, AUTH_NAMED_EVERYBODY, AUTH_NAMED_EVERYBODY,
 	 AUTH_NAMED_EVERYBODY, AUTH_NAMED_EVERYBODY, AUTH_NAMED_EVERYBODY},
@@ -73,10 +73,9 @@ static const struct naming_row {
 static size_t askers_of(const struct naming_row *row, const struct auth_principal *principals[6],
 			enum auth_naming expected[6])
 {
-	const struct auth_principal *const all[] = {&alice, &job,      &root,
-						    &logs,  &stranger, &operator_};
+	const struct auth_principal *const all[] = {&alice, &job, &root, &logs, &stranger, &uid_0};
 	const enum auth_naming namings[] = {row->alice, row->job,      row->root,
-					    row->logs,  row->stranger, row->operator_};
+					    row->logs,  row->stranger, row->uid_0};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		principals[i] = all[i];
 		expected[i] = namings[i];

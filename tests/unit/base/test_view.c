@@ -108,6 +108,17 @@ static void a_byte_is_found_or_the_length(void **state)
 	assert_int_equal(view_find(VIEW_NONE, 'x'), 0);
 }
 
+static void a_part_is_found_or_the_length(void **state)
+{
+	(void)state;
+	assert_int_equal(view_search(VIEW_LITERAL("abcabd"), VIEW_LITERAL("abd")), 3);
+	assert_int_equal(view_search(VIEW_LITERAL("abcabc"), VIEW_LITERAL("abc")), 0);
+	assert_int_equal(view_search(VIEW_LITERAL("abc"), VIEW_LITERAL("bcd")), 3);
+	assert_int_equal(view_search(VIEW_LITERAL("abc"), VIEW_LITERAL("abcd")), 3);
+	assert_int_equal(view_search(VIEW_LITERAL("abc"), VIEW_NONE), 0);
+	assert_int_equal(view_search(VIEW_NONE, VIEW_LITERAL("a")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +130,7 @@ int main(void)
 		cmocka_unit_test(blanks_are_trimmed_at_both_ends),
 		cmocka_unit_test(cutting_walks_through_all_parts),
 		cmocka_unit_test(a_byte_is_found_or_the_length),
+		cmocka_unit_test(a_part_is_found_or_the_length),
 	};
 	return cmocka_run_group_tests_name("base_view", tests, NULL, NULL);
 }
