@@ -263,6 +263,18 @@ static enum auth_naming naming_by(const struct policy_principal *principal,
 	return AUTH_NAMED_NOT;
 }
 
+/*
+ * IAM User Guide, "NotPrincipal": with Deny, the account stands beside the user whom it spares, and
+ * spares none of the others in it. An Allow spares whomever it can.
+ */
+static bool is_spared(const struct policy_statement *statement, enum auth_naming closest,
+		      const struct auth_principal *principal)
+{
+	if (statement->deny && closest == AUTH_NAMED_ACCOUNT)
+		return principal->type == AUTH_ROOT;
+	return closest != AUTH_NAMED_NOT;
+}
+
 enum auth_naming policy_naming_of(const struct policy_statement *statement,
 				  const struct policy_asker *asker)
 {
@@ -273,5 +285,6 @@ enum auth_naming policy_naming_of(const struct policy_statement *statement,
 	}
 	if (!statement->not_principal)
 		return closest;
-	return closest == AUTH_NAMED_NOT ? AUTH_NAMED_EVERYBODY : AUTH_NAMED_NOT;
+	return is_spared(statement, closest, asker->principal) ? AUTH_NAMED_NOT
+							       : AUTH_NAMED_EVERYBODY;
 }

@@ -83,6 +83,15 @@ static size_t askers_of(const struct naming_row *row, const struct auth_principa
 	return ARRAY_LEN(all);
 }
 
+/* By NotPrincipal: whom it names by itself, its role or its account. A Deny spares none but the
+ * root by the account. */
+static bool is_spared(bool deny, enum auth_naming naming, const struct auth_principal *principal)
+{
+	if (deny && naming == AUTH_NAMED_ACCOUNT)
+		return principal == &root;
+	return naming != AUTH_NAMED_NOT;
+}
+
 static void check_row(const char *effect, const char *element, const struct naming_row *row)
 {
 	const struct auth_principal *principals[6];
@@ -94,8 +103,9 @@ static void check_row(const char *effect, const char *element, const struct nami
 	for (size_t i = 0; i < count; i++) {
 		struct auth_answer answer = asked(policy, principals[i], NULL);
 		if (turned)
-			expected[i] = expected[i] == AUTH_NAMED_NOT ? AUTH_NAMED_EVERYBODY
-								    : AUTH_NAMED_NOT;
+			expected[i] = is_spared(deny, expected[i], principals[i])
+					      ? AUTH_NAMED_NOT
+					      : AUTH_NAMED_EVERYBODY;
 		enum auth_naming found = only_naming(&answer);
 		if (answer.denied != (deny && expected[i] != AUTH_NAMED_NOT) ||
 		    found != (deny ? AUTH_NAMED_NOT : expected[i]))
@@ -113,7 +123,6 @@ static void principals_are_named(void **state)
 	}
 }
 
-/* Named by itself, its role or its account: spared. */
 static void everybody_else_is_named_by_not_principal(void **state)
 {
 	(void)state;
