@@ -7,6 +7,7 @@
 #include "service/core.h"
 #include "service/input.h"
 #include "service/keyring.h"
+#include "service/managed_key.h"
 
 /* A printf argument pair for a view, with a bound for what a client sent. */
 #define SHOWN_MAX 2048
@@ -157,8 +158,11 @@ static struct err acquire_aliased(struct call_work *work, const struct kms_name 
 	struct aliases *aliases = work->service->aliases;
 	const struct aliases_name alias = {&name->scope, name->alias};
 	struct kms_key_id id;
-	TRY(aliases_find(aliases, &alias, work->may_block, &id));
-	struct err e = acquire(work, &name->scope, &id, out);
+	struct err e = aliases_find(aliases, &alias, work->may_block, &id);
+	if (err_is(e, E_NOT_FOUND) && !resolve_is_foreign(work, &name->scope))
+		e = managed_key_make(work, name->alias, &id);
+	TRY(e);
+	e = acquire(work, &name->scope, &id, out);
 	if (err_is(e, E_NOT_FOUND))
 		aliases_drop(aliases, &alias);
 	return e;

@@ -6,11 +6,13 @@ alias/aws/rds there. The account sees that key and uses it through the service; 
 disable, delete or share it, and nobody else's account can open what is under it. With a key of the
 customer's own, all that is the customer's decision.
 """
+import concurrent.futures
 import json
 
 import pytest
 from botocore.exceptions import ClientError
 from holdfast.people import People, allow, policy, root
+from holdfast.process import wait_for
 
 ACCOUNT, FRIEND = "111122223333", "333322221111"
 PROVIDER = "777766664444"
@@ -62,6 +64,18 @@ def test_the_first_use_makes_it_once(service, through_rds, managed):
     assert admin.describe_key(KeyId="alias/aws/rds")["KeyMetadata"] == managed
     told = json.loads(admin.get_key_policy(KeyId=managed["KeyId"])["Policy"])
     assert any(RDS in json.dumps(statement) for statement in told["Statement"])
+
+
+def test_of_many_first_uses_one_makes_it(service, people):
+    backup = people.service_principal("backup.us-east-1.amazonaws.com", PROVIDER)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        clients = [people.acting_for(MARIA, backup) for _ in range(6)]
+        made = list(pool.map(lambda kms: kms.describe_key(KeyId="alias/aws/backup"), clients))
+    assert len({reply["KeyMetadata"]["KeyId"] for reply in made}) == 1
+    wait_for(lambda: [record for record in service.daemon.audit_records()
+                      if record["eventName"] == "CreateKey"
+                      and record["userIdentity"].get("invokedBy") == backup],
+             "the making of the key is on record")
 
 
 def test_only_its_own_service_makes_and_uses_it(service, people, managed):
