@@ -32,8 +32,9 @@ static struct err execute(struct call_work *work)
 	struct auth_session *sessions = NULL;
 	size_t count = 0;
 	TRY(listing_begin(work, account, &place));
-	TRY(identities->session_list(identities->self, account, marker_last(&place), limit + 1,
-				     &sessions, &count));
+	const struct auth_session_query query = {
+		.account = account, .after = marker_last(&place), .limit = limit + 1};
+	TRY(identities->session_list(identities->self, &query, &sessions, &count));
 	bool more = count > limit;
 	struct view last =
 		more ? view_of_text(sessions[limit - 1].principal.access_key_id) : VIEW_NONE;
