@@ -21,6 +21,7 @@ struct audit_context_pair {
 /* Types of resources, as CloudFormation and CloudTrail name them. */
 #define AUDIT_TYPE_KEY "AWS::KMS::Key"
 #define AUDIT_TYPE_ALIAS "AWS::KMS::Alias"
+#define AUDIT_TYPE_ROLE "AWS::IAM::Role"
 
 struct audit_resource {
 	char account[13];

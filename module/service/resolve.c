@@ -42,13 +42,17 @@ static const char *action_of(const struct call_work *work, const struct operatio
 	return row->action != NULL ? row->action : work->operation->keys[0].action;
 }
 
-/* A ciphertext that names a key of another account reads like one that names none. */
+/* AWS's words where the ciphertext alone names the key. */
+static const char unseen_by_ciphertext[] =
+	"The ciphertext refers to a customer master key that does not exist, does not exist in "
+	"this region, or you are not allowed to access.";
+
 NODISCARD struct err resolve_refuse_unseen(struct call_work *work, size_t which)
 {
 	const struct operation_key *row = &work->operation->keys[which];
 	struct view text = row->member != NULL ? input_text(work, row->member) : VIEW_NONE;
 	if (text.len == 0)
-		return ERR(E_KMS_CIPHERTEXT);
+		return work_refuse(work, ERR(E_ACCESS_DENIED), "%s", unseen_by_ciphertext);
 	struct auth_verdict unseen;
 	auth_deny_unseen(&work->principal, view_of_text(action_of(work, row)),
 			 view_part(text, 0, SHOWN_MAX), &unseen);
