@@ -11,6 +11,7 @@
 #include "service/grant_principal.h"
 #include "service/grant_request.h"
 #include "service/grant_shapes.h"
+#include "service/permission.h"
 #include "service/shapes.h"
 
 #define KEY_ID_LEN (sizeof((struct kms_key_id *)0)->bytes)
@@ -47,19 +48,39 @@ static struct err decode(struct call_work *work)
 	return retiring_of(work, &retiring);
 }
 
-/* "You must specify a principal in your Amazon Web Services account." Of services, which many
- * accounts share, each may ask for itself. */
+static struct err refuse(struct call_work *work, struct view retiring)
+{
+	return work_refuse(work, ERR(E_ACCESS_DENIED),
+			   "User: %s is not authorized to perform: kms:ListRetirableGrants on "
+			   "resource: %.*s because it is not a principal of the caller's account",
+			   work->principal.arn, (int)retiring.len, (const char *)retiring.ptr);
+}
+
+/* "You must specify a principal in your Amazon Web Services account." Services belong to all. */
 static struct err check_retiring(struct call_work *work, const struct auth_principal *retiring)
 {
 	const struct auth_principal *caller = &work->principal;
 	bool service = retiring->type == AUTH_SERVICE;
-	if (service ? caller->type == AUTH_SERVICE && text_equal(retiring->arn, caller->arn)
+	if (service ? text_equal(retiring->arn, caller->arn)
 		    : text_equal(retiring->account, caller->account))
 		return OK;
-	return work_refuse(work, ERR(E_ACCESS_DENIED),
-			   "User: %s is not authorized to perform: kms:ListRetirableGrants on "
-			   "resource: %s because it is not a principal of the caller's account",
-			   caller->arn, retiring->arn);
+	return refuse(work, view_of_text(retiring->arn));
+}
+
+/* A service has no identity policies: what it may retire it may know. */
+static struct err authorise(struct call_work *work)
+{
+	struct auth_verdict *verdict = &work->verdict;
+	struct view retiring;
+	if (work->principal.type != AUTH_SERVICE)
+		return permission_check_key(work, 0);
+	TRY(retiring_of(work, &retiring));
+	verdict->allowed = view_equal_text(retiring, work->principal.arn);
+	verdict->outcome = verdict->allowed ? AUTH_ALLOWED : AUTH_DENIED;
+	TRY(text_copy(verdict->decided_by, sizeof verdict->decided_by,
+		      verdict->allowed ? VIEW_LITERAL("service:itself")
+				       : VIEW_LITERAL("default-deny: another principal")));
+	return verdict->allowed ? OK : refuse(work, retiring);
 }
 
 /* --- places --- */
@@ -144,6 +165,7 @@ const struct operation op_list_retirable_grants = {
 	.conditions = conditions,
 	.audited = audited,
 	.decode = decode,
+	.authorise = authorise,
 	.execute = execute,
 	.encode = grant_listing_encode,
 };

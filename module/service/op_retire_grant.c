@@ -206,7 +206,7 @@ const struct operation op_retire_grant = {
 	.states = STATES_ALL,
 	.usages = USAGES_ALL,
 	.input = &input,
-	.keys = {{.member = "KeyId", .optional = true}},
+	.keys = {{.action = ACTION, .member = "KeyId", .optional = true}},
 	.audited = audited,
 	.decode = decode,
 	.authorise = authorise,

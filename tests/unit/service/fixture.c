@@ -245,8 +245,8 @@ static void sign(const struct world *w, const struct twist *twist, struct exchan
 	writer_init(&t, text, sizeof text);
 	assert_ok(sigv4_string_to_sign(&parsed, view_of(canonical, c.len), &t));
 	CLEANUP(secret_free) struct secret *key = NULL;
-	assert_ok(
-		sigv4_signing_key(w->secret_key, parsed.date, parsed.region, parsed.service, &key));
+	const struct secret *secret_key = twist->secret_key ? twist->secret_key : w->secret_key;
+	assert_ok(sigv4_signing_key(secret_key, parsed.date, parsed.region, parsed.service, &key));
 	assert_ok(sigv4_signature(key, view_of(text, t.len), signature));
 	if (twist->break_signature)
 		signature[10] = signature[10] == '0' ? '1' : '0';

@@ -84,6 +84,7 @@ void reply_cleanup(struct reply *r);
 struct twist {
 	struct service *service; /* NULL: the first */
 	const char *access_key_id;
+	const struct secret *secret_key; /* NULL: the administrator's */
 	const char *target; /* in place of TrentService.<operation>; "-" for none */
 	const char *query;
 	const char *user_agent;

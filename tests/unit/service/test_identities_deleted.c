@@ -53,15 +53,12 @@ static void each_kind_is_deleted(UNUSED void **state)
 					       {"service", "s3.amazonaws.com"},
 					       {"account", "123412341234"}};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		CLEANUP(reply_cleanup) struct reply r;
 		make(names[i][0], names[i][1]);
 		remove_it(names[i][0], names[i][1]);
-		ask(&world, &r, "GetIdentity", "{'Kind':'%s','Name':'%s'}", names[i][0],
-		    names[i][1]);
-		assert_string_equal(reply_type(&r), "NoSuchEntity");
-		ask(&world, &r, "DeleteIdentity", "{'Kind':'%s','Name':'%s'}", names[i][0],
-		    names[i][1]);
-		assert_string_equal(reply_type(&r), "NoSuchEntity");
+		must_not(&world, REFUSED("NoSuchEntity", NULL), "GetIdentity",
+			 "{'Kind':'%s','Name':'%s'}", names[i][0], names[i][1]);
+		must_not(&world, REFUSED("NoSuchEntity", NULL), "DeleteIdentity",
+			 "{'Kind':'%s','Name':'%s'}", names[i][0], names[i][1]);
 	}
 }
 

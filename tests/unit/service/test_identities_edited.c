@@ -370,13 +370,10 @@ static void updates_are_checked_as_what_is_made(UNUSED void **state)
 		 "UpdateIdentity",
 		 "{'Kind':'role','Name':'steady','Document':'" TRUSTS(
 			 "`AWS`:`arn:aws:iam::" WORLD_ACCOUNT ":role/none`") "'}");
-	CLEANUP(reply_cleanup) struct reply r;
-	ask(&world, &r, "UpdateIdentity",
-	    "{'Kind':'policy','Name':'Read','Document':'{`Statement`:7}'}");
-	assert_string_equal(reply_type(&r), "MalformedPolicyDocument");
-	ask(&world, &r, "UpdateIdentity",
-	    "{'Kind':'role','Name':'steady','MaxSessionDuration':3599}");
-	assert_string_equal(reply_type(&r), "ValidationException");
+	must_not(&world, REFUSED("MalformedPolicyDocument", NULL), "UpdateIdentity",
+		 "{'Kind':'policy','Name':'Read','Document':'{`Statement`:7}'}");
+	must_not(&world, REFUSED("ValidationException", NULL), "UpdateIdentity",
+		 "{'Kind':'role','Name':'steady','MaxSessionDuration':3599}");
 }
 
 /* Kinds that an operation does not take. */
