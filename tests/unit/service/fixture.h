@@ -85,7 +85,7 @@ struct twist {
 	struct service *service; /* NULL: the first */
 	const char *access_key_id;
 	const struct secret *secret_key; /* NULL: the administrator's */
-	const char *target; /* in place of TrentService.<operation>; "-" for none */
+	const char *target;              /* in place of TrentService.<operation>; "-" for none */
 	const char *query;
 	const char *user_agent;
 	bool break_signature, no_signature, old_clock;
