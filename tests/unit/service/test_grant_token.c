@@ -24,8 +24,8 @@ static struct err seal(UNUSED void *self, const struct view *messages, size_t co
 	return OK;
 }
 
-static struct err fail(UNUSED void *self, UNUSED const struct view *messages, UNUSED size_t count,
-		       UNUSED uint8_t (*seals)[KMS_SEAL_LEN])
+static struct err seal_away(UNUSED void *self, UNUSED const struct view *messages,
+			    UNUSED size_t count, UNUSED uint8_t (*seals)[KMS_SEAL_LEN])
 {
 	return ERR(E_HSM_AWAY);
 }
@@ -101,7 +101,7 @@ static void test_a_token_of_another_installation(UNUSED void **state)
 
 static void test_a_token_that_is_away_is_told(UNUSED void **state)
 {
-	static const struct kms_sealer away = {.seal = fail};
+	static const struct kms_sealer away = {.seal = seal_away};
 	const struct grant_token token = example(false);
 	struct grant_token back;
 	char text[GRANT_TOKEN_TEXT];
