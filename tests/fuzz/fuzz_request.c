@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+#include "codec/form.h"
 #include "codec/json.h"
 #include "service/errors_kms.h"
 #include "service/input.h"
@@ -83,6 +85,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	work->operation = pick(view_of(data, size), &call->http.body);
 	call->door = work->operation->door;
 	call->protocol = work->operation->protocol;
+	insist(!err_failed(
+		text_copy(work->home.partition, sizeof work->home.partition, VIEW_LITERAL("aws"))));
+	if (call->protocol == CALL_PROTOCOL_QUERY &&
+	    err_failed(form_parse(call->http.body, &work->in.form)))
+		return 0; /* fuzz_form.c */
 	struct err first = input_decode(work);
 	if (err_failed(first))
 		check_refusal(work, first);
