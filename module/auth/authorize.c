@@ -38,7 +38,7 @@ static void ask_key_policy(struct auth_evaluation *e, const struct auth_question
 	if (e->request->key_policy == NULL)
 		return;
 	auth_policy_ask(e->request->key_policy, question, key);
-	note_deny(e, key, "key-policy", AUTH_BY_KEY_POLICY);
+	note_deny(e, key, auth_policy_name(e->request), AUTH_BY_KEY_POLICY);
 	/* The ARN of the root names the account (IAM User Guide, "AWS account principals"): it
 	 * delegates, also to the root itself. */
 	if (e->is_root && key->allowed[AUTH_NAMED_ITSELF] && !key->allowed[AUTH_NAMED_ACCOUNT]) {

@@ -35,6 +35,7 @@ struct auth_request {
 	const struct auth_policy *key_policy; /* NULL: the resource is none that has a policy, and
 						 identity policies decide alone; for another
 						 account nothing does */
+	const char *policy_name;              /* its name in reasons; NULL: "key-policy" */
 	const struct auth_context *context;
 
 	/* Grants of the key to this principal, its role or its account. They are asked for only

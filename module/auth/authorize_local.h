@@ -45,6 +45,11 @@ struct auth_evaluation {
 	struct auth_way way; /* the one that let in, or came nearest */
 };
 
+static inline const char *auth_policy_name(const struct auth_request *request)
+{
+	return request->policy_name != NULL ? request->policy_name : "key-policy";
+}
+
 /* Fill in reason, decided_by and message; the outcome is set already. */
 void auth_verdict_allow_operator(struct auth_verdict *out);
 void auth_verdict_allow(const struct auth_evaluation *e, struct auth_verdict *out);

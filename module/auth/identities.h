@@ -62,6 +62,13 @@ struct auth_identity_query {
 	size_t limit;      /* 1..AUTH_IDENTITY_PAGE_MAX */
 };
 
+/* Sessions of an account behind `after`, an access key id; in ascending order of these. */
+struct auth_session_query {
+	struct view account;
+	struct view after; /* empty: from the start */
+	size_t limit; /* 1..AUTH_IDENTITY_PAGE_MAX + 1: one more tells whether there are more */
+};
+
 /* IAM API: AccessKeyLastUsed. Advisory, not sealed. */
 struct auth_key_use {
 	char access_key_id[AUTH_ACCESS_KEY_ID_LEN + 1];
@@ -70,13 +77,15 @@ struct auth_key_use {
 };
 
 struct auth_identities {
-	/* E_EXISTS: kind and name in the account, or (services, accounts) anywhere. */
+	/* E_EXISTS: kind and name in the account, or (services, accounts) anywhere; id or ARN. IAM
+	 * API: names "are not distinguished by case". */
 	NODISCARD struct err (*create)(void *self, const struct auth_identity *identity,
 				       const struct auth_change_record *record);
 	/* Stores it where the stored revision is one less; else E_STORE_CONFLICT. */
 	NODISCARD struct err (*update)(void *self, const struct auth_identity *identity,
 				       const struct auth_change_record *record);
-	/* As seen, with its sessions; E_STORE_CONFLICT when it moved, or still has access keys. */
+	/* As seen, with its sessions; E_STORE_CONFLICT when it moved, or still has access keys, or
+	 * (accounts) other identities or keys. */
 	NODISCARD struct err (*remove)(void *self, const struct auth_identity *seen,
 				       const struct auth_change_record *record);
 	/* E_NOT_FOUND. A service is found by its name in any account: `account` empty. */
@@ -91,34 +100,38 @@ struct auth_identities {
 	/* E_NOT_FOUND. The principal whole: type, ARN and name from its identity. */
 	NODISCARD struct err (*access_key_load)(void *self, struct view access_key_id,
 						struct auth_access_key *out);
-	/* E_EXISTS; E_NOT_FOUND without the identity; E_KMS_LIMIT above AUTH_ACCESS_KEYS_MAX. */
+	/* E_EXISTS; E_NOT_FOUND without the identity, or when it is of a kind without access keys;
+	 * E_KMS_LIMIT above AUTH_ACCESS_KEYS_MAX. */
 	NODISCARD struct err (*access_key_add)(void *self, const struct auth_access_key *key,
 					       const struct auth_change_record *record);
-	/* The status; E_NOT_FOUND. */
+	/* The status alone changes; E_NOT_FOUND when another value is not as it is stored. */
 	NODISCARD struct err (*access_key_update)(void *self, const struct auth_access_key *key,
 						  const struct auth_change_record *record);
+	/* With its uses. E_NOT_FOUND. */
 	NODISCARD struct err (*access_key_remove)(void *self, struct view access_key_id,
 						  const struct auth_change_record *record);
-	/* Of one identity, oldest first; `out` has room for AUTH_ACCESS_KEYS_MAX. */
+	/* Of one identity, oldest first; `out` has room for AUTH_ACCESS_KEYS_MAX. E_NOT_FOUND
+	 * without the identity. */
 	NODISCARD struct err (*access_key_list)(void *self, struct view identity_id,
 						struct auth_access_key *out, size_t *count);
-	/* Keeps the newest of each. E_NOT_FOUND when it was never used. */
+	/* Keeps the newest of each; one that is gone is no failure. Loading: E_NOT_FOUND when it
+	 * was never used. */
 	NODISCARD struct err (*key_use_save)(void *self, const struct auth_key_use *uses,
 					     size_t count);
 	NODISCARD struct err (*key_use_load)(void *self, struct view access_key_id,
 					     struct auth_key_use *out);
 
+	/* E_EXISTS; E_NOT_FOUND without the identity. */
 	NODISCARD struct err (*session_add)(void *self, const struct auth_session *session,
 					    const struct auth_change_record *record);
 	NODISCARD struct err (*session_load)(void *self, struct view access_key_id,
 					     struct auth_session *out); /* E_NOT_FOUND */
+	/* E_NOT_FOUND. */
 	NODISCARD struct err (*session_remove)(void *self, struct view access_key_id,
 					       const struct auth_change_record *record);
-	/* Sessions of an account behind `after` (an access key id), at most `limit`; *out
-	 * mem_free(). */
-	NODISCARD struct err (*session_list)(void *self, struct view account, struct view after,
-					     size_t limit, struct auth_session **out,
-					     size_t *count);
+	/* *out mem_free(). */
+	NODISCARD struct err (*session_list)(void *self, const struct auth_session_query *query,
+					     struct auth_session **out, size_t *count);
 	/* Forgets sessions that ended before now_ms. */
 	NODISCARD struct err (*session_sweep)(void *self, int64_t now_ms);
 

@@ -13,6 +13,9 @@
 #define AUTH_POLICY_BYTES_MAX 32768 /* of a document; key policies have the largest */
 #define AUTH_POLICY_STATEMENTS_MAX 1024
 #define AUTH_POLICY_VALUES_MAX 4096 /* actions, resources, principals, condition values in all */
+#define AUTH_POLICY_SINGLES_MAX                                           \
+	512 /* question marks and variables in all: what follows a `*` is \
+	       searched for at once, but these are tried at every place */
 #define AUTH_POLICY_MESSAGE_MAX 512
 #define AUTH_SID_MAX 256 /* characters of a statement's name that are kept */
 

@@ -3,10 +3,13 @@
 #include "auth/policy_build.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/writer.h"
 
 #define BLOCK_SIZE ((size_t)4096)
 #define ALIGNMENT ((size_t)16)
+#define DISTANCE_MAX 2 /* letters that a misspelt name differs in */
+#define WHAT_MAX 128
 
 struct policy_block {
 	struct policy_block *older;
@@ -136,4 +139,26 @@ NODISCARD struct err policy_refuse(struct policy_build *build, struct view quote
 	if (err_failed(writer_end_text(&w)))
 		build->message[0] = '\0';
 	return ERR(E_KMS_MALFORMED_POLICY);
+}
+
+void policy_names_offer(struct policy_names *names, const char *known)
+{
+	struct view name = view_of_text(known);
+	if (names->wanted.len > name.len + DISTANCE_MAX)
+		return;
+	size_t distance = text_distance(names->wanted, name);
+	if (distance > DISTANCE_MAX || (names->nearest != NULL && distance >= names->distance))
+		return;
+	names->nearest = known;
+	names->distance = distance;
+}
+
+NODISCARD struct err policy_refuse_name(struct policy_build *build, struct view quoted,
+					const char *what, const struct policy_names *names)
+{
+	char sentence[WHAT_MAX];
+	if (names->nearest == NULL)
+		return policy_refuse(build, quoted, what);
+	TRY(text_format(sentence, sizeof sentence, "%s; did you mean %s?", what, names->nearest));
+	return policy_refuse(build, quoted, sentence);
 }

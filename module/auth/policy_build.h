@@ -6,16 +6,13 @@
 
 #include "auth/policy_local.h"
 
-/* What follows a `*` is searched for at once, but for question marks and variables, which are tried
- * at every place: a policy may not make its evaluation take long. */
-#define POLICY_SLOW_MAX 512
 #define POLICY_QUOTE_MAX 64 /* bytes of the document in one part of a message */
 
 struct policy_build {
 	struct auth_policy *policy; /* borrowed */
 	bool variables;             /* Version 2012-10-17 */
 	size_t values;              /* counted against AUTH_POLICY_VALUES_MAX */
-	size_t slow_pieces;         /* against POLICY_SLOW_MAX */
+	size_t singles;             /* against AUTH_POLICY_SINGLES_MAX */
 	char *message;
 
 	/* Where: told by policy_refuse(). */
@@ -30,6 +27,16 @@ struct policy_build {
  * sentence is about; it stands in front of `what`. */
 NODISCARD struct err policy_refuse(struct policy_build *build, struct view quoted,
 				   const char *what);
+
+/* The same for a name that nobody knows, with the one of `known` that was probably meant. */
+struct policy_names {
+	struct view wanted;
+	const char *nearest; /* or NULL */
+	size_t distance;
+};
+void policy_names_offer(struct policy_names *names, const char *known);
+NODISCARD struct err policy_refuse_name(struct policy_build *build, struct view quoted,
+					const char *what, const struct policy_names *names);
 
 /* A string, or a list of at least one: how many; counts them against the bound. */
 NODISCARD struct err policy_list_count(struct policy_build *build, const struct json *list,
@@ -78,10 +85,10 @@ bool policy_condition_holds(const struct policy_condition *condition,
 NODISCARD struct err policy_operator_find(struct policy_build *build, struct view name,
 					  struct policy_condition *out);
 NODISCARD struct err policy_operand_compile(struct policy_build *build,
-					    const struct policy_operator *operator,
-					    struct view text, struct policy_operand *out);
-bool policy_operator_is_null(const struct policy_operator *operator);
-bool policy_operator_is_negated(const struct policy_operator *operator);
+					    const struct policy_operator *row, struct view text,
+					    struct policy_operand *out);
+bool policy_operator_is_null(const struct policy_operator *row);
+bool policy_operator_is_negated(const struct policy_operator *row);
 bool policy_operand_match(const struct policy_condition *condition,
 			  const struct policy_operand *operand, const struct policy_value *value,
 			  const struct auth_context *context);

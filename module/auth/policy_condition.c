@@ -42,9 +42,9 @@ static NODISCARD struct err compile_values(struct policy_build *build, const str
 	TRY(POLICY_NEW_ARRAY(&build->policy->arena, out->operand_count, &out->operands));
 	for (size_t i = 0; i < out->operand_count; i++) {
 		char room[REAL_TEXT];
-		struct view text;
+		struct view text = VIEW_NONE;
 		TRY(text_of_value(build, policy_list_at(list, i), room, &text));
-		TRY(policy_operand_compile(build, out->operator, text, &out->operands[i]));
+		TRY(policy_operand_compile(build, out->row, text, &out->operands[i]));
 	}
 	return OK;
 }
@@ -57,7 +57,6 @@ static NODISCARD struct err compile_keys(struct policy_build *build, struct view
 	struct view name;
 	const struct json *values;
 	TRY(policy_operator_find(build, operation, &common));
-	common.closed = !out->deny && policy_operator_is_negated(common.operator);
 	for (size_t at = 0; json_next_member(keys, &at, &name, &values);) {
 		struct policy_condition *condition = &out->conditions[out->condition_count];
 		build->key = name;
@@ -129,7 +128,7 @@ static bool holds_absent(const struct policy_condition *condition)
 		return true;
 	if (condition->set != SET_NONE)
 		return condition->set == SET_ALL;
-	return policy_operator_is_negated(condition->operator);
+	return policy_operator_is_negated(condition->row);
 }
 
 /*
@@ -140,11 +139,11 @@ bool policy_condition_holds(const struct policy_condition *condition,
 			    const struct auth_context *context)
 {
 	struct policy_values walk = {.context = context, .key = &condition->key};
-	bool negated = policy_operator_is_negated(condition->operator);
+	bool negated = policy_operator_is_negated(condition->row);
 	bool all = condition->set == SET_ALL || (condition->set == SET_NONE && negated);
 	struct policy_value value;
 	bool some = policy_values_next(&walk, &value);
-	if (policy_operator_is_null(condition->operator))
+	if (policy_operator_is_null(condition->row))
 		return holds_null(condition, !some);
 	if (!some)
 		return holds_absent(condition);

@@ -94,10 +94,9 @@ struct policy_operand {
 };
 struct policy_operator; /* a row of policy_operator.c */
 struct policy_condition {
-	const struct policy_operator *operator;
+	const struct policy_operator *row;
 	enum { SET_NONE = 0, SET_ANY, SET_ALL } set;
 	bool if_exists;
-	bool closed; /* what a variable without a value is compared with, counts as equal to it */
 	struct policy_key key;
 	struct policy_operand *operands;
 	size_t operand_count;

@@ -21,7 +21,7 @@ struct subject {
 struct policy_operator {
 	const char *name;
 	NODISCARD struct err (*compile)(struct policy_build *build,
-					const struct policy_operator *operator, struct view text,
+					const struct policy_operator *row, struct view text,
 					struct policy_operand *out);
 	bool (*match)(const struct subject *subject, const struct policy_operand *operand);
 	bool negated;
@@ -30,34 +30,35 @@ struct policy_operator {
 };
 
 static NODISCARD struct err compile_text(struct policy_build *build,
-					 const struct policy_operator *operator, struct view text,
+					 const struct policy_operator *row, struct view text,
 					 struct policy_operand *out)
 {
-	struct policy_pattern_options options = operator->pattern;
+	struct policy_pattern_options options = row->pattern;
 	options.variables = build->variables;
 	return policy_pattern_compile(build, text, &options, &out->pattern);
 }
 
 /* Something else than an ARN would never fit, so that a negated operator would always hold. */
 static NODISCARD struct err compile_arn(struct policy_build *build,
-					const struct policy_operator *operator, struct view text,
+					const struct policy_operator *row, struct view text,
 					struct policy_operand *out)
 {
 	size_t colons = 0;
 	for (size_t i = 0; i < text.len; i++)
 		colons += text.ptr[i] == ':';
-	TRY(compile_text(build, operator, text, out));
+	TRY(compile_text(build, row, text, out));
 	if (colons < 5 && out->pattern.variable_count == 0 && out->pattern.shape != PATTERN_ANY)
 		return policy_refuse(build, text, "is not an ARN: it has fewer than six parts");
 	return OK;
 }
 
+/* IAM User Guide, "Policy variables with no value": nothing is equal to or like it, so that it is
+ * what inverted operators ask for. */
 static bool match_text(const struct subject *subject, const struct policy_operand *operand)
 {
 	char room[POLICY_TEXT_ROOM];
 	struct view text = policy_value_text(subject->value, room);
-	return policy_pattern_match(&operand->pattern, text, subject->context,
-				    subject->condition->closed);
+	return policy_pattern_match(&operand->pattern, text, subject->context, false);
 }
 
 static bool stands_in_relation(enum relation relation, int order)
@@ -83,10 +84,10 @@ static int order_of(int64_t a, int64_t b)
 }
 
 static NODISCARD struct err compile_number(struct policy_build *build,
-					   const struct policy_operator *operator, struct view text,
+					   const struct policy_operator *row, struct view text,
 					   struct policy_operand *out)
 {
-	(void)operator;
+	(void)row;
 	if (err_failed(policy_number_parse(text, &out->number)))
 		return policy_refuse(build, text, "is not a number");
 	return OK;
@@ -120,14 +121,14 @@ static bool match_number(const struct subject *subject, const struct policy_oper
 	int order = order_of(number.whole, operand->number.whole);
 	if (order == 0)
 		order = order_of(number.fraction, operand->number.fraction);
-	return stands_in_relation(subject->condition->operator->relation, order);
+	return stands_in_relation(subject->condition->row->relation, order);
 }
 
 static NODISCARD struct err compile_time(struct policy_build *build,
-					 const struct policy_operator *operator, struct view text,
+					 const struct policy_operator *row, struct view text,
 					 struct policy_operand *out)
 {
-	(void)operator;
+	(void)row;
 	if (err_failed(policy_time_parse(text, &out->time_ms)))
 		return policy_refuse(build, text,
 				     "is neither a date of ISO 8601 nor seconds since 1970");
@@ -156,7 +157,7 @@ static bool match_time(const struct subject *subject, const struct policy_operan
 {
 	int64_t unix_ms;
 	return time_of_value(subject->value, &unix_ms) &&
-	       stands_in_relation(subject->condition->operator->relation,
+	       stands_in_relation(subject->condition->row->relation,
 				  order_of(unix_ms, operand->time_ms));
 }
 
@@ -167,10 +168,10 @@ static bool truth_of_text(struct view text, bool *out)
 }
 
 static NODISCARD struct err compile_truth(struct policy_build *build,
-					  const struct policy_operator *operator, struct view text,
+					  const struct policy_operator *row, struct view text,
 					  struct policy_operand *out)
 {
-	(void)operator;
+	(void)row;
 	if (!truth_of_text(text, &out->truth))
 		return policy_refuse(build, text, "is neither true nor false");
 	return OK;
@@ -185,10 +186,10 @@ static bool match_truth(const struct subject *subject, const struct policy_opera
 }
 
 static NODISCARD struct err compile_network(struct policy_build *build,
-					    const struct policy_operator *operator,
-					    struct view text, struct policy_operand *out)
+					    const struct policy_operator *row, struct view text,
+					    struct policy_operand *out)
 {
-	(void)operator;
+	(void)row;
 	if (err_failed(policy_network_parse(text, &out->network)))
 		return policy_refuse(build, text, "is not an IP address or network");
 	return OK;
@@ -200,13 +201,13 @@ static bool match_network(const struct subject *subject, const struct policy_ope
 }
 
 static NODISCARD struct err compile_binary(struct policy_build *build,
-					   const struct policy_operator *operator, struct view text,
+					   const struct policy_operator *row, struct view text,
 					   struct policy_operand *out)
 {
 	struct writer w;
 	uint8_t *room;
 	size_t size = BASE64_DECODED_MAX(text.len);
-	(void)operator;
+	(void)row;
 	TRY(POLICY_NEW_ARRAY(&build->policy->arena, size, &room));
 	writer_init(&w, room, size);
 	if (err_failed(base64_decode(&w, text)))
@@ -303,6 +304,14 @@ static bool cut_end(struct view *name, struct view end)
 	return true;
 }
 
+static NODISCARD struct err refuse_unknown(struct policy_build *build, struct view name)
+{
+	struct policy_names names = {.wanted = name};
+	for (size_t i = 0; i < ARRAY_LEN(operators); i++)
+		policy_names_offer(&names, operators[i].name);
+	return policy_refuse_name(build, VIEW_NONE, "unknown operator", &names);
+}
+
 NODISCARD struct err policy_operator_find(struct policy_build *build, struct view name,
 					  struct policy_condition *out)
 {
@@ -314,30 +323,30 @@ NODISCARD struct err policy_operator_find(struct policy_build *build, struct vie
 	out->if_exists = cut_end(&bare, VIEW_LITERAL("IfExists"));
 	for (size_t i = 0; i < ARRAY_LEN(operators); i++)
 		if (view_equal_text(bare, operators[i].name))
-			out->operator= & operators[i];
-	if (out->operator== NULL)
-		return policy_refuse(build, VIEW_NONE, "unknown operator");
-	if (policy_operator_is_null(out->operator) && (out->if_exists || out->set != SET_NONE))
+			out->row = &operators[i];
+	if (out->row == NULL)
+		return refuse_unknown(build, bare);
+	if (policy_operator_is_null(out->row) && (out->if_exists || out->set != SET_NONE))
 		return policy_refuse(build, VIEW_NONE,
 				     "Null stands without IfExists, ForAnyValue and ForAllValues");
 	return OK;
 }
 
 NODISCARD struct err policy_operand_compile(struct policy_build *build,
-					    const struct policy_operator *operator,
-					    struct view text, struct policy_operand *out)
+					    const struct policy_operator *row, struct view text,
+					    struct policy_operand *out)
 {
-	return operator->compile(build, operator, text, out);
+	return row->compile(build, row, text, out);
 }
 
-bool policy_operator_is_null(const struct policy_operator *operator)
+bool policy_operator_is_null(const struct policy_operator *row)
 {
-	return operator->match == NULL;
+	return row->match == NULL;
 }
 
-bool policy_operator_is_negated(const struct policy_operator *operator)
+bool policy_operator_is_negated(const struct policy_operator *row)
 {
-	return operator->negated;
+	return row->negated;
 }
 
 bool policy_operand_match(const struct policy_condition *condition,
@@ -345,5 +354,5 @@ bool policy_operand_match(const struct policy_condition *condition,
 			  const struct auth_context *context)
 {
 	const struct subject subject = {condition, value, context};
-	return condition->operator->match(&subject, operand);
+	return condition->row->match(&subject, operand);
 }

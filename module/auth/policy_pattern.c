@@ -78,12 +78,12 @@ static NODISCARD struct err count_pieces(struct tokens t, struct policy_pattern 
 		TRY(next_token(&t, &token));
 		out->piece_count++;
 		out->variable_count += token.piece.kind == PIECE_VARIABLE;
-		t.build->slow_pieces +=
+		t.build->singles +=
 			token.piece.kind == PIECE_VARIABLE || token.piece.kind == PIECE_ONE;
 	}
 	if (out->variable_count > POLICY_VARIABLES_MAX)
 		return policy_refuse(t.build, t.text, "has more than 16 variables");
-	if (t.build->slow_pieces > POLICY_SLOW_MAX)
+	if (t.build->singles > AUTH_POLICY_SINGLES_MAX)
 		return policy_refuse(t.build, VIEW_NONE,
 				     "the policy has more than 512 question marks and variables");
 	return OK;
@@ -278,17 +278,19 @@ static size_t fence_of(struct view text)
 static bool match_with(const struct policy_pattern *pattern, struct view text,
 		       const struct view *variables)
 {
-	struct match m = {.pattern = pattern, .variables = variables, .text = text};
-	if (text.ptr == NULL)
-		m.text = VIEW_LITERAL("");
 	if (text.len < pattern->least)
 		return false;
+	if (text.len == 0)
+		text = VIEW_LITERAL("");
+	struct match m = {.pattern = pattern, .variables = variables, .text = text};
 	if (pattern->arn) {
 		m.fence = fence_of(text);
 		return m.fence > 0 && match_pieces(&m);
 	}
 	return match_pieces(&m);
 }
+
+static const struct view no_variables[1];
 
 static bool match_variables(const struct policy_pattern *pattern, struct view text,
 			    const struct auth_context *context, bool unresolved)
@@ -316,5 +318,5 @@ bool policy_pattern_match(const struct policy_pattern *pattern, struct view text
 	}
 	if (pattern->variable_count > 0)
 		return match_variables(pattern, text, context, unresolved);
-	return match_with(pattern, text, NULL);
+	return match_with(pattern, text, no_variables);
 }

@@ -41,19 +41,19 @@ static bool is_unique_id(struct view text)
 		view_starts_with(text, VIEW_LITERAL("AROA")));
 }
 
+static bool ends_with(struct view text, struct view end)
+{
+	return text.len > end.len && view_equal(view_part(text, text.len - end.len, end.len), end);
+}
+
 static bool is_service(struct view text)
 {
-	struct view rest = text, last = VIEW_NONE, before = VIEW_NONE;
-	size_t labels = 0;
-	for (; rest.ptr != NULL; labels++) {
-		before = last;
-		last = view_cut(&rest, '.');
-		if (!is_name(last, "-"))
+	struct view rest = text;
+	while (rest.ptr != NULL)
+		if (!is_name(view_cut(&rest, '.'), "-"))
 			return false;
-	}
-	return labels >= 3 && text.len <= AUTH_NAME_MAX &&
-	       ((view_equal_text(before, "amazonaws") && view_equal_text(last, "com")) ||
-		(view_equal_text(before, "com") && view_equal_text(last, "cn")));
+	return text.len <= AUTH_NAME_MAX && (ends_with(text, VIEW_LITERAL(".amazonaws.com")) ||
+					     ends_with(text, VIEW_LITERAL(".amazonaws.com.cn")));
 }
 
 /* user/<name>, role/<name>, assumed-role/<role>/<session>: paths may stand before names. */

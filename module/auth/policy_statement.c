@@ -49,6 +49,14 @@ static const struct pair_rule {
 	 {[AUTH_POLICY_TRUST] = "a trust policy must not have a Resource"}},
 };
 
+static NODISCARD struct err refuse_unknown(struct policy_build *build, struct view name)
+{
+	struct policy_names names = {.wanted = name};
+	for (size_t i = 0; i < ELEMENT_COUNT; i++)
+		policy_names_offer(&names, element_names[i]);
+	return policy_refuse_name(build, name, "is no element of a statement", &names);
+}
+
 static NODISCARD struct err take_members(struct policy_build *build, const struct json *statement,
 					 const struct json *values[ELEMENT_COUNT])
 {
@@ -59,7 +67,7 @@ static NODISCARD struct err take_members(struct policy_build *build, const struc
 		while (i < ELEMENT_COUNT && !view_equal_text(name, element_names[i]))
 			i++;
 		if (i == ELEMENT_COUNT)
-			return policy_refuse(build, name, "is no element of a statement");
+			return refuse_unknown(build, name);
 		values[i] = value;
 	}
 	return OK;

@@ -86,7 +86,8 @@ static void put_resource_side(struct writer *w, const struct auth_evaluation *e)
 		writer_bytes(w, cut(e->way.grant->id, NAME_SHOWN_MAX));
 		return;
 	}
-	put_voice(w, &(struct auth_voice){true, "key-policy", e->key.allow[e->way.naming]});
+	put_voice(w, &(struct auth_voice){true, auth_policy_name(e->request),
+					  e->key.allow[e->way.naming]});
 }
 
 static enum auth_reason reason_of(const struct auth_evaluation *e)

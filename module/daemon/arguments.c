@@ -3,12 +3,12 @@
 
 #include <getopt.h>
 
+#include "auth/identity.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "config/settings.h"
 
 #define REGION_MAX 32
-#define PARTITION_MAX 16
 #define NAME_MAX_CHARS 64
 #define ACCOUNT_DIGITS 12
 
@@ -33,7 +33,7 @@ const char arguments_help[] =
 	"  --account ACCOUNT     the account, 12 digits\n"
 	"  --credentials FILE    a new file for the administrator's access key, in the form of\n"
 	"                        ~/.aws/credentials; the secret is written there and nowhere else\n"
-	"  --partition PARTITION in ARNs (default: aws)\n"
+	"  --partition PARTITION in ARNs: aws, aws-cn or aws-us-gov (default: aws)\n"
 	"  --administrator NAME  name of the administrator's user (default: administrator)\n"
 	"  --version, --help\n"
 	"\n"
@@ -109,6 +109,7 @@ static bool is_account(const char *text)
 
 static struct err check_init(const struct arguments *a, char message[ARGUMENTS_MESSAGE_MAX])
 {
+	char arn[AUTH_ARN_MAX + 1];
 	if (a->region == NULL || a->account == NULL || a->credentials == NULL)
 		return wrong(message, "--init needs --region, --account and --credentials", "");
 	if (!all_of(a->region, 1, REGION_MAX, "-", false) || !starts_with_letter(a->region))
@@ -118,9 +119,10 @@ static struct err check_init(const struct arguments *a, char message[ARGUMENTS_M
 			     a->region);
 	if (!is_account(a->account))
 		return wrong(message, "--account takes 12 digits; not ", a->account);
-	if (!all_of(a->partition, 1, PARTITION_MAX, "-", false) ||
-	    !starts_with_letter(a->partition))
-		return wrong(message, "--partition takes a name like aws; not ", a->partition);
+	/* The account is checked: what is wrong with the ARN of its root is the partition. */
+	if (err_failed(auth_arn_format(AUTH_KIND_ACCOUNT, a->partition, "", a->account, arn)))
+		return wrong(message, "--partition takes aws, aws-cn or aws-us-gov; not ",
+			     a->partition);
 	if (!all_of(a->administrator, 1, NAME_MAX_CHARS, "_+=,.@-", true))
 		return wrong(message,
 			     "--administrator takes up to 64 letters, digits and _+=,.@-; not ",

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/access_key_change.h"
 
+#include "base/mem.h"
 #include "service/core.h"
 #include "service/input.h"
 
-NODISCARD struct err access_key_explain(struct call_work *work, struct err failure)
+static struct err explain(struct call_work *work, struct err failure)
 {
 	struct view id = input_text(work, "AccessKeyId");
 	if (!err_is(failure, E_NOT_FOUND))
@@ -14,10 +15,24 @@ NODISCARD struct err access_key_explain(struct call_work *work, struct err failu
 			   (const char *)id.ptr);
 }
 
-NODISCARD struct err access_key_load(struct call_work *work, struct auth_access_key *out)
+/* With its owner, for the record: once it is deleted, nobody knows whose it was. */
+static struct err load(struct call_work *work)
 {
 	const struct auth_identities *identities = &work->service->options.identities;
-	return access_key_explain(work, identities->access_key_load(identities->self,
-								    input_text(work, "AccessKeyId"),
-								    out));
+	CLEANUP(identity_told_free) struct identity_told *told = NULL;
+	identity_told_free(&work->out.identity);
+	TRY(MEM_NEW(&told));
+	struct auth_access_key *key = &told->keys[0].key;
+	TRY(identities->access_key_load(identities->self, input_text(work, "AccessKeyId"), key));
+	TRY(identities->load_by_id(identities->self, view_of_text(key->principal.id),
+				   &told->identity));
+	told->key_count = 1;
+	work->out.identity = TAKE(told);
+	return OK;
+}
+
+NODISCARD struct err access_key_change(struct call_work *work, identity_write_fn *write)
+{
+	TRY(explain(work, load(work)));
+	return explain(work, identity_change_commit(work, write));
 }

@@ -3,13 +3,13 @@
 #ifndef HOLDFAST_SERVICE_ACCESS_KEY_CHANGE_H
 #define HOLDFAST_SERVICE_ACCESS_KEY_CHANGE_H
 
-#include "auth/identities.h"
-#include "service/operation.h"
+#include "service/identity_change.h"
 
-/* The access key that AccessKeyId names; E_IAM_NO_SUCH_ENTITY. Blocks. */
-NODISCARD struct err access_key_load(struct call_work *work, struct auth_access_key *out);
-
-/* For what the port answers to a change of it: it may be gone meanwhile. */
-NODISCARD struct err access_key_explain(struct call_work *work, struct err failure);
+/*
+ * For an attempt of identity_change.h: the access key that AccessKeyId names into
+ * work->out.identity->keys[0], whose owner the identity is; then `write` stores, as there.
+ * E_IAM_NO_SUCH_ENTITY, also when `write` answers E_NOT_FOUND. Blocks.
+ */
+NODISCARD struct err access_key_change(struct call_work *work, identity_write_fn *write);
 
 #endif

@@ -2,8 +2,8 @@
 /* Admin operation DeleteAccessKey (IAM API): it is refused from the next request on. */
 #include "service/access_key_change.h"
 #include "service/core.h"
-#include "service/identity_change.h"
 #include "service/identity_input.h"
+#include "service/identity_reply.h"
 #include "service/input.h"
 
 static const struct schema_member members[] = {
@@ -17,14 +17,13 @@ static const char *const audited[] = {"AccessKeyId", NULL};
 static struct err write(struct call_work *work, const struct auth_change_record *record)
 {
 	const struct auth_identities *identities = &work->service->options.identities;
-	return access_key_explain(
-		work, identities->access_key_remove(identities->self,
-						    input_text(work, "AccessKeyId"), record));
+	return identities->access_key_remove(identities->self, input_text(work, "AccessKeyId"),
+					     record);
 }
 
 static struct err attempt(struct call_work *work)
 {
-	return identity_change_commit(work, write);
+	return access_key_change(work, write);
 }
 
 static struct err execute(struct call_work *work)
@@ -41,4 +40,5 @@ const struct operation admin_delete_access_key = {
 	.keys = {{.action = "holdfast:DeleteAccessKey"}},
 	.audited = audited,
 	.execute = execute,
+	.audit = identity_reply_audit,
 };

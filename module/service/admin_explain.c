@@ -153,7 +153,7 @@ static struct err find_principal(struct call_work *work, struct auth_principal *
 	if (err_is(e, E_FORMAT) || err_is(e, E_BOUNDS))
 		return work_refuse(work, ERR(E_VALIDATION), "Principal is the name of nobody.");
 	if (err_is(e, E_NOT_FOUND))
-		return work_refuse(work, ERR(E_KMS_NOT_FOUND), "There is no such principal.");
+		return work_refuse(work, ERR(E_IAM_NO_SUCH_ENTITY), "There is no such principal.");
 	TRY(e);
 	return text_copy(out->via_service, sizeof out->via_service, input_text(work, "ViaService"));
 }

@@ -3,8 +3,8 @@
  */
 #include "service/access_key_change.h"
 #include "service/core.h"
-#include "service/identity_change.h"
 #include "service/identity_input.h"
+#include "service/identity_reply.h"
 #include "service/input.h"
 
 static const struct schema_member members[] = {
@@ -19,17 +19,15 @@ static const char *const audited[] = {"AccessKeyId", "Status", NULL};
 static struct err write(struct call_work *work, const struct auth_change_record *record)
 {
 	const struct auth_identities *identities = &work->service->options.identities;
-	struct auth_access_key key = {0};
-	TRY(access_key_load(work, &key));
+	struct auth_access_key *key = &work->out.identity->keys[0].key;
 	bool active = view_equal_text(input_text(work, "Status"), "Active");
-	key.status = active ? AUTH_KEY_ACTIVE : AUTH_KEY_INACTIVE;
-	return access_key_explain(work,
-				  identities->access_key_update(identities->self, &key, record));
+	key->status = active ? AUTH_KEY_ACTIVE : AUTH_KEY_INACTIVE;
+	return identities->access_key_update(identities->self, key, record);
 }
 
 static struct err attempt(struct call_work *work)
 {
-	return identity_change_commit(work, write);
+	return access_key_change(work, write);
 }
 
 static struct err execute(struct call_work *work)
@@ -46,4 +44,5 @@ const struct operation admin_update_access_key = {
 	.keys = {{.action = "holdfast:UpdateAccessKey"}},
 	.audited = audited,
 	.execute = execute,
+	.audit = identity_reply_audit,
 };

@@ -92,8 +92,45 @@ static const char *const operations[] = {"Decrypt",
 static const struct schema_shape operation = {.type = SCHEMA_STRING, .values = operations};
 const struct schema_shape shape_grant_operations = {.type = SCHEMA_LIST, .element = &operation};
 
-static const struct schema_shape source_arn = {
-	.type = SCHEMA_STRING, .has_min = true, .min = 20, .has_max = true, .max = 512};
+static bool is_lower_or_digit(struct view value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		uint8_t c = value.ptr[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return true;
+}
+
+static bool is_account(struct view value)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if (value.ptr[i] < '0' || value.ptr[i] > '9')
+			return false;
+	return value.len == KMS_ACCOUNT_LEN;
+}
+
+/* The pattern's last part is anything but nothing, and no line end. */
+static bool is_source_arn(struct view value)
+{
+	struct view rest = value;
+	struct view arn = view_cut(&rest, ':'), partition = view_cut(&rest, ':');
+	struct view service = view_cut(&rest, ':'), region = view_cut(&rest, ':');
+	struct view account = view_cut(&rest, ':');
+	return view_equal_text(arn, "arn") && view_starts_with(partition, VIEW_LITERAL("aws")) &&
+	       is_lower_or_digit(partition) && service.len > 0 && is_lower_or_digit(service) &&
+	       is_lower_or_digit(region) && is_account(account) && rest.len > 0 &&
+	       view_find(rest, '\n') == rest.len;
+}
+
+static const struct schema_pattern source_pattern = {
+	"^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$", is_source_arn};
+static const struct schema_shape source_arn = {.type = SCHEMA_STRING,
+					       .has_min = true,
+					       .min = 20,
+					       .has_max = true,
+					       .max = 512,
+					       .pattern = &source_pattern};
 static const struct schema_member constraints[] = {
 	{"EncryptionContextSubset", &shape_context, false},
 	{"EncryptionContextEquals", &shape_context, false},

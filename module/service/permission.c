@@ -20,9 +20,11 @@ struct asked {
 	const char *action;
 	struct view resource;
 	const struct kms_key *key;        /* NULL: an alias, or no key at all */
-	const struct auth_policy *policy; /* of the key; NULL without key */
-	bool for_grants;                  /* a grant may be enough */
-	const struct auth_grant *grants;  /* not for_grants: these alone */
+	struct view account;              /* of a resource that is no key; empty: the caller's */
+	const struct auth_policy *policy; /* of the key or resource; NULL without */
+	const char *policy_name;
+	bool for_grants;                 /* a grant may be enough */
+	const struct auth_grant *grants; /* not for_grants: these alone */
 	size_t grant_count;
 };
 
@@ -101,14 +103,18 @@ static struct auth_request request_of(const struct call_work *work, const struct
 				      const struct auth_subject *subject,
 				      const struct auth_context *context)
 {
-	const struct kms_key *key = asked->key;
+	struct view account = view_of_text(work->home.account);
+	if (asked->key != NULL)
+		account = view_of_text(asked->key->scope.account);
+	else if (asked->account.len > 0)
+		account = asked->account;
 	return (struct auth_request){
 		.subject = subject,
 		.action = view_of_text(asked->action),
 		.resource = asked->resource,
-		.resource_account =
-			view_of_text(key != NULL ? key->scope.account : work->home.account),
+		.resource_account = account,
 		.key_policy = asked->policy,
+		.policy_name = asked->policy_name,
 		.context = context,
 		.grants_known = !asked->for_grants,
 		.grants = asked->grants,
@@ -291,6 +297,21 @@ NODISCARD struct err permission_foresee(struct call_work *work,
 	TRY(decide(work, &asked, &verdict));
 	*allowed = verdict.allowed;
 	return OK;
+}
+
+NODISCARD struct err permission_ask(struct call_work *work,
+				    const struct permission_resource *resource)
+{
+	const struct operation_key *row = &work->operation->keys[0];
+	TRY(acquire_subject(work));
+	return decide(work,
+		      &(const struct asked){.row = row,
+					    .action = row->action,
+					    .resource = resource->arn,
+					    .account = resource->account,
+					    .policy = resource->policy,
+					    .policy_name = resource->policy_name},
+		      &work->verdict);
 }
 
 /* How each state that is in the way is told. */

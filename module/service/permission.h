@@ -43,6 +43,20 @@ struct permission_case {
 NODISCARD struct err permission_foresee(struct call_work *work,
 					const struct permission_case *wanted, bool *allowed);
 
+/*
+ * For the `authorise` of a row: its first action on a resource that is no key and has a policy of
+ * its own, by the rules of key policies. The verdict is left in work->verdict, whatever it is.
+ * Errors as above, but for a denial.
+ */
+struct permission_resource {
+	struct view arn;
+	struct view account;
+	const struct auth_policy *policy;
+	const char *policy_name; /* for the record; static */
+};
+NODISCARD struct err permission_ask(struct call_work *work,
+				    const struct permission_resource *resource);
+
 /* State, then usage, then algorithm, of every key of the call. E_KMS_DISABLED, E_KMS_INVALID_STATE,
  * E_KMS_KEY_USAGE. */
 NODISCARD struct err permission_check_keys(struct call_work *work);

@@ -245,8 +245,6 @@ static struct err list_resources(const struct call_work *work, struct audit_reco
 			TRY(add_alias(work, operation->keys[i].alias, record));
 		TRY(add_key(record, &keyring_key(work->keys[i])->key));
 	}
-	if (work->role != NULL)
-		TRY(add_resource(record, work->role->account, work->role->arn, AUDIT_TYPE_ROLE));
 	if (record->resource_count == 0 && work->out.made.version_count > 0)
 		TRY(add_key(record, &work->out.made.key));
 	if (work->out.identity != NULL) {

@@ -42,13 +42,6 @@ static void output_cleanup(struct work_output *out)
 	identity_told_free(&out->identity);
 }
 
-void work_role_free(struct call_work *work)
-{
-	if (work->role != NULL)
-		auth_identity_cleanup(work->role);
-	mem_free(TAKE(work->role));
-}
-
 void work_cleanup(struct call_work *work)
 {
 	input_cleanup(&work->in);
@@ -56,7 +49,6 @@ void work_cleanup(struct call_work *work)
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		keyring_release(&work->keys[i]);
 	mem_free(TAKE(work->alias));
-	work_role_free(work);
 	subject_release(&work->subject);
 	mem_free(TAKE(work->session_policy));
 	hsm_op_cleanup(&work->op);

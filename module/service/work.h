@@ -101,8 +101,7 @@ struct call_work {
 	const struct operation *operation;
 	struct work_input in;
 	struct keyring_entry *keys[WORK_KEYS_MAX];
-	struct auth_identity *role; /* that is assumed, as it is stored; work_role_free() */
-	struct kms_alias *alias;    /* that the call changes, as it is stored; mem_free() */
+	struct kms_alias *alias; /* that the call changes, as it is stored; mem_free() */
 
 	/* the token */
 	struct hsm_op op;
@@ -129,9 +128,6 @@ void work_cleanup(struct call_work *work);
  * the failure. Text that does not fit is cut. */
 NODISCARD struct err work_refuse(struct call_work *work, struct err failure, const char *format,
 				 ...) PRINTF_LIKE(3, 4);
-
-/* Gives the role back. */
-void work_role_free(struct call_work *work);
 
 /* The ARN of a key of the call. */
 void work_key_arn(const struct call_work *work, size_t which, char out[KMS_KEY_ARN_TEXT]);

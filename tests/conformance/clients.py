@@ -156,6 +156,29 @@ def test_policies(story):
     assert story("GetKeyPolicy", KeyId=story.id) == told
 
 
+def test_grants(story):
+    root = f"arn:aws:iam::{story.arn.split(':')[4]}:root"
+    made = story("CreateGrant", KeyId=story.id, GranteePrincipal=root, RetiringPrincipal=root,
+                 Operations=["Encrypt", "DescribeKey"], Name="story",
+                 Constraints={"EncryptionContextSubset": CONTEXT})
+    assert members(made) == {"GrantId", "GrantToken"}
+    listed = story("ListGrants", KeyId=story.id)
+    assert members(listed) == {"Grants", "Truncated"}
+    (entry,) = listed["Grants"]
+    assert members(entry) == {"KeyId", "GrantId", "Name", "CreationDate", "GranteePrincipal",
+                              "RetiringPrincipal", "IssuingAccount", "Operations", "Constraints"}
+    assert (entry["KeyId"], entry["Name"]) == (story.arn, "story")
+    assert isinstance(entry["CreationDate"], datetime.datetime)
+    assert entry["Constraints"] == {"EncryptionContextSubset": CONTEXT}
+    retirable = story("ListRetirableGrants", RetiringPrincipal=root)["Grants"]
+    assert entry in retirable
+    story("Encrypt", KeyId=story.id, Plaintext=SECRET, GrantTokens=[made["GrantToken"]])
+    assert story("RetireGrant", GrantToken=made["GrantToken"]) == {}
+    again = story("CreateGrant", KeyId=story.id, GranteePrincipal=root, Operations=["Encrypt"])
+    assert story("RevokeGrant", KeyId=story.id, GrantId=again["GrantId"]) == {}
+    assert story("ListGrants", KeyId=story.id)["Grants"] == []
+
+
 def test_last_usage(story):
     unused = story("CreateKey")["KeyMetadata"]
     reply = story("GetKeyLastUsage", KeyId=unused["KeyId"])
@@ -188,6 +211,10 @@ def test_paginators(story):
     paged = story("CreateKey", Tags=tags)["KeyMetadata"]["KeyId"]
     assert [tag for page in story.pages("ListResourceTags", 2, KeyId=paged)
             for tag in page["Tags"]] == tags
+    grants = {story("CreateGrant", KeyId=paged, GranteePrincipal=story.arn.split(":")[4],
+                    Operations=["Encrypt"])["GrantId"] for _ in range(5)}
+    assert {grant["GrantId"] for page in story.pages("ListGrants", 2, KeyId=paged)
+            for grant in page["Grants"]} == grants
     assert [name for page in story.pages("ListKeyPolicies", 1, KeyId=story.id)
             for name in page["PolicyNames"]] == ["default"]
 

@@ -167,6 +167,7 @@ def test_timestamps_are_numbers_and_blobs_are_base64(service, kms):
 # The members of each reply, for a key that has what they tell of. Others have no body.
 ANSWERS = {
     "CancelKeyDeletion": {"KeyId"},
+    "CreateGrant": {"GrantId", "GrantToken"},
     "CreateKey": {"KeyMetadata"},
     "Decrypt": {"EncryptionAlgorithm", "KeyId", "KeyMaterialId", "Plaintext"},
     "DescribeKey": {"KeyMetadata"},
@@ -177,9 +178,11 @@ ANSWERS = {
     "GetKeyLastUsage": {"KeyCreationDate", "KeyId", "KeyLastUsage", "TrackingStartDate"},
     "GetKeyPolicy": {"Policy", "PolicyName"},
     "ListAliases": {"Aliases", "Truncated"},
+    "ListGrants": {"Grants", "Truncated"},
     "ListKeyPolicies": {"PolicyNames", "Truncated"},
     "ListKeys": {"Keys", "Truncated"},
     "ListResourceTags": {"Tags", "Truncated"},
+    "ListRetirableGrants": {"Grants", "Truncated"},
     "ReEncrypt": {
         "CiphertextBlob", "DestinationEncryptionAlgorithm", "DestinationKeyMaterialId", "KeyId",
         "SourceEncryptionAlgorithm", "SourceKeyId", "SourceKeyMaterialId",
@@ -187,7 +190,7 @@ ANSWERS = {
     "ScheduleKeyDeletion": {"DeletionDate", "KeyId", "KeyState", "PendingWindowInDays"},
 }
 TYPES = {"string": str, "blob": str, "integer": int, "boolean": bool, "timestamp": (int, float),
-         "list": list, "structure": dict}
+         "list": list, "structure": dict, "map": dict}
 
 
 def check_shape(shape, value, path):
@@ -202,6 +205,10 @@ def check_shape(shape, value, path):
     elif shape.type_name == "list":
         for i, inner in enumerate(value):
             check_shape(shape.member, inner, f"{path}.{i}")
+    elif shape.type_name == "map":
+        for name, inner in value.items():
+            check_shape(shape.key, name, f"{path}.{name}")
+            check_shape(shape.value, inner, f"{path}.{name}")
     if "enum" in shape.metadata:
         assert value in shape.metadata["enum"], (path, value)
     size = value if isinstance(value, (int, float)) else len(value)

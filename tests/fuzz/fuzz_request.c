@@ -37,9 +37,9 @@ static const struct operation *pick(uint8_t byte)
 
 static bool is_refusal(struct err e)
 {
-	static const enum err_code codes[] = {E_SERIALIZATION, E_VALIDATION,
-					      E_KMS_TAG,       E_UNSUPPORTED_OPERATION,
-					      E_KMS_LIMIT,     E_KMS_MALFORMED_POLICY};
+	static const enum err_code codes[] = {
+		E_SERIALIZATION, E_VALIDATION,           E_KMS_TAG,     E_UNSUPPORTED_OPERATION,
+		E_KMS_LIMIT,     E_KMS_MALFORMED_POLICY, E_KMS_GRANT_ID};
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (err_is(e, codes[i]))
 			return true;

@@ -128,7 +128,8 @@ static struct err key_insert(struct store_sqlite *store, const struct store_batc
 {
 	const struct auth_access_key *key = object;
 	int64_t count = 0;
-	TRY(sqlite_identity_expect(store->writer, key->principal.account, key->principal.id));
+	TRY(sqlite_identity_expect(store->writer, SQL_IDENTITY_MAY_HAVE_KEYS,
+				   key->principal.account, key->principal.id));
 	TRY(sqlite_row_insert(store->writer, SQL_ACCESS_KEY_INSERT, batch, 0));
 	TRY(sqlite_ask_named(store->writer, SQL_ACCESS_KEY_COUNT, ":id",
 			     view_of_text(key->principal.id), &count));

@@ -121,11 +121,12 @@ NODISCARD struct err sqlite_identities_clear(void *self)
 }
 
 NODISCARD struct err sqlite_identity_expect(struct sqlite_connection *connection,
-					    const char *account, const char *id)
+					    enum sqlite_statement_id count_of, const char *account,
+					    const char *id)
 {
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	int64_t count = 0;
-	TRY(sqlite_statement_take(connection, SQL_IDENTITY_IS_THERE, &statement));
+	TRY(sqlite_statement_take(connection, count_of, &statement));
 	sqlite_bind_text(&statement, ":id", view_of_text(id));
 	sqlite_bind_text(&statement, ":account", view_of_text(account));
 	TRY(sqlite_statement_integer(&statement, &count));

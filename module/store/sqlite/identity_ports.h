@@ -26,9 +26,10 @@ NODISCARD struct err sqlite_identity_fetch(struct sqlite_connection *connection,
 /* Of a verified row. E_STORE_SEAL, logged, when its values contradict another. */
 NODISCARD struct err sqlite_identity_decode(const struct store_batch *batch, size_t at,
 					    struct auth_identity *out);
-/* E_NOT_FOUND unless the identity is in that account. */
+/* E_NOT_FOUND unless SQL_IDENTITY_IS_THERE, or _MAY_HAVE_KEYS, counts it in that account. */
 NODISCARD struct err sqlite_identity_expect(struct sqlite_connection *connection,
-					    const char *account, const char *id);
+					    enum sqlite_statement_id count_of, const char *account,
+					    const char *id);
 
 /* access_keys.c */
 NODISCARD struct err sqlite_access_key_load(void *self, struct view access_key_id,
@@ -54,8 +55,8 @@ NODISCARD struct err sqlite_session_load(void *self, struct view access_key_id,
 					 struct auth_session *out);
 NODISCARD struct err sqlite_session_remove(void *self, struct view access_key_id,
 					   const struct auth_change_record *record);
-NODISCARD struct err sqlite_session_list(void *self, struct view account, struct view after,
-					 size_t limit, struct auth_session **out, size_t *count);
+NODISCARD struct err sqlite_session_list(void *self, const struct auth_session_query *query,
+					 struct auth_session **out, size_t *count);
 NODISCARD struct err sqlite_session_sweep(void *self, int64_t now_ms);
 
 /* adoption.c */

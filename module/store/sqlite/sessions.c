@@ -12,7 +12,8 @@ static struct err session_insert(struct store_sqlite *store, const struct store_
 {
 	const struct auth_session *session = object;
 	const struct auth_principal *principal = &session->principal;
-	TRY(sqlite_identity_expect(store->writer, principal->account, principal->id));
+	TRY(sqlite_identity_expect(store->writer, SQL_IDENTITY_IS_THERE, principal->account,
+				   principal->id));
 	return sqlite_row_insert(store->writer, SQL_SESSION_INSERT, batch, 0);
 }
 
@@ -69,12 +70,7 @@ NODISCARD struct err sqlite_session_load(void *self, struct view access_key_id,
 	return OK;
 }
 
-struct page_query {
-	struct view account, after;
-	size_t limit;
-};
-
-static struct err page_fetch(struct store_sqlite *store, const struct page_query *query,
+static struct err page_fetch(struct store_sqlite *store, const struct auth_session_query *query,
 			     struct store_batch *batch)
 {
 	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
@@ -88,15 +84,15 @@ static struct err page_fetch(struct store_sqlite *store, const struct page_query
 	return sqlite_rows_fetch(&statement, &store_table_sessions, SIZE_MAX, batch, &more);
 }
 
-NODISCARD struct err sqlite_session_list(void *self, struct view account, struct view after,
-					 size_t limit, struct auth_session **out, size_t *count)
+NODISCARD struct err sqlite_session_list(void *self, const struct auth_session_query *query,
+					 struct auth_session **out, size_t *count)
 {
 	struct store_sqlite *store = self;
-	REQUIRE(limit > 0 && limit <= AUTH_IDENTITY_PAGE_MAX + 1, E_BOUNDS);
+	REQUIRE(query->limit > 0 && query->limit <= AUTH_IDENTITY_PAGE_MAX + 1, E_BOUNDS);
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	CLEANUP(mem_free_at) struct auth_session *sessions = NULL;
 	store_batch_init(&batch);
-	TRY(page_fetch(store, &(struct page_query){account, after, limit}, &batch));
+	TRY(page_fetch(store, query, &batch));
 	TRY(store_batch_verify(&batch, &store->sealer));
 	TRY(MEM_NEW_ARRAY(batch.count, &sessions));
 	for (size_t i = 0; i < batch.count; i++)

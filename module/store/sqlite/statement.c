@@ -96,6 +96,10 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_IDENTITY_IS_THERE] = {"identity is there", FORM_TEXT, NULL,
 				   "SELECT count(*) FROM identities"
 				   " WHERE id=:id AND account=:account"},
+	/* An account, a user or a service. */
+	[SQL_IDENTITY_MAY_HAVE_KEYS] = {"identity may have keys", FORM_TEXT, NULL,
+					"SELECT count(*) FROM identities WHERE id=:id"
+					" AND account=:account AND kind IN (1,2,5)"},
 	[SQL_IDENTITY_HAS_ID] = {"identity has id", FORM_TEXT, NULL,
 				 "SELECT count(*) FROM identities WHERE id=:id"},
 	/* What an account has besides its own row, its access keys and sessions. */

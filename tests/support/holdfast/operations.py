@@ -28,6 +28,9 @@ OPEN_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{
     "Action": "kms:*", "Resource": "*"}]})
 
 
+GRANTEE = f"arn:aws:iam::{ACCOUNT}:root"
+
+
 @dataclass
 class Place:
     """What a request can name."""
@@ -39,6 +42,7 @@ class Place:
     alias: str            # an alias of `key`
     other_alias: str      # an alias of `other`
     new_alias: str        # an alias that is not there
+    grant: str = "0" * 64  # a grant on `key`
 
 
 def requests(at):
@@ -47,6 +51,7 @@ def requests(at):
     return {
         "CancelKeyDeletion": key,
         "CreateAlias": {"AliasName": at.new_alias, "TargetKeyId": at.key},
+        "CreateGrant": {**key, "GranteePrincipal": GRANTEE, "Operations": ["Encrypt"]},
         "CreateKey": {},
         "Decrypt": {"CiphertextBlob": at.sealed},
         "DeleteAlias": {"AliasName": at.alias},
@@ -60,11 +65,15 @@ def requests(at):
         "GetKeyLastUsage": key,
         "GetKeyPolicy": key,
         "ListAliases": key,
+        "ListGrants": key,
         "ListKeyPolicies": key,
         "ListKeys": {},
         "ListResourceTags": key,
+        "ListRetirableGrants": {"RetiringPrincipal": GRANTEE},
         "PutKeyPolicy": {**key, "Policy": OPEN_POLICY},
         "ReEncrypt": {"CiphertextBlob": at.sealed, "DestinationKeyId": at.other},
+        "RetireGrant": {**key, "GrantId": at.grant},
+        "RevokeGrant": {**key, "GrantId": at.grant},
         "ScheduleKeyDeletion": key,
         "TagResource": {**key, "Tags": [{"TagKey": "a", "TagValue": "b"}]},
         "UntagResource": {**key, "TagKeys": ["a"]},
@@ -82,4 +91,10 @@ def make_place(kms, operation):
     if "Alias" in operation:
         for name, key in zip(names, keys):
             kms.create_alias(AliasName=name, TargetKeyId=key)
-    return Place(*keys, *(base64.b64encode(blob).decode() for blob in sealed), *names)
+    place = Place(*keys, *(base64.b64encode(blob).decode() for blob in sealed), *names)
+    if "Grant" in operation:
+        place.grant = kms.create_grant(
+            KeyId=place.key, GranteePrincipal=GRANTEE, RetiringPrincipal=GRANTEE, Name="place",
+            Operations=["Decrypt"],
+            Constraints={"EncryptionContextEquals": {"a": "b"}})["GrantId"]
+    return place

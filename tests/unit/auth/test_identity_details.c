@@ -21,6 +21,10 @@
 	"\"AttachedPolicies\":[\"" POLICY "P\",\"" POLICY "Q\"],"                         \
 	"\"Groups\":[\"admins\",\"readers\"],\"MaxSessionDuration\":3600}"
 
+#define UNORDERED                                             \
+	"{\"Policies\":[{\"Name\":\"b\",\"Document\":\"x\"}," \
+	"{\"Name\":\"a\",\"Document\":\"y\"}]}"
+
 static struct err read_and_drop(const char *text)
 {
 	CLEANUP(auth_details_cleanup) struct auth_details details = {0};
@@ -102,8 +106,7 @@ static void other_forms_are_refused(UNUSED void **state)
 		"{\"Policies\":[{\"Name\":\"a\",\"Document\":\"b\",\"More\":\"c\"}]}",
 		"{\"Policies\":[{\"Name\":\"\",\"Document\":\"b\"}]}",
 		"{\"Policies\":[{\"Name\":\"a\",\"Document\":\"\"}]}",
-		"{\"Policies\":[{\"Name\":\"b\",\"Document\":\"x\"},{\"Name\":\"a\","
-		"\"Document\":\"y\"}]}",
+		UNORDERED,
 		"{\"Tags\":[{\"Key\":\"a\",\"Value\":\"1\"},{\"Key\":\"a\",\"Value\":\"2\"}]}",
 		"{\"Tags\":[{\"Key\":\"a\",\"Value\":1}]}",
 		"{\"AttachedPolicies\":[\"b\",\"a\"]}",

@@ -67,7 +67,7 @@ static void statements_have_their_elements(void **state)
 		{IDENTITY(REST ",\"NotPrincipal\":\"*\""),
 		 "Statement 1: a policy of an identity must not have a Principal"},
 		{IDENTITY(REST ",\"Actions\":\"*\""),
-		 "Statement 1: \"Actions\" is no element of a statement"},
+		 "Statement 1: \"Actions\" is no element of a statement; did you mean Action?"},
 		{IDENTITY(REST "},{" REST ",\"Sid\":\"Second\",\"x\":1"),
 		 "Statement 2 (Sid Second): \"x\" is no element of a statement"},
 		{IDENTITY(REST ",\"Effect\":\"Deny\""),
@@ -250,6 +250,9 @@ static void services_are_named_whole(void **state)
 					    "logs..amazonaws.com",
 					    "logs.amazonaws.org",
 					    "logs.amazonaws.com.",
+					    "logs.evil.com.cn",
+					    ".amazonaws.com",
+					    "amazonaws.com.cn",
 					    ""};
 	char principal[128], message[256];
 	(void)state;
@@ -280,7 +283,10 @@ static void condition_blocks_have_a_form(void **state)
 	check_condition("\"x\"", ": must be an object of operators");
 	check_condition("{\"Bool\":[]}", " Bool: must be an object of condition keys and values");
 	check_condition("{\"Bool\":{}}", " Bool: must be an object of condition keys and values");
-	check_condition("{\"StringLik\":{\"a:b\":\"c\"}}", " StringLik: unknown operator");
+	check_condition("{\"StringLik\":{\"a:b\":\"c\"}}",
+			" StringLik: unknown operator; did you mean StringLike?");
+	check_condition("{\"boolIfExists\":{\"a:b\":\"c\"}}",
+			" boolIfExists: unknown operator; did you mean Bool?");
 	check_condition("{\"IfExists\":{\"a:b\":\"c\"}}", " IfExists: unknown operator");
 	check_condition("{\"ForSomeValue:StringLike\":{\"a:b\":\"c\"}}",
 			" ForSomeValue:StringLike: unknown operator");

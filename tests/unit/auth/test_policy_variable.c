@@ -114,42 +114,56 @@ static void absent_variables_have_their_default_value(void **state)
 	check(rows, ARRAY_LEN(rows));
 }
 
-/* kms:GrantOperations has two values; kms:EncryptionContext:case two members. */
-static void variables_without_one_value_fit_nothing(void **state)
+/* IAM User Guide, "Policy variables with no value". kms:GrantOperations has two values,
+ * kms:EncryptionContext:case two members: neither can be a variable. */
+static void nothing_is_equal_to_or_like_no_value(void **state)
 {
 	static const char *const variables[] = {"kms:ViaService", "kms:GrantOperations",
 						"kms:EncryptionContext:case", "no:SuchKey",
 						"kms:GrantOperations, 'alice'"};
-	static const char *const operators[] = {"StringEquals",
-						"StringNotEquals",
-						"StringLike",
-						"StringNotLike",
-						"ForAllValues:StringNotEquals",
-						"ForAnyValue:StringNotEquals"};
+	static const struct {
+		const char *operator;
+		bool holds;
+	} operators[] = {
+		{"StringEquals", false},
+		{"StringNotEquals", true},
+		{"StringEqualsIgnoreCase", false},
+		{"StringLike", false},
+		{"StringNotLike", true},
+		{"StringEqualsIfExists", false},
+		{"ForAnyValue:StringEquals", false},
+		{"ForAllValues:StringLike", false},
+		{"ForAllValues:StringNotEquals", true},
+		{"ForAnyValue:StringNotEquals", true},
+	};
 	char condition[256];
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(variables) * ARRAY_LEN(operators); i++) {
+		size_t row = i % ARRAY_LEN(operators);
 		snprintf(condition, sizeof condition, "{\"%s\":{\"aws:username\":\"${%s}\"}}",
-			 operators[i % ARRAY_LEN(operators)], variables[i / ARRAY_LEN(operators)]);
-		if (holds(condition, &full_context))
+			 operators[row].operator, variables[i / ARRAY_LEN(operators)]);
+		if (holds(condition, &full_context) != operators[row].holds)
 			fail_msg("%s", condition);
 	}
 	assert_true(holds("{\"StringEquals\":{\"aws:username\":[\"${kms:ViaService}\",\"alice\"]}}",
 			  &full_context));
+	assert_false(
+		holds("{\"StringNotEquals\":{\"aws:username\":[\"${kms:ViaService}\",\"alice\"]}}",
+		      &full_context));
 }
 
-/* A Deny whose value is missing spares nobody: it holds where a negated operator would. */
-static void denials_do_not_fail_for_want_of_a_value(void **state)
+/* The example of that chapter: who has no team is denied. */
+static void denials_hold_for_want_of_a_value(void **state)
 {
 	(void)state;
 	assert_true(
 		decides("Deny",
 			"\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{\"StringNotEquals\":"
-			"{\"aws:username\":\"${kms:ViaService}\"}}",
+			"{\"aws:username\":\"${aws:PrincipalTag/none}\"}}",
 			KEY_ARN));
 	assert_false(decides("Deny",
 			     "\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{\"StringEquals\":"
-			     "{\"aws:username\":\"${kms:ViaService}\"}}",
+			     "{\"aws:username\":\"${aws:PrincipalTag/none}\"}}",
 			     KEY_ARN));
 	assert_true(
 		decides("Deny", "\"Action\":\"*\",\"NotResource\":\"${kms:ViaService}\"", KEY_ARN));
@@ -204,8 +218,8 @@ int main(void)
 		cmocka_unit_test(wildcards_in_values_do_not_act),
 		cmocka_unit_test(signs_stand_for_themselves),
 		cmocka_unit_test(absent_variables_have_their_default_value),
-		cmocka_unit_test(variables_without_one_value_fit_nothing),
-		cmocka_unit_test(denials_do_not_fail_for_want_of_a_value),
+		cmocka_unit_test(nothing_is_equal_to_or_like_no_value),
+		cmocka_unit_test(denials_hold_for_want_of_a_value),
 		cmocka_unit_test(resources_have_variables),
 		cmocka_unit_test(variables_are_text_in_the_old_version),
 	};

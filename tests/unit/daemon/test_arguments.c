@@ -77,6 +77,7 @@ static void what_is_wrong_is_named(void **state)
 		{"--init --region a --account 12345678901x --credentials /x", "12345678901x"},
 		{INIT " --administrator a:b", "a:b"},
 		{INIT " --partition AWS", "AWS"},
+		{INIT " --partition aws-iso", "aws-iso"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		assert_int_equal(parse(cases[i].line).code, E_USAGE);

@@ -169,6 +169,10 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 	s->catalog = *catalog.ops;
 	if (w->adjust_catalog != NULL)
 		w->adjust_catalog(&s->catalog);
+	const struct kms_grants grants = store_sqlite_grants(s->store);
+	s->grants = *grants.ops;
+	if (w->adjust_grants != NULL)
+		w->adjust_grants(&s->grants);
 	struct auth_identities identities = store_sqlite_identities(s->store);
 	if (w->adjust_identities != NULL)
 		w->adjust_identities(&identities);
@@ -176,7 +180,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.hsm = w->hsm,
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
-		.grants = store_sqlite_grants(s->store),
+		.grants = {.ops = &s->grants, .self = grants.self},
 		.identities = identities,
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,
@@ -245,8 +249,8 @@ static void sign(const struct world *w, const struct twist *twist, struct exchan
 	writer_init(&t, text, sizeof text);
 	assert_ok(sigv4_string_to_sign(&parsed, view_of(canonical, c.len), &t));
 	CLEANUP(secret_free) struct secret *key = NULL;
-	assert_ok(
-		sigv4_signing_key(w->secret_key, parsed.date, parsed.region, parsed.service, &key));
+	const struct secret *secret_key = twist->secret_key ? twist->secret_key : w->secret_key;
+	assert_ok(sigv4_signing_key(secret_key, parsed.date, parsed.region, parsed.service, &key));
 	assert_ok(sigv4_signature(key, view_of(text, t.len), signature));
 	if (twist->break_signature)
 		signature[10] = signature[10] == '0' ? '1' : '0';

@@ -42,6 +42,7 @@ struct world_service {
 	struct store_sqlite *store;
 	struct kms_store_ops ops; /* the store's, as adjusted */
 	struct kms_catalog_ops catalog;
+	struct kms_grants_ops grants;
 	struct service_sealer sealer;
 	char audit_directory[96];
 	struct audit_log *audit;
@@ -54,6 +55,7 @@ struct world {
 	uint64_t direct_messages_max, direct_block;
 	void (*adjust)(struct kms_store_ops *ops); /* a test's own in between, or NULL */
 	void (*adjust_catalog)(struct kms_catalog_ops *ops);
+	void (*adjust_grants)(struct kms_grants_ops *ops);
 	void (*adjust_identities)(struct auth_identities *identities);
 	struct hsm *hsm;
 	struct kms_installation installation;
@@ -84,7 +86,8 @@ void reply_cleanup(struct reply *r);
 struct twist {
 	struct service *service; /* NULL: the first */
 	const char *access_key_id;
-	const char *target; /* in place of TrentService.<operation>; "-" for none */
+	const struct secret *secret_key; /* NULL: the administrator's */
+	const char *target;              /* in place of TrentService.<operation>; "-" for none */
 	const char *query;
 	const char *user_agent;
 	bool break_signature, no_signature, old_clock;

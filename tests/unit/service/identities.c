@@ -71,10 +71,11 @@ void must_not(struct world *w, const struct refusal *refusal, const char *operat
 	assert_true(vasprintf(&text, body, args) >= 0);
 	va_end(args);
 	call(w, &r, operation, text);
+	const char *message = refusal->message != NULL ? refusal->message : reply_message(&r);
 	if (r.status != 400 || strcmp(reply_type(&r), refusal->type) != 0 ||
-	    strcmp(reply_message(&r), refusal->message) != 0)
+	    strcmp(reply_message(&r), message) != 0)
 		fail_msg("%s %s: %u %s\nnot %s: %s", operation, text, r.status, r.body,
-			 refusal->type, refusal->message);
+			 refusal->type, message);
 	free(text);
 }
 

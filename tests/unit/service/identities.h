@@ -25,7 +25,7 @@ void ask(struct world *w, struct reply *out, const char *operation, const char *
 /* The same, that must succeed; and that must be refused with this type and these words. */
 void must(struct world *w, const char *operation, const char *body, ...) PRINTF_LIKE(3, 4);
 struct refusal {
-	const char *type, *message;
+	const char *type, *message; /* message NULL: whatever the words */
 };
 void must_not(struct world *w, const struct refusal *refusal, const char *operation,
 	      const char *body, ...) PRINTF_LIKE(4, 5);

@@ -82,6 +82,65 @@ static void test_every_public_operation_asks_for_permission(void **state)
 	}
 }
 
+/* Every way in asks somebody: a policy for each key and alias that the row names, or its own rule.
+ */
+static void test_no_operation_goes_without_authorisation(void **state)
+{
+	(void)state;
+	for (size_t i = 0; operation_at(i) != NULL; i++) {
+		const struct operation *row = operation_at(i);
+		bool asks = row->keys[0].action != NULL || row->authorise != NULL;
+		if (!asks && !(row->flags & OPERATION_FOR_ALL))
+			fail_msg("%s asks for no permission", row->name);
+		if (row->door == CALL_DOOR_ADMIN)
+			assert_int_equal(strncmp(row->keys[0].action, "holdfast:", 9), 0);
+		for (size_t j = 1; j < WORK_KEYS_MAX; j++) {
+			const struct operation_key *key = &row->keys[j];
+			bool named = key->member != NULL || key->alias != NULL;
+			bool narrows = key->optional && row->read_only;
+			if (named && key->action == NULL && !narrows)
+				fail_msg("%s asks nothing of its second key", row->name);
+		}
+	}
+}
+
+/* KMS API: "Cross-account use: Yes", of what is built. */
+static void test_which_operations_cross_accounts(void **state)
+{
+	(void)state;
+	static const char *const crossing[] = {"CreateGrant",     "Decrypt",
+					       "DescribeKey",     "Encrypt",
+					       "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+					       "ListGrants",      "ReEncrypt",
+					       "RetireGrant",     "RevokeGrant"};
+	for (size_t i = 0; operation_at(i) != NULL; i++) {
+		const struct operation *row = operation_at(i);
+		bool wanted = false;
+		for (size_t j = 0; j < ARRAY_LEN(crossing); j++)
+			wanted |= strcmp(row->name, crossing[j]) == 0;
+		if (wanted != ((row->flags & OPERATION_CROSS_ACCOUNT) != 0))
+			fail_msg("%s and other accounts", row->name);
+	}
+}
+
+/* A member that answers a condition must be one that the operation takes. */
+static void test_conditions_are_about_members_of_the_schema(void **state)
+{
+	(void)state;
+	for (size_t i = 0; operation_at(i) != NULL; i++) {
+		const struct operation *row = operation_at(i);
+		const struct operation_condition *c = row->conditions;
+		for (; c != NULL && c->member != NULL; c++)
+			if (member(row, c->member) == NULL)
+				fail_msg("%s has no member %s", row->name, c->member);
+		for (size_t j = 0; j < WORK_KEYS_MAX; j++) {
+			assert_member(row, row->keys[j].constraints, SCHEMA_STRUCTURE);
+			if (row->keys[j].given != NULL)
+				assert_non_null(member(row, row->keys[j].given));
+		}
+	}
+}
+
 /* STS API: GetCallerIdentity, "No permissions are required"; of no other operation. */
 static void test_one_operation_is_for_all(void **state)
 {
@@ -119,6 +178,9 @@ int main(void)
 		cmocka_unit_test(test_blobs_are_not_recorded),
 		cmocka_unit_test(test_keys_contexts_and_algorithms_are_in_the_schema),
 		cmocka_unit_test(test_every_public_operation_asks_for_permission),
+		cmocka_unit_test(test_no_operation_goes_without_authorisation),
+		cmocka_unit_test(test_which_operations_cross_accounts),
+		cmocka_unit_test(test_conditions_are_about_members_of_the_schema),
 		cmocka_unit_test(test_one_operation_is_for_all),
 		cmocka_unit_test(test_changes_may_wait),
 		cmocka_unit_test(test_names_are_found_once),

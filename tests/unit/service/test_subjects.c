@@ -4,7 +4,11 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "service/subjects.h"
 
@@ -258,6 +262,36 @@ static void test_what_does_not_compile_closes(void **state)
 	assert_closed("session", "{\"Version\":\"2012-10-17\"}");
 }
 
+/* The lines that the log took while `fd` was its file. */
+static void read_log(int fd, char out[4096])
+{
+	ssize_t n = pread(fd, out, 4095, 0);
+	assert_true(n >= 0);
+	out[n] = '\0';
+}
+
+static void test_the_log_says_once_what_and_where(void **state)
+{
+	char log[4096];
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	(void)state;
+	assert_true(fd >= 0);
+	make(AUTH_KIND_GROUP, "Ops", INLINE("Broken", "{\"Version\":\"2012-10-17\"}"));
+	make(AUTH_KIND_USER, "alice", GROUP("Ops"));
+	log_configure(LOG_FORM_TEXT, LOG_ERROR, fd);
+	assert_closed("alice", "");
+	assert_closed("alice", "");
+	log_configure(LOG_FORM_TEXT, LOG_ERROR, -1);
+	read_log(fd, log);
+	assert_int_equal(close(fd), 0);
+	const char *line = strstr(log, "subject.policy_refused");
+	assert_non_null(line);
+	assert_null(strstr(line + 1, "subject.policy_refused"));
+	assert_non_null(strstr(line, ARN("user/alice")));
+	assert_non_null(strstr(line, "group/Ops/Broken"));
+	assert_non_null(strstr(line, "Statement"));
+}
+
 /* A caller with a broken policy does not make the store work, nor the log grow, with each call. */
 static void test_what_closed_is_kept_until_something_changes(void **state)
 {
@@ -404,21 +438,6 @@ static void test_the_longest_unused_goes_first(void **state)
 	assert_true(is_kept("5"));
 }
 
-/* --- the service that holds them --- */
-
-/* What init made: an account, and a user with AdministratorAccess. */
-static void test_init_makes_the_account_and_its_administrator(void **state)
-{
-	CLEANUP(subject_release) struct subject *subject = NULL;
-	struct auth_principal principal;
-	(void)state;
-	assert_ok(subjects_find(port.subjects, VIEW_LITERAL(WORLD_ACCOUNT), &principal));
-	assert_ok(subjects_find(port.subjects, VIEW_LITERAL(ARN("user/admin")), &principal));
-	assert_ok(subjects_acquire(port.subjects, &principal, VIEW_NONE, true, &subject));
-	assert_int_equal(subject_of(subject)->policy_count, 1);
-	assert_true(allows(policy_of(subject, "aws:policy/AdministratorAccess"), "kms:CreateKey"));
-}
-
 /* --- many threads: nobody may what was taken away before the call began --- */
 
 #define READERS 3
@@ -512,21 +531,16 @@ static void watch_port(void)
 	atomic_store(&port.loads, 0);
 }
 
-static int set_up_as_made(void **state)
+static int set_up(void **state)
 {
 	(void)state;
+	assert_ok(port.real.clear(port.real.self));
+	make(AUTH_KIND_ACCOUNT, WORLD_ACCOUNT, NOTHING);
 	watch_port();
 	const struct subjects_options options = {
 		.identities = port.watched, .partition = "aws", .subjects_max = SUBJECTS_MAX};
 	assert_ok(subjects_new(&options, &port.subjects));
 	return 0;
-}
-
-static int set_up(void **state)
-{
-	assert_ok(port.real.clear(port.real.self));
-	make(AUTH_KIND_ACCOUNT, WORLD_ACCOUNT, NOTHING);
-	return set_up_as_made(state);
 }
 
 static int tear_down(void **state)
@@ -541,9 +555,6 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		/* before the others clear what init made */
-		cmocka_unit_test_setup_teardown(test_init_makes_the_account_and_its_administrator,
-						set_up_as_made, tear_down),
 		TEST(test_a_user_has_its_own_policies_and_those_of_its_groups),
 		TEST(test_a_policy_attached_twice_is_there_once),
 		TEST(test_boundaries_and_session_policies_stand_apart),
@@ -555,6 +566,7 @@ int main(void)
 		TEST(test_what_is_missing_closes),
 		TEST(test_policies_of_other_accounts_and_partitions_close),
 		TEST(test_what_does_not_compile_closes),
+		TEST(test_the_log_says_once_what_and_where),
 		TEST(test_what_closed_is_kept_until_something_changes),
 		TEST(test_a_store_that_fails_is_not_taken_for_a_missing_policy),
 		TEST(test_a_snapshot_is_read_once_and_only_where_blocking_is_allowed),

@@ -58,14 +58,20 @@ struct store_sqlite_options fixture_options(struct fixture *f)
 	};
 }
 
+void fixture_ports(struct fixture *f)
+{
+	f->keys = store_sqlite_keys(f->store);
+	f->catalog = store_sqlite_catalog(f->store);
+	f->identities = store_sqlite_identities(f->store);
+	f->grants = store_sqlite_grants(f->store);
+	f->installation = store_sqlite_installation(f->store);
+}
+
 void fixture_open(struct fixture *f)
 {
 	struct store_sqlite_options options = fixture_options(f);
 	assert_ok(store_sqlite_open(&options, &f->store));
-	f->keys = store_sqlite_keys(f->store);
-	f->catalog = store_sqlite_catalog(f->store);
-	f->identities = store_sqlite_identities(f->store);
-	f->installation = store_sqlite_installation(f->store);
+	fixture_ports(f);
 }
 
 void fixture_close(struct fixture *f)
@@ -267,6 +273,103 @@ struct kms_tag sample_tag(uint32_t n)
 	return tag;
 }
 
+static char empty_document[] = "{}";
+
+static struct auth_identity account_make(uint32_t n, struct auth_identity identity)
+{
+	assert_ok(text_format(identity.account, sizeof identity.account, "%012u", n));
+	assert_ok(text_format(identity.name, sizeof identity.name, "%012u", n));
+	assert_ok(text_format(identity.id, sizeof identity.id, "%012u", n));
+	assert_ok(text_format(identity.arn, sizeof identity.arn, "arn:aws:iam::%012u:root", n));
+	return identity;
+}
+
+struct auth_identity sample_identity(enum auth_identity_kind kind, uint32_t n)
+{
+	static const struct {
+		const char *word, *id;
+	} forms[AUTH_KIND_COUNT] = {
+		[AUTH_KIND_USER] = {"user", "AIDA"},     [AUTH_KIND_GROUP] = {"group", "AGPA"},
+		[AUTH_KIND_ROLE] = {"role", "AROA"},     [AUTH_KIND_SERVICE] = {"service", "AIDS"},
+		[AUTH_KIND_POLICY] = {"policy", "ANPA"},
+	};
+	struct auth_identity identity = {.kind = kind,
+					 .account = "123456789012",
+					 .created_ms = START_MS + n,
+					 .revision = 1,
+					 .document = empty_document};
+	if (kind == AUTH_KIND_ACCOUNT)
+		return account_make(n, identity);
+	assert_ok(text_format(identity.name, sizeof identity.name, "%s-%u%s", forms[kind].word, n,
+			      kind == AUTH_KIND_SERVICE ? ".eu-test-1.amazonaws.com" : ""));
+	assert_ok(text_format(identity.id, sizeof identity.id, "%s%017u", forms[kind].id, n));
+	assert_ok(text_format(identity.arn, sizeof identity.arn, "%s%s%s%s",
+			      kind == AUTH_KIND_SERVICE ? "" : "arn:aws:iam::123456789012:",
+			      kind == AUTH_KIND_SERVICE ? "" : forms[kind].word,
+			      kind == AUTH_KIND_SERVICE ? "" : "/", identity.name));
+	return identity;
+}
+
+struct auth_identity sample_alice(void)
+{
+	return (struct auth_identity){.kind = AUTH_KIND_USER,
+				      .account = "123456789012",
+				      .name = "alice",
+				      .id = "AIDAALICEALICEALICE23",
+				      .arn = "arn:aws:iam::123456789012:user/alice",
+				      .created_ms = START_MS,
+				      .revision = 1,
+				      .document = empty_document};
+}
+
+struct auth_session sample_session(uint32_t n)
+{
+	struct auth_session session = {
+		.principal = {.type = AUTH_ROLE_SESSION,
+			      .account = "123456789012",
+			      .arn = "arn:aws:sts::123456789012:assumed-role/role-1/work",
+			      .id = "AROA00000000000000001",
+			      .name = "work",
+			      .role_arn = "arn:aws:iam::123456789012:role/role-1",
+			      .role_name = "role-1",
+			      .issued_ms = START_MS,
+			      .expires_ms = START_MS + 1000 * INT64_C(3600),
+			      .via_service = "rds.eu-test-1.amazonaws.com",
+			      .source_arn = "arn:aws:rds:eu-test-1:123456789012:db:one",
+			      .source_account = "123456789012"},
+		.token_hash = {7, 7, 7},
+		.policy = "{\"Version\":\"2012-10-17\"}",
+		.wrapped = {5, 4, 3},
+		.wrapped_len = 66,
+	};
+	assert_ok(text_format(session.principal.access_key_id,
+			      sizeof session.principal.access_key_id, "ASIA%016u", n));
+	return session;
+}
+
+struct kms_grant sample_grant(uint32_t n, uint32_t key)
+{
+	struct kms_grant grant = {
+		.scope = sample_scope,
+		.key_id = sample_id(key),
+		.issuer = "arn:aws:iam::123456789012:root",
+		.operations = KMS_GRANT_DECRYPT | KMS_GRANT_ENCRYPT,
+		.constraint = KMS_GRANT_CONTEXT_SUBSET,
+		.context = VIEW_LITERAL("\0\1\0\1a\0\1b"),
+		.created_ms = START_MS + n,
+	};
+	assert_ok(text_format(grant.id, sizeof grant.id, "%064x", n));
+	assert_ok(text_format(grant.name, sizeof grant.name, "grant-%u", n));
+	assert_ok(text_format(grant.grantee, sizeof grant.grantee,
+			      "arn:aws:iam::123456789012:user/user-%u", n % 7));
+	assert_ok(text_format(grant.grantee_id, sizeof grant.grantee_id, "AIDA%017u", n % 7));
+	assert_ok(text_format(grant.retiring, sizeof grant.retiring,
+			      "arn:aws:iam::123456789012:user/user-%u", n % 5));
+	assert_ok(text_format(grant.retiring_id, sizeof grant.retiring_id, "AIDA%017u", n % 5));
+	number_put(grant.likeness, n);
+	return grant;
+}
+
 struct auth_access_key sample_access_key(uint32_t n)
 {
 	struct auth_access_key key = {
@@ -274,8 +377,7 @@ struct auth_access_key sample_access_key(uint32_t n)
 			      .account = "123456789012",
 			      .arn = "arn:aws:iam::123456789012:user/alice",
 			      .id = "AIDAALICEALICEALICE23",
-			      .name = "alice",
-			      .administrator = true},
+			      .name = "alice"},
 		.status = AUTH_KEY_ACTIVE,
 		.created_ms = START_MS,
 		.wrapped = {1, 2, 3, 4, 5},
@@ -309,4 +411,18 @@ struct err sample_create(struct fixture *f, uint32_t n)
 	struct kms_outbox_record record = sample_record(n);
 	TRY(f->keys.ops->intent_add(f->keys.self, &intent));
 	return f->keys.ops->key_create(f->keys.self, NEW_KEY(&key, &version), &record);
+}
+
+struct err sample_identity_create(struct fixture *f, enum auth_identity_kind kind, uint32_t n)
+{
+	struct auth_identity identity = sample_identity(kind, n);
+	return f->identities.create(f->identities.self, &identity, NULL);
+}
+
+struct err sample_alice_create(struct fixture *f)
+{
+	struct auth_identity alice = sample_alice();
+	struct auth_access_key key = sample_access_key(1);
+	TRY(f->identities.create(f->identities.self, &alice, NULL));
+	return f->identities.access_key_add(f->identities.self, &key, NULL);
 }

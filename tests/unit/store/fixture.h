@@ -27,6 +27,7 @@ struct fixture {
 	struct store_sqlite *store;
 	struct kms_store keys;
 	struct kms_catalog catalog;
+	struct kms_grants grants;
 	struct auth_identities identities;
 	struct kms_installation_store installation;
 };
@@ -63,11 +64,25 @@ struct kms_intent sample_intent(uint32_t n);
 struct kms_outbox_record sample_record(uint32_t n);
 struct kms_alias sample_alias(uint32_t n, uint32_t key); /* alias/sample-<n> */
 struct kms_tag sample_tag(uint32_t n);                   /* tag-<n>: value-<n> */
-struct auth_access_key sample_access_key(uint32_t n);
+/* User, group or role <kind>-<n>; account 0000000000<n>; service
+ * service-<n>.eu-test-1.amazonaws.com. The document is a literal. */
+struct auth_identity sample_identity(enum auth_identity_kind kind, uint32_t n);
+struct auth_identity sample_alice(void);
+struct auth_access_key sample_access_key(uint32_t n); /* of alice */
+struct auth_session sample_session(uint32_t n);       /* of role-1 */
+/* Of key `key`, to user-<n % 7>, retired by user-<n % 5>, constrained. The context is a literal. */
+struct kms_grant sample_grant(uint32_t n, uint32_t key);
 struct kms_installation sample_installation(void);
 
 /* Intent and key, as a caller does it. */
 struct err sample_create(struct fixture *f, uint32_t n);
+
+struct err sample_identity_create(struct fixture *f, enum auth_identity_kind kind, uint32_t n);
+/* Alice, and the access key. */
+struct err sample_alice_create(struct fixture *f);
+
+/* Every port of the open store. */
+void fixture_ports(struct fixture *f);
 
 /* Lines of the log since the last call; borrowed until the next. */
 const char *fixture_log(struct fixture *f);

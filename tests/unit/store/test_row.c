@@ -231,9 +231,11 @@ static void test_largest_rows_can_be_sealed(void **state)
 {
 	(void)state;
 	static const struct store_table *const tables[] = {
-		&store_table_installation, &store_table_keys,   &store_table_versions,
-		&store_table_intents,      &store_table_outbox, &store_table_principals,
-		&store_table_access_keys,
+		&store_table_installation, &store_table_keys,       &store_table_versions,
+		&store_table_intents,      &store_table_outbox,     &store_table_principals,
+		&store_table_access_keys,  &store_table_identities, &store_table_key_uses,
+		&store_table_sessions,     &store_table_grants,     &store_table_aliases,
+		&store_table_tags,         &store_table_last_uses,
 	};
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
 		size_t size = 64;

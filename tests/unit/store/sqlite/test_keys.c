@@ -318,6 +318,133 @@ static void test_a_file_that_was_moved_takes_no_writes(void **state)
 	assert_ok(OPS(f)->change_count(SELF(f), &count));
 }
 
+/* ---- keys of several accounts ---- */
+
+/* Key n, in another account of the same Region. */
+static struct err create_elsewhere(struct fixture *f, uint32_t n, struct kms_key *key)
+{
+	struct kms_intent intent = sample_intent(n);
+	struct kms_version version = sample_version(n);
+	struct kms_outbox_record record = sample_record(n);
+	*key = sample_key(n);
+	TRY(text_copy(key->scope.account, sizeof key->scope.account, VIEW_LITERAL("000000000001")));
+	intent.scope = key->scope;
+	TRY(OPS(f)->intent_add(SELF(f), &intent));
+	return OPS(f)->key_create(SELF(f), NEW_KEY(key, &version), &record);
+}
+
+static void test_key_is_located_in_whatever_account(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_key key;
+	struct kms_scope scope;
+	struct kms_key_id ids[] = {sample_id(1), sample_id(2), sample_id(3)};
+	assert_ok(sample_create(f, 1));
+	assert_ok(create_elsewhere(f, 2, &key));
+	assert_ok(OPS(f)->key_locate(SELF(f), &ids[0], &scope));
+	assert_string_equal(scope.account, "123456789012");
+	assert_ok(OPS(f)->key_locate(SELF(f), &ids[1], &scope));
+	assert_string_equal(scope.account, "000000000001");
+	assert_string_equal(scope.region, sample_scope.region);
+	assert_string_equal(scope.partition, sample_scope.partition);
+	assert_err(OPS(f)->key_locate(SELF(f), &ids[2], &scope), E_NOT_FOUND);
+	ids[1].multi_region = true;
+	assert_err(OPS(f)->key_locate(SELF(f), &ids[1], &scope), E_NOT_FOUND);
+}
+
+static void test_id_is_taken_once_among_all_accounts(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_key key;
+	assert_ok(sample_create(f, 1));
+	assert_err(create_elsewhere(f, 1, &key), E_EXISTS);
+	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM keys"), 1);
+}
+
+static void test_key_of_another_account_is_changed_and_catalogued(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_key key;
+	struct kms_alias alias = sample_alias(1, 2);
+	const struct kms_tag tag = sample_tag(1);
+	struct kms_outbox_record records[] = {sample_record(100), sample_record(101),
+					      sample_record(102), sample_record(103)};
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	assert_ok(sample_create(f, 1));
+	assert_ok(create_elsewhere(f, 2, &key));
+	const struct kms_tag_change tags = {&key.scope, &key.id, &tag, 1};
+	key.revision = 2;
+	key.state = KMS_STATE_DISABLED;
+	assert_ok(OPS(f)->key_update(SELF(f), &key, &records[0]));
+	assert_ok(f->catalog.ops->tags_put(f->catalog.self, &tags, &records[1]));
+	/* An alias lives in the account of its key. */
+	assert_err(f->catalog.ops->alias_create(f->catalog.self, &alias, &records[2]), E_NOT_FOUND);
+	alias.scope = key.scope;
+	assert_ok(f->catalog.ops->alias_create(f->catalog.self, &alias, &records[2]));
+	assert_ok(OPS(f)->key_load(SELF(f), &key.scope, &key.id, &full));
+	assert_int_equal(full.key.state, KMS_STATE_DISABLED);
+	key.scope = sample_scope;
+	key.revision = 3;
+	assert_err(OPS(f)->key_update(SELF(f), &key, &records[3]), E_STORE_CONFLICT);
+}
+
+/* ---- a key that is made with its alias ---- */
+
+static struct err create_with_alias(struct fixture *f, uint32_t n, const struct kms_alias *alias)
+{
+	struct kms_intent intent = sample_intent(n);
+	struct kms_key key = sample_key(n);
+	struct kms_version version = sample_version(n);
+	struct kms_outbox_record record = sample_record(n);
+	const struct kms_tag tags[] = {sample_tag(1), sample_tag(2)};
+	const struct kms_new_key made = {&key, &version, tags, ARRAY_LEN(tags), alias};
+	TRY(OPS(f)->intent_add(SELF(f), &intent));
+	return OPS(f)->key_create(SELF(f), &made, &record);
+}
+
+static struct err alias_load(struct fixture *f, const struct kms_alias *of, struct kms_alias *out)
+{
+	return f->catalog.ops->alias_load(f->catalog.self, &sample_scope, view_of_text(of->name),
+					  out);
+}
+
+static void test_alias_is_made_with_its_key(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_alias alias = sample_alias(1, 1);
+	struct kms_alias read;
+	assert_ok(create_with_alias(f, 1, &alias));
+	assert_ok(alias_load(f, &alias, &read));
+	assert_true(kms_key_id_equal(&read.key_id, &alias.key_id));
+	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM tags"), 2);
+	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM outbox"), 1);
+}
+
+/* The first to name it has it; the other's key is not made. */
+static void test_key_is_not_made_without_its_alias(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_alias alias = sample_alias(1, 1);
+	struct kms_alias again = sample_alias(1, 2);
+	assert_ok(create_with_alias(f, 1, &alias));
+	assert_err(create_with_alias(f, 2, &again), E_EXISTS);
+	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM keys"), 1);
+	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM outbox"), 1);
+	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM intents"), 1);
+}
+
+static void test_alias_of_another_key_is_not_made(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_alias alias = sample_alias(1, 2);
+	assert_err(create_with_alias(f, 1, &alias), E_BUG);
+	alias = sample_alias(1, 1);
+	alias.scope.account[0] = '9';
+	fixture_sql(f, "DELETE FROM intents");
+	assert_err(create_with_alias(f, 1, &alias), E_NOT_FOUND);
+	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM keys"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -342,6 +469,12 @@ int main(void)
 		TEST(test_change_count_stays_with_our_commits),
 		TEST(test_change_count_grows_with_commits_of_others),
 		TEST(test_a_file_that_was_moved_takes_no_writes),
+		TEST(test_key_is_located_in_whatever_account),
+		TEST(test_id_is_taken_once_among_all_accounts),
+		TEST(test_key_of_another_account_is_changed_and_catalogued),
+		TEST(test_alias_is_made_with_its_key),
+		TEST(test_key_is_not_made_without_its_alias),
+		TEST(test_alias_of_another_key_is_not_made),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

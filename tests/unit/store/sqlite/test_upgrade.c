@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store of schema 1 under this program: every row stays as it is, a copy is kept, and neither a
- * kill at any write nor a second process at the same moment leaves anything in between. */
+/* A store of schema 1 or 2 under this program: every row stays as it is, a copy is kept, and
+ * neither a kill at any write nor a second process at the same moment leaves anything in between.
+ */
 #include "../fixture.h"
 
 #include <signal.h>
@@ -13,37 +14,61 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "schema_1.h"
+#include "schema_2.h"
 #include "store/row.h"
 #include "store/sqlite/migration.h"
 #include "store/tables.h"
 
 #define PROCESSES 4
 
-static const char *const old_tables[] = {"installation", "keys",       "versions",   "intents",
-					 "outbox",       "principals", "access_keys"};
+#define NEWEST 3
+#define COPY ".before-schema-3"
+
+static const char *const tables_1[] = {"installation", "keys",       "versions",   "intents",
+				       "outbox",       "principals", "access_keys"};
+static const char *const tables_2[] = {"installation", "keys",       "versions",    "intents",
+				       "outbox",       "principals", "access_keys", "aliases",
+				       "tags",         "last_uses"};
+
+/* The store that is upgraded. */
+static const struct old {
+	int64_t schema;
+	const char *file;
+	const char *const *tables;
+	size_t table_count;
+} schema_1 = {1, schema_1_file, tables_1, ARRAY_LEN(tables_1)},
+  schema_2 = {2, schema_2_file, tables_2, ARRAY_LEN(tables_2)}, *old;
 
 static void copy_path(const struct fixture *f, char out[128])
 {
-	assert_ok(text_format(out, 128, "%s.before-schema-2", f->path));
+	assert_ok(text_format(out, 128, "%s" COPY, f->path));
 }
 
 /* The file as the old program left it, in place of whatever is there. */
-static void place_schema_1(struct fixture *f)
+static void place_old(struct fixture *f)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm", ".before-schema-2",
-					       ".before-schema-2.unfinished"};
+	static const char *const suffixes[] = {"", "-wal", "-shm", COPY, COPY ".unfinished"};
 	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
 		char path[160];
 		assert_ok(text_format(path, sizeof path, "%s%s", f->path, suffixes[i]));
 		(void)unlink(path);
 	}
-	fixture_sql(f, schema_1_file);
+	fixture_sql(f, old->file);
 }
 
-static int setup(void **state)
+static int setup_1(void **state)
 {
 	(void)fixture_setup_folder(state);
-	place_schema_1(*state);
+	old = &schema_1;
+	place_old(*state);
+	return 0;
+}
+
+static int setup_2(void **state)
+{
+	(void)fixture_setup_folder(state);
+	old = &schema_2;
+	place_old(*state);
 	return 0;
 }
 
@@ -52,10 +77,7 @@ static struct err open_it(struct fixture *f)
 	struct store_sqlite_options options = fixture_options(f);
 	options.create = false;
 	TRY(store_sqlite_open(&options, &f->store));
-	f->keys = store_sqlite_keys(f->store);
-	f->catalog = store_sqlite_catalog(f->store);
-	f->identities = store_sqlite_identities(f->store);
-	f->installation = store_sqlite_installation(f->store);
+	fixture_ports(f);
 	return OK;
 }
 
@@ -73,7 +95,7 @@ static void reference_make(struct fixture *f, char out[128])
 	if (access(out, F_OK) == 0)
 		return;
 	assert_int_equal(sqlite3_open(out, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, schema_1_file, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, old->file, NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
@@ -87,7 +109,8 @@ static int64_t ask(sqlite3 *db, const char *sql)
 	return answer;
 }
 
-/* Every table of schema 1 in the file at `path` has exactly the old rows; it is of `schema`. */
+/* Every table of the old schema in the file at `path` has exactly the old rows; it is of `schema`.
+ */
 static void assert_old_rows(struct fixture *f, const char *path, int64_t schema)
 {
 	sqlite3 *db = NULL;
@@ -96,8 +119,8 @@ static void assert_old_rows(struct fixture *f, const char *path, int64_t schema)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_ok(text_format(sql, sizeof sql, "ATTACH '%s' AS old", reference));
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	for (size_t i = 0; i < ARRAY_LEN(old_tables); i++) {
-		const char *t = old_tables[i];
+	for (size_t i = 0; i < old->table_count; i++) {
+		const char *t = old->tables[i];
 		assert_ok(text_format(sql, sizeof sql,
 				      "SELECT (SELECT count(*) FROM (SELECT * FROM main.%s EXCEPT"
 				      " SELECT * FROM old.%s))+(SELECT count(*) FROM (SELECT *"
@@ -111,16 +134,16 @@ static void assert_old_rows(struct fixture *f, const char *path, int64_t schema)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* As the program of schema 1 would look at the file. */
+/* As the program of the old schema would look at the file. */
 static struct err old_program_check(const char *path)
 {
-	const struct sqlite_migrations old = {sqlite_migrations.steps, 1};
+	const struct sqlite_migrations known = {sqlite_migrations.steps, (size_t)old->schema};
 	struct sqlite_schema schema;
 	CLEANUP(sqlite_connection_close) struct sqlite_connection *connection = NULL;
 	TRY(sqlite_connection_open(path, 1000, &connection));
-	TRY(sqlite_schema_inspect(connection, &old, &schema));
-	ENSURE(schema.version == 1 && !schema.empty);
-	return sqlite_schema_check(connection, &old);
+	TRY(sqlite_schema_inspect(connection, &known, &schema));
+	ENSURE(schema.version == old->schema && !schema.empty);
+	return sqlite_schema_check(connection, &known);
 }
 
 static void test_every_row_stays_as_it_is(void **state)
@@ -128,7 +151,7 @@ static void test_every_row_stays_as_it_is(void **state)
 	struct fixture *f = *state;
 	assert_ok(old_program_check(f->path));
 	assert_ok(open_it(f));
-	assert_old_rows(f, f->path, 2);
+	assert_old_rows(f, f->path, NEWEST);
 	assert_err(old_program_check(f->path), E_STORE_NEWER);
 }
 
@@ -149,6 +172,7 @@ static void test_every_seal_still_holds(void **state)
 	for (size_t i = 0; i < count; i++)
 		store_row_cleanup(&store_table_outbox, &records[i]);
 	mem_free(records);
+	assert_ok(f->identities.adopt(f->identities.self, "aws", "123456789012", 1));
 	assert_ok(f->identities.access_key_load(f->identities.self,
 						VIEW_LITERAL("AKIA0000000000000001"), &access_key));
 	assert_ok(f->installation.verify(f->installation.self));
@@ -157,22 +181,25 @@ static void test_every_seal_still_holds(void **state)
 static void test_old_keys_take_what_is_new(void **state)
 {
 	struct fixture *f = *state;
-	struct kms_alias alias = sample_alias(1, 1);
+	struct kms_alias alias = sample_alias(5, 1);
 	struct kms_key_id id = sample_id(2);
 	const struct kms_tag tag = sample_tag(1);
 	const struct kms_tag_change change = {&sample_scope, &id, &tag, 1};
-	struct kms_outbox_record records[] = {sample_record(100), sample_record(101)};
+	struct kms_outbox_record records[] = {sample_record(100), sample_record(101),
+					      sample_record(102)};
+	struct kms_grant grant = sample_grant(1, 1);
 	int64_t since_ms = 0;
 	clock_manual_advance(&f->clock, 77000);
 	assert_ok(open_it(f));
 	assert_ok(f->catalog.ops->alias_create(f->catalog.self, &alias, &records[0]));
 	assert_ok(f->catalog.ops->tags_put(f->catalog.self, &change, &records[1]));
 	assert_ok(f->catalog.ops->last_use_since(f->catalog.self, &since_ms));
-	assert_int_equal(since_ms, f->clock.now_real_ms);
+	assert_int_equal(since_ms, old->schema == 1 ? f->clock.now_real_ms : 1700000001000);
+	assert_ok(f->grants.ops->create(f->grants.self, &grant, &records[2]));
 	assert_ok(sample_create(f, 3));
 }
 
-static void test_a_copy_of_schema_1_is_kept(void **state)
+static void test_a_copy_of_the_old_store_is_kept(void **state)
 {
 	struct fixture *f = *state;
 	char copy[128];
@@ -183,12 +210,13 @@ static void test_a_copy_of_schema_1_is_kept(void **state)
 	const char *log = fixture_log(f);
 	assert_non_null(strstr(log, "store.copied"));
 	assert_non_null(strstr(log, copy));
-	assert_non_null(strstr(log, "store.migrated from=1 to=2"));
+	assert_non_null(strstr(log, old->schema == 1 ? "store.migrated from=1 to=3"
+						     : "store.migrated from=2 to=3"));
 	assert_ok(key_load(f, 1));
 	fixture_close(f);
 	assert_int_equal(stat(copy, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	assert_old_rows(f, copy, 1);
+	assert_old_rows(f, copy, old->schema);
 	assert_ok(old_program_check(copy));
 	/* Opened again, nothing more happens. */
 	assert_ok(open_it(f));
@@ -209,7 +237,7 @@ static void test_the_copy_can_take_the_place_of_the_store(void **state)
 	assert_ok(open_it(f));
 	assert_ok(key_load(f, 1));
 	assert_err(key_load(f, 3), E_NOT_FOUND);
-	assert_old_rows(f, copy, 1);
+	assert_old_rows(f, copy, old->schema);
 }
 
 static void test_without_a_copy_nothing_is_changed(void **state)
@@ -221,7 +249,7 @@ static void test_without_a_copy_nothing_is_changed(void **state)
 	assert_int_equal(mkdir(unfinished, 0700), 0);
 	assert_true(err_failed(open_it(f)));
 	assert_non_null(strstr(fixture_log(f), "store.copy_failed"));
-	assert_old_rows(f, f->path, 1);
+	assert_old_rows(f, f->path, old->schema);
 	assert_ok(old_program_check(f->path));
 	assert_int_equal(rmdir(unfinished), 0);
 	assert_ok(open_it(f));
@@ -231,10 +259,10 @@ static void test_without_a_copy_nothing_is_changed(void **state)
 static void test_a_planted_table_does_not_become_ours(void **state)
 {
 	struct fixture *f = *state;
-	fixture_sql(f, "CREATE TABLE aliases(account TEXT, region TEXT, name TEXT)");
+	fixture_sql(f, "CREATE TABLE identities(account TEXT, kind INTEGER, name TEXT)");
 	assert_err(open_it(f), E_STORE);
-	assert_old_rows(f, f->path, 1);
-	fixture_sql(f, "DROP TABLE aliases");
+	assert_old_rows(f, f->path, old->schema);
+	fixture_sql(f, "DROP TABLE identities");
 	assert_ok(open_it(f));
 }
 
@@ -293,12 +321,12 @@ static int64_t assert_one_or_the_other(struct fixture *f)
 	char copy[128];
 	copy_path(f, copy);
 	int64_t schema = fixture_ask(f, "PRAGMA user_version");
-	assert_true(schema == 1 || schema == 2);
+	assert_true(schema == old->schema || schema == NEWEST);
 	assert_old_rows(f, f->path, schema);
-	if (schema == 1)
+	if (schema == old->schema)
 		assert_ok(old_program_check(f->path));
-	if (schema == 2 || access(copy, F_OK) == 0)
-		assert_old_rows(f, copy, 1);
+	if (schema == NEWEST || access(copy, F_OK) == 0)
+		assert_old_rows(f, copy, old->schema);
 	return schema;
 }
 
@@ -309,18 +337,18 @@ static void test_a_kill_at_any_write_leaves_nothing_in_between(void **state)
 	unsigned left_new = 0;
 	bool ended = false;
 	for (unsigned at = 1; !ended; at++) {
-		place_schema_1(f);
+		place_old(f);
 		ended = open_and_die(f, at);
-		bool old = assert_one_or_the_other(f) == 1;
-		left_old += old;
-		left_new += !old;
+		bool stayed = assert_one_or_the_other(f) == old->schema;
+		left_old += stayed;
+		left_new += !stayed;
 		/* And the next start makes good. */
 		assert_ok(open_it(f));
 		assert_ok(key_load(f, 1));
 		fixture_close(f);
-		assert_old_rows(f, f->path, 2);
+		assert_old_rows(f, f->path, NEWEST);
 	}
-	print_message("killed at %u writes: %u times schema 1 was left, %u times schema 2\n",
+	print_message("killed at %u writes: %u times the old schema was left, %u times the new\n",
 		      left_old + left_new - 1, left_old, left_new - 1);
 	assert_true(left_old > 20);
 	assert_true(left_new > 1);
@@ -376,28 +404,29 @@ static void test_processes_that_start_at_once_migrate_once(void **state)
 {
 	struct fixture *f = *state;
 	for (unsigned round = 0; round < 10; round++) {
-		place_schema_1(f);
+		place_old(f);
 		(void)fixture_log(f);
 		processes_open_at_once(f);
 		assert_int_equal(occurrences(fixture_log(f), "store.migrated"), 1);
-		assert_int_equal(fixture_ask(f, "SELECT count(*) FROM schema_info"), 2);
-		assert_int_equal(assert_one_or_the_other(f), 2);
+		assert_int_equal(fixture_ask(f, "SELECT count(*) FROM schema_info"), NEWEST);
+		assert_int_equal(assert_one_or_the_other(f), NEWEST);
 	}
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+#define IN(name, setup_) cmocka_unit_test_setup_teardown(name, setup_, fixture_teardown)
+#define TEST(name) IN(name, setup_1), IN(name, setup_2)
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_row_stays_as_it_is),
 		TEST(test_every_seal_still_holds),
 		TEST(test_old_keys_take_what_is_new),
-		TEST(test_a_copy_of_schema_1_is_kept),
+		TEST(test_a_copy_of_the_old_store_is_kept),
 		TEST(test_the_copy_can_take_the_place_of_the_store),
 		TEST(test_without_a_copy_nothing_is_changed),
 		TEST(test_a_planted_table_does_not_become_ours),
-		TEST(test_a_kill_at_any_write_leaves_nothing_in_between),
-		TEST(test_processes_that_start_at_once_migrate_once),
+		IN(test_a_kill_at_any_write_leaves_nothing_in_between, setup_2),
+		IN(test_processes_that_start_at_once_migrate_once, setup_2),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
