@@ -41,8 +41,12 @@ NODISCARD struct err grant_change_create(struct call_work *work, const struct km
 	TRY(trail_outbox(work, &outbox));
 	struct err e = grants->ops->create(grants->self, grant, &outbox);
 	work->committed = !err_failed(e);
+	/* Failed or not: it may be in the store all the same, and be found there when the call is
+	 * repeated. */
 	if (work->committed)
 		grants_added(work->service->grants, grant);
+	else
+		grants_drop(work->service->grants, &grant->key_id);
 	return e;
 }
 

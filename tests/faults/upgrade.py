@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store of an older schema, and one of a newer, under the real daemon."""
 import contextlib
+import hashlib
+import hmac
 import os
 import shutil
 import sqlite3
@@ -9,10 +11,11 @@ import stat
 import pytest
 
 from holdfast import wait_for
+from holdfast.objects import token_objects
 
-SCHEMA = 2
-NEW_TABLES = ("aliases", "tags", "last_uses")
-OLD_TABLES = ("installation", "keys", "versions", "principals", "access_keys")
+SCHEMA = 3
+NEW_TABLES = ("aliases", "tags", "last_uses", "key_uses", "sessions", "identities", "grant_counts", "grants")
+OLD_TABLES = ("installation", "keys", "versions", "access_keys")  # of schema 1, and as they were
 CONFIGURATION = 78  # sysexits.h: EX_CONFIG
 
 
@@ -27,7 +30,7 @@ def connect(path):
 
 
 def content(path):
-    """Every row of the tables that schema 1 has."""
+    """Every row of the tables that no upgrade changes."""
     with connect(path) as connection:
         return {table: sorted(connection.execute(f"SELECT * FROM {table}")) for table in OLD_TABLES}
 
@@ -37,10 +40,47 @@ def version(path):
         return connection.execute("PRAGMA user_version").fetchone()[0]
 
 
+def seal(key, table, key_columns, values):
+    """As module/store/row.h says."""
+    def value(one):
+        tag, octets = (1, one.to_bytes(8, "big")) if isinstance(one, int) else (2, one.encode())
+        return bytes([tag]) + len(octets).to_bytes(4, "big") + octets
+
+    names = b"".join(len(n).to_bytes(2, "big") + n for n in (b"holdfast row 1", table.encode()))
+    row = names + bytes([key_columns, len(values)]) + b"".join(map(value, values))
+    return hmac.digest(key, row, hashlib.sha256)
+
+
+def row_seal_key(own, connection):
+    """The bytes of the token's key that seals rows: a test can have them, see objects.py."""
+    (wanted,) = connection.execute("SELECT row_seal FROM installation").fetchone()
+    return next(bytes.fromhex(one["value"]) for one in token_objects(own, reveal=True)
+                if one["id"] == wanted.hex())
+
+
+def make_old_principals(own, connection):
+    """The users as schemas 1 and 2 kept them, and access keys that refer to them."""
+    key = row_seal_key(own, connection)
+    users = connection.execute("SELECT account, id, 2, arn, name, 1 FROM identities WHERE kind = 2")
+    for user in users.fetchall():
+        connection.execute("INSERT INTO principals VALUES(?, ?, ?, ?, ?, ?, ?)",
+                           (*user, seal(key, "principals", 2, user)))
+    connection.execute("CREATE TEMP TABLE was AS SELECT * FROM access_keys")
+    connection.execute("DROP TABLE access_keys")
+    connection.execute(
+        "CREATE TABLE access_keys( access_key_id TEXT NOT NULL PRIMARY KEY, account TEXT NOT NULL,"
+        " principal_id TEXT NOT NULL, status INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+        " wrapped BLOB NOT NULL, seal BLOB NOT NULL CHECK(length(seal)=32),"
+        " FOREIGN KEY(account, principal_id) REFERENCES principals(account, id)) STRICT")
+    connection.execute("INSERT INTO access_keys SELECT * FROM was")
+
+
 def make_old(own):
     """Takes the store back to schema 1: what its last program would have left of these rows."""
     with connect(own.store) as connection:
-        for table in reversed(NEW_TABLES):
+        make_old_principals(own, connection)
+        connection.execute("DROP INDEX keys_by_id")
+        for table in NEW_TABLES:
             connection.execute(f"DROP TABLE {table}")
         connection.execute("DELETE FROM schema_info WHERE version > 1")
         connection.execute("PRAGMA user_version = 1")
@@ -86,6 +126,13 @@ def test_an_old_store_is_brought_up_and_its_keys_decrypt(old):
     assert f'store.copied copy="{copy_of(own)}"' in log
     assert f"store.migrated from=1 to={SCHEMA}" in log
     assert log.index("store.copied") < log.index("store.migrated")
+    # Who was there is an identity now, and stays one; its access key is that of before.
+    assert "store.identities_adopted principals=1" in log
+    with connect(own.store) as connection:
+        assert connection.execute("SELECT count(*) FROM principals").fetchone() == (0,)
+    own.daemon.stop()
+    own.start()
+    assert own.client().decrypt(CiphertextBlob=blob)["Plaintext"] == b"from before"
 
 
 def test_the_copy_is_the_old_store(old):
@@ -97,7 +144,8 @@ def test_the_copy_is_the_old_store(old):
     assert version(copy_of(own)) == 1
     with connect(copy_of(own)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert not connection.execute("SELECT * FROM sqlite_schema WHERE name IN (?, ?, ?)",
+        marks = ", ".join("?" * len(NEW_TABLES))
+        assert not connection.execute(f"SELECT * FROM sqlite_schema WHERE name IN ({marks})",
                                       NEW_TABLES).fetchall()
 
 

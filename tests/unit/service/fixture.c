@@ -169,6 +169,10 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 	s->catalog = *catalog.ops;
 	if (w->adjust_catalog != NULL)
 		w->adjust_catalog(&s->catalog);
+	const struct kms_grants grants = store_sqlite_grants(s->store);
+	s->grants = *grants.ops;
+	if (w->adjust_grants != NULL)
+		w->adjust_grants(&s->grants);
 	struct auth_identities identities = store_sqlite_identities(s->store);
 	if (w->adjust_identities != NULL)
 		w->adjust_identities(&identities);
@@ -176,7 +180,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.hsm = w->hsm,
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
-		.grants = store_sqlite_grants(s->store),
+		.grants = {.ops = &s->grants, .self = grants.self},
 		.identities = identities,
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,

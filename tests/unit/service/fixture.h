@@ -42,6 +42,7 @@ struct world_service {
 	struct store_sqlite *store;
 	struct kms_store_ops ops; /* the store's, as adjusted */
 	struct kms_catalog_ops catalog;
+	struct kms_grants_ops grants;
 	struct service_sealer sealer;
 	char audit_directory[96];
 	struct audit_log *audit;
@@ -54,6 +55,7 @@ struct world {
 	uint64_t direct_messages_max, direct_block;
 	void (*adjust)(struct kms_store_ops *ops); /* a test's own in between, or NULL */
 	void (*adjust_catalog)(struct kms_catalog_ops *ops);
+	void (*adjust_grants)(struct kms_grants_ops *ops);
 	void (*adjust_identities)(struct auth_identities *identities);
 	struct hsm *hsm;
 	struct kms_installation installation;
