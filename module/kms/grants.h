@@ -58,7 +58,8 @@ struct kms_grants_ops {
 	NODISCARD struct err (*list_retirable)(void *self, const struct kms_retirable_query *query,
 					       struct kms_grant_page *out);
 	/* All of one key, in no particular order, verified in batches, and of one moment. Calls
-	 * `each` (the grant is borrowed) until it fails. */
+	 * `each` (the grant is borrowed) until it fails. `each` must not read the store: a
+	 * connection is kept from others meanwhile. 50,000 take a second or two of the token's. */
 	NODISCARD struct err (*each)(void *self, const struct kms_scope *scope,
 				     const struct kms_key_id *key_id,
 				     struct err (*each)(void *user, const struct kms_grant *grant),

@@ -149,6 +149,7 @@ static struct err check_references(struct call_work *work)
 		TRY(text_copy(account.name, sizeof account.name, view_of_text(wanted->account)));
 		TRY(identity_told_check(work, &account));
 	}
+	TRY(identity_document_check_principals(work, "Document", wanted->kind));
 	if (input_member(work, "PermissionsBoundary") == NULL)
 		return OK;
 	return identity_document_check_arn(work, "PermissionsBoundary", wanted->account);

@@ -9,7 +9,7 @@
 #include "service/shapes.h"
 
 #define LIMIT_DEFAULT 100
-#define PAGE_MAX 1000
+#define PAGE_MAX AUTH_IDENTITY_PAGE_MAX
 
 static const struct schema_member members[] = {
 	{"Account", &shape_account, false},
@@ -26,8 +26,7 @@ static struct err execute(struct call_work *work)
 {
 	const struct auth_identities *identities = &work->service->options.identities;
 	struct view account = identity_input_account(work);
-	size_t limit =
-		(size_t)MIN_OF(input_integer(work, "Limit", LIMIT_DEFAULT), (int64_t)PAGE_MAX - 1);
+	size_t limit = (size_t)MIN_OF(input_integer(work, "Limit", LIMIT_DEFAULT), PAGE_MAX);
 	struct marker_place place;
 	struct auth_session *sessions = NULL;
 	size_t count = 0;

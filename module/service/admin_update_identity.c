@@ -46,6 +46,7 @@ static struct err apply(struct call_work *work, struct identity_told *told, bool
 	bool document = input_member(work, "Document") != NULL;
 	bool description = input_member(work, "Description") != NULL;
 	bool seconds = input_member(work, "MaxSessionDuration") != NULL;
+	TRY(identity_document_check_principals(work, "Document", told->identity.kind));
 	if (document)
 		TRY(identity_edit_text(&details->document, input_text(work, "Document")));
 	if (description)

@@ -40,7 +40,32 @@ NODISCARD struct err identity_document_check_inline(struct call_work *work, cons
 	return compile(work, member, AUTH_POLICY_IDENTITY, &policy);
 }
 
-/* --- trust --- */
+/* --- an identity's own document --- */
+
+static const struct own {
+	enum auth_policy_kind kind;
+	size_t size_max;
+	const char *quota;
+} owns[AUTH_KIND_COUNT] = {
+	[AUTH_KIND_ROLE] = {AUTH_POLICY_TRUST, AUTH_TRUST_POLICY_MAX, "ACLSizePerRole"},
+	[AUTH_KIND_POLICY] = {AUTH_POLICY_IDENTITY, AUTH_MANAGED_POLICY_MAX, "PolicySize"},
+};
+
+NODISCARD struct err identity_document_check(struct call_work *work, const char *member,
+					     enum auth_identity_kind whose)
+{
+	if (input_member(work, member) == NULL)
+		return OK;
+	const struct own *own = &owns[whose];
+	CLEANUP(auth_policy_free) struct auth_policy *policy = NULL;
+	ENSURE(own->size_max > 0);
+	if (identity_document_size(input_text(work, member)) > own->size_max)
+		return work_refuse(work, ERR(E_IAM_LIMIT), "Cannot exceed quota for %s: %zu",
+				   own->quota, own->size_max);
+	return compile(work, member, own->kind, &policy);
+}
+
+/* --- whom a role trusts --- */
 
 static struct err refuse_principal(struct call_work *work,
 				   const struct auth_policy_principal *principal)
@@ -68,38 +93,17 @@ static struct err check_principal(struct call_work *work,
 	return e;
 }
 
-static struct err check_principals(struct call_work *work, const struct auth_policy *policy)
+NODISCARD struct err identity_document_check_principals(struct call_work *work, const char *member,
+							enum auth_identity_kind whose)
 {
+	if (owns[whose].kind != AUTH_POLICY_TRUST || input_member(work, member) == NULL)
+		return OK;
+	CLEANUP(auth_policy_free) struct auth_policy *policy = NULL;
 	struct auth_policy_principal principal;
+	TRY(compile(work, member, AUTH_POLICY_TRUST, &policy));
 	for (size_t at = 0; auth_policy_principal_at(policy, at, &principal); at++)
 		TRY(check_principal(work, &principal));
 	return OK;
-}
-
-/* --- an identity's own document --- */
-
-static const struct own {
-	enum auth_policy_kind kind;
-	size_t size_max;
-	const char *quota;
-} owns[AUTH_KIND_COUNT] = {
-	[AUTH_KIND_ROLE] = {AUTH_POLICY_TRUST, AUTH_TRUST_POLICY_MAX, "ACLSizePerRole"},
-	[AUTH_KIND_POLICY] = {AUTH_POLICY_IDENTITY, AUTH_MANAGED_POLICY_MAX, "PolicySize"},
-};
-
-NODISCARD struct err identity_document_check(struct call_work *work, const char *member,
-					     enum auth_identity_kind whose)
-{
-	if (input_member(work, member) == NULL)
-		return OK;
-	const struct own *own = &owns[whose];
-	CLEANUP(auth_policy_free) struct auth_policy *policy = NULL;
-	ENSURE(own->size_max > 0);
-	if (identity_document_size(input_text(work, member)) > own->size_max)
-		return work_refuse(work, ERR(E_IAM_LIMIT), "Cannot exceed quota for %s: %zu",
-				   own->quota, own->size_max);
-	TRY(compile(work, member, own->kind, &policy));
-	return own->kind == AUTH_POLICY_TRUST ? check_principals(work, policy) : OK;
 }
 
 /* --- ARNs --- */

@@ -11,12 +11,15 @@ size_t identity_document_size(struct view document);
 
 /*
  * Compiles the document in `member` as what an identity of that kind has (a role's own is its trust
- * policy); absent ones are fine. `whose` names the quota: AUTH_KIND_ROLE and AUTH_KIND_POLICY have
- * documents of their own. E_IAM_MALFORMED_POLICY, saying what and where; E_IAM_LIMIT. Blocks: the
- * principals of a trust policy must exist.
+ * policy); absent ones are fine. E_IAM_MALFORMED_POLICY, saying what and where; E_IAM_LIMIT.
  */
 NODISCARD struct err identity_document_check(struct call_work *work, const char *member,
 					     enum auth_identity_kind whose);
+
+/* Of a document that has been checked: that the principals of a trust policy exist.
+ * E_IAM_MALFORMED_POLICY. Blocks. */
+NODISCARD struct err identity_document_check_principals(struct call_work *work, const char *member,
+							enum auth_identity_kind whose);
 
 /* The same for an inline policy, whose quota is for all that an identity has. */
 NODISCARD struct err identity_document_check_inline(struct call_work *work, const char *member);

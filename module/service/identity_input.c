@@ -2,7 +2,6 @@
 #include "service/identity_input.h"
 
 #include "base/text.h"
-#include "service/core.h"
 #include "service/input.h"
 
 #define TAG_KEY_MAX 128 /* IAM API: tagKeyType, tagValueType */
@@ -173,7 +172,7 @@ struct view identity_input_account(const struct call_work *work)
 {
 	if (input_member(work, "Account") != NULL)
 		return input_text(work, "Account");
-	return view_of_text(work->service->options.installation.scope.account);
+	return view_of_text(work->home.account);
 }
 
 /* An account is in itself; a service is found wherever it is. */

@@ -35,7 +35,7 @@ NODISCARD struct err identity_input_decode(struct call_work *work);
 /* The same for an operation without Kind. */
 NODISCARD struct err identity_input_decode_as(struct call_work *work, enum auth_identity_kind kind);
 
-/* Account, or the installation's. */
+/* Account, or the one that the operator works in: the installation's. */
 struct view identity_input_account(const struct call_work *work);
 
 /* A name of that kind in a member; E_VALIDATION with IAM's words. */

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "service/core.h"
 #include "service/identity_scan.h"
+#include "service/key_uses.h"
 
 void identity_told_free(struct identity_told **told)
 {
@@ -71,8 +72,9 @@ NODISCARD struct err identity_told_add_keys(struct call_work *work, struct ident
 	for (size_t i = 0; i < count; i++) {
 		struct identity_told_key *out = &told->keys[i];
 		*out = (struct identity_told_key){.key = keys[i]};
-		struct err e = identities->key_use_load(
-			identities->self, view_of_text(keys[i].principal.access_key_id), &out->use);
+		struct err e =
+			key_uses_find(work->service->key_uses,
+				      view_of_text(keys[i].principal.access_key_id), &out->use);
 		if (!err_is(e, E_NOT_FOUND))
 			TRY(e);
 	}

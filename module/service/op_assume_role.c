@@ -81,7 +81,6 @@ static struct err refuse_unsupported(struct call_work *work)
 /* What the name means, in work->in.identity; whether there is such a role is told to nobody. */
 static struct err decode_role(struct call_work *work)
 {
-	const char *partition = work->service->options.installation.scope.partition;
 	struct work_identity *role = &work->in.identity;
 	struct view given = input_text(work, "RoleArn");
 	char arn[AUTH_ARN_MAX + 1] = "";
@@ -89,7 +88,8 @@ static struct err decode_role(struct call_work *work)
 	struct err e = auth_name_parse(given, &name);
 	bool is_role = !err_failed(e) && name.kind == AUTH_KIND_ROLE && name.session[0] == '\0';
 	if (is_role)
-		TRY(auth_arn_format(AUTH_KIND_ROLE, partition, name.account, name.name, arn));
+		TRY(auth_arn_format(AUTH_KIND_ROLE, work->home.partition, name.account, name.name,
+				    arn));
 	if (!view_equal_text(given, arn))
 		return work_refuse(work, ERR(E_VALIDATION), "%.*s is invalid", (int)given.len,
 				   (const char *)given.ptr);

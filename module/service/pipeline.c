@@ -7,7 +7,7 @@
  *
  * A step is run on whatever thread has the call. One that answers E_WOULD_BLOCK is run again on the
  * pool; the token and the audit log continue the call on threads of theirs. The first failure leads
- * straight to the audit record and the reply. How each looks to a client: errors_kms.c, reply.c.
+ * straight to the audit record and the reply. How each looks to a client: errors.c, reply.c.
  */
 #include "service/pipeline.h"
 

@@ -97,8 +97,8 @@ NODISCARD struct err session_input_arn(const struct call_work *work,
 				       char out[AUTH_ARN_MAX + 1])
 {
 	return text_format(out, AUTH_ARN_MAX + 1, "arn:%s:sts::%s:assumed-role/%s/%.*s",
-			   work->service->options.installation.scope.partition, role->account,
-			   role->name, (int)session.len, (const char *)session.ptr);
+			   work->home.partition, role->account, role->name, (int)session.len,
+			   (const char *)session.ptr);
 }
 
 NODISCARD struct err session_input_make(struct call_work *work, struct auth_principal *principal,

@@ -437,6 +437,14 @@ def test_a_service_for_itself(service, admin, rds, kms):
                    Plaintext=b"x")[1] == "AccessDeniedException"
 
 
+def test_a_service_assumes_the_role_that_trusts_it(scene, admin, rds):
+    signer = admin.access_key("service", rds)
+    made = scene(trust=lambda _: trust(rds, kind="Service"))
+    assert made.assume(signer)["AssumedRoleUser"]["Arn"].endswith(f"{made.role}/tests")
+    other = scene(trust=lambda _: trust("arn:aws:iam::111122223333:root"))
+    assert other.refused(signer)[:2] == (403, "AccessDenied")
+
+
 def test_a_session_of_a_role_without_its_trust(scene, key):
     made = scene(role_policy=allow("kms:DescribeKey"))
     answer = made.admin.call("CreateSession", Principal=made.arn, SessionName="ops")

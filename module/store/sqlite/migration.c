@@ -172,6 +172,9 @@ static const char schema_3[] =
 	" UNIQUE(account, region, key_id, likeness),"
 	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)) STRICT;"
 
+	/* In the order of the rows: all of a key are read as they lie. */
+	"CREATE INDEX grants_of_key ON grants(account, region, key_id);"
+
 	"CREATE INDEX grants_of_grantee ON grants(account, region, key_id, grantee, grant_id);"
 
 	"CREATE INDEX grants_of_retiring ON grants(region, retiring, key_id, grant_id)"

@@ -226,8 +226,9 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 				   " AND (key_id,grant_id)>(:key_id,:after)"
 				   " ORDER BY key_id,grant_id LIMIT :limit"},
 	[SQL_GRANT_EACH] = {"grants of key", FORM_SELECT, &store_table_grants,
+			    " INDEXED BY grants_of_key"
 			    " WHERE account=:account AND region=:region AND key_id=:key_id"
-			    " AND multi_region=:multi_region"},
+			    " AND multi_region=:multi_region ORDER BY rowid"},
 	[SQL_GRANT_COUNT_UP] = {"grant count up", FORM_TEXT, NULL,
 				"INSERT INTO grant_counts(account,region,key_id,grants)"
 				" VALUES(:account,:region,:key_id,1)"

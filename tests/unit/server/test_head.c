@@ -54,6 +54,36 @@ static void values_are_copied_and_trimmed(void **state)
 	head_cleanup(&head);
 }
 
+/* AWS Query protocol: by the media type alone, and never with a target. */
+static void a_form_without_a_target_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		struct head_field type, other;
+		bool form;
+	} cases[] = {
+		{FIELD("content-type", "application/x-www-form-urlencoded"), FIELD("a", "b"), true},
+		{FIELD("Content-Type", "Application/X-WWW-Form-URLencoded ; charset=utf-8"),
+		 FIELD("a", "b"), true},
+		{FIELD("Content-Type", "application/x-www-form-urlencoded"),
+		 FIELD("X-Amz-Target", "TrentService.ListKeys"), false},
+		{FIELD("Content-Type", "application/x-www-form-urlencoded"),
+		 FIELD("Content-Type", "application/x-www-form-urlencoded"), false},
+		{FIELD("Content-Type", "application/x-www-form-urlencodedx"), FIELD("a", "b"),
+		 false},
+		{FIELD("Content-Type", "application/x-amz-json-1.1"), FIELD("a", "b"), false},
+		{FIELD("a", "b"), FIELD("a", "b"), false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct head_field fields[] = {FIELD("Host", "h"), cases[i].type,
+						    cases[i].other};
+		struct head head;
+		assert_int_equal(check(fields, 3, "HTTP/1.1", &head), REFUSAL_NONE);
+		assert_int_equal(head.form, cases[i].form);
+		head_cleanup(&head);
+	}
+}
+
 static void framing_is_unambiguous(void **state)
 {
 	(void)state;
@@ -88,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_target_is_cut_at_the_first_question_mark),
 		cmocka_unit_test(values_are_copied_and_trimmed),
+		cmocka_unit_test(a_form_without_a_target_is_told),
 		cmocka_unit_test(framing_is_unambiguous),
 		cmocka_unit_test(headers_past_the_bound_are_not_kept),
 	};
