@@ -256,20 +256,31 @@ static void test_limits_of_a_page_are_kept(void **state)
 	assert_err(OPS(f)->list(SELF(f), &query, &page), E_BOUNDS);
 }
 
-/* More than one batch of the store can hold. */
+/* The largest constraint that there can be: pairs and characters at their bounds, of four bytes. */
+static void fill_largest(uint8_t context[KMS_GRANT_CONTEXT_MAX])
+{
+	struct writer w;
+	writer_init(&w, context, KMS_GRANT_CONTEXT_MAX);
+	writer_u16(&w, KMS_GRANT_PAIRS_MAX);
+	for (uint8_t text = 0; text < 2 * KMS_GRANT_PAIRS_MAX; text++) {
+		writer_u16(&w, 4 * KMS_GRANT_PAIR_CHARACTERS_MAX);
+		for (size_t i = 0; i < KMS_GRANT_PAIR_CHARACTERS_MAX; i++)
+			writer_u32(&w, 0xf09f9880U + text);
+	}
+	assert_ok(writer_end(&w));
+	assert_int_equal(w.len, KMS_GRANT_CONTEXT_MAX);
+}
+
+/* More than a reader takes from the store at once. */
 static void test_large_grants_are_listed(void **state)
 {
 	struct fixture *f = *state;
 	enum { COUNT = 300 };
-	static uint8_t context[2 + 4 + 2 * 900];
+	static uint8_t context[KMS_GRANT_CONTEXT_MAX];
+	fill_largest(context);
 	struct kms_key_id id = sample_id(1);
 	struct kms_grant_query query = {.scope = &sample_scope, .key_id = &id, .limit = COUNT - 1};
 	CLEANUP(kms_grant_page_cleanup) struct kms_grant_page page = {0};
-	for (size_t i = 0; i < sizeof context; i++)
-		context[i] = 'x';
-	static const uint8_t lengths[] = {0, 1, 900 >> 8, 900 & 0xff};
-	mem_copy(context, sizeof context, lengths, sizeof lengths);
-	mem_copy(context + 904, 2, lengths + 2, 2);
 	for (uint32_t n = 0; n < COUNT; n++) {
 		struct kms_grant grant = sample_grant(n, 1);
 		grant.context = VIEW_ARRAY(context);
