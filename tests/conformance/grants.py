@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError
 
 from holdfast.admin import Admin, allow
 from holdfast.installation import ACCOUNT
+from holdfast.request import Signer
 
-OTHER = "444455556666"
-AIRFLOW = "airflow.us-east-1.amazonaws.com"
+OTHER = "555566667777"
+AIRFLOW = "airflow-grants.us-east-1.amazonaws.com"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 GRANT_ID = re.compile(r"[0-9a-f]{64}")
 DRY = "The request would have succeeded, but the DryRun option is set."
@@ -24,12 +25,12 @@ DRY = "The request would have succeeded, but the DryRun option is set."
 class Person:
     """An identity with an access key, and a client of its own."""
 
-    def __init__(self, service, arn, signer):
+    def __init__(self, service, arn, signer, token=None):
         self.arn = arn
         self.kms = boto3.client(
             "kms", endpoint_url=service.endpoint(), region_name=service.region,
             aws_access_key_id=signer.access_key, aws_secret_access_key=signer.secret_key,
-            config=Config(retries={"total_max_attempts": 1}))
+            aws_session_token=token, config=Config(retries={"total_max_attempts": 1}))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,17 @@ def carol(admin, person):
     """A user of another account, who may do what others let that account do."""
     admin.create("account", OTHER)
     return person(allow("kms:*"), OTHER)
+
+
+@pytest.fixture(scope="module")
+def session(service, admin):
+    """session(Principal=..., ...): somebody with temporary credentials."""
+    def make(**members):
+        made = admin.call("CreateSession", **members)
+        keys = made["Credentials"]
+        signer = Signer(keys["AccessKeyId"], keys["SecretAccessKey"], service.region)
+        return Person(service, members["Principal"], signer, keys["SessionToken"])
+    return make
 
 
 @pytest.fixture
@@ -180,6 +192,54 @@ def test_another_account(kms, mine, carol):
     assert is_denied(carol.kms.encrypt, KeyId=mine, Plaintext=b"x")
     carol.kms.retire_grant(GrantToken=made["GrantToken"])
     assert is_denied(carol.kms.encrypt, KeyId=mine, Plaintext=b"x", EncryptionContext=context)
+
+
+def test_a_role_and_its_sessions(admin, kms, mine, session):
+    name = f"r-{uuid.uuid4()}"
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "sts:AssumeRole"}]}
+    role = admin.create("role", name, Document=json.dumps(trust))["Arn"]
+    one, two = (session(Principal=role, SessionName=f"s{i}") for i in (1, 2))
+    made = grant(kms, mine, f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/s1", "Encrypt",
+                 "RetireGrant")
+    one.kms.encrypt(KeyId=mine, Plaintext=b"x")
+    assert is_denied(two.kms.encrypt, KeyId=mine, Plaintext=b"x")
+    assert is_denied(two.kms.retire_grant, KeyId=mine, GrantId=made["GrantId"])
+    one.kms.retire_grant(KeyId=mine, GrantId=made["GrantId"])
+    made = grant(kms, mine, role, "Encrypt", RetiringPrincipal=role)
+    one.kms.encrypt(KeyId=mine, Plaintext=b"x")
+    two.kms.encrypt(KeyId=mine, Plaintext=b"x")
+    two.kms.retire_grant(GrantToken=made["GrantToken"])
+    assert is_denied(one.kms.encrypt, KeyId=mine, Plaintext=b"x")
+
+
+def test_a_session_policy_limits_what_the_role_was_granted(admin, kms, mine, session):
+    """IAM User Guide, "Session policies": but for what names the session's own ARN."""
+    name = f"r-{uuid.uuid4()}"
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "sts:AssumeRole"}]}
+    role = admin.create("role", name, Document=json.dumps(trust))["Arn"]
+    narrow = session(Principal=role, SessionName="narrow",
+                     Policy=json.dumps(allow("kms:DescribeKey")))
+    grant(kms, mine, role, "Encrypt", "DescribeKey")
+    assert is_denied(narrow.kms.encrypt, KeyId=mine, Plaintext=b"x")
+    narrow.kms.describe_key(KeyId=mine)
+    grant(kms, mine, f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/narrow", "Encrypt")
+    narrow.kms.encrypt(KeyId=mine, Plaintext=b"x")
+
+
+def test_a_service_that_acts_for_a_user(admin, mine, airflow, person, session):
+    """kms:GrantIsForAWSResource: the user may, through the service alone."""
+    able = person(allow(["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"],
+                        Bool={"kms:GrantIsForAWSResource": "true"}))
+    through = session(Principal=able.arn, Service=AIRFLOW)
+    wanted = {"KeyId": mine, "GranteePrincipal": airflow.arn, "Operations": ["Decrypt"]}
+    assert is_denied(able.kms.create_grant, **wanted)
+    assert is_denied(able.kms.list_grants, KeyId=mine)
+    made = through.kms.create_grant(**wanted)
+    assert [e["GrantId"] for e in listed(through.kms, mine)] == [made["GrantId"]]
+    assert is_denied(able.kms.revoke_grant, KeyId=mine, GrantId=made["GrantId"])
+    through.kms.revoke_grant(KeyId=mine, GrantId=made["GrantId"])
 
 
 def test_a_service(kms, mine, airflow):

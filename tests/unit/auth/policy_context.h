@@ -36,11 +36,13 @@ static const struct auth_pair encryption_context[] = {
 	PAIR("case", "x"),
 	PAIR("CASE", "y"),
 	PAIR("size", "10.5"),
+	PAIR("below", "-0.5"),
 	PAIR("when", "2026-01-01T00:00:00Z"),
 	PAIR("flag", "True"),
 	PAIR("address", "2001:db8::7"),
 	PAIR("accent", "h\xc3\xa9 h\xc3\xa9"),
 	PAIR("empty", ""),
+	PAIR("template", "${aws:username}"),
 };
 static const struct auth_pair principal_tags[] = {PAIR("team", "red"), PAIR("star", "*"),
 						  PAIR("half", "al*"), PAIR("question", "alic?"),

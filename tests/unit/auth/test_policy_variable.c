@@ -145,6 +145,9 @@ static void nothing_is_equal_to_or_like_no_value(void **state)
 		if (holds(condition, &full_context) != operators[row].holds)
 			fail_msg("%s", condition);
 	}
+	assert_false(
+		holds("{\"StringEquals\":{\"kms:GrantOperations\":\"${kms:GrantOperations}\"}}",
+		      &full_context));
 	assert_true(holds("{\"StringEquals\":{\"aws:username\":[\"${kms:ViaService}\",\"alice\"]}}",
 			  &full_context));
 	assert_false(
@@ -191,24 +194,43 @@ static void resources_have_variables(void **state)
 			    KEY_ARN));
 }
 
+static bool old_version_holds(const char *resource, const char *condition)
+{
+	char document[512];
+	snprintf(document, sizeof document,
+		 "{\"Version\":\"2008-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\","
+		 "\"Resource\":\"%s\",\"Condition\":%s}}",
+		 resource, condition);
+	CLEANUP(auth_policy_free)
+	struct auth_policy *policy = compiled(AUTH_POLICY_IDENTITY, document);
+	return asked(policy, &alice, &full_context).allowed[AUTH_NAMED_ITSELF];
+}
+
 static void variables_are_text_in_the_old_version(void **state)
 {
-	CLEANUP(auth_policy_free)
-	struct auth_policy *policy =
-		compiled(AUTH_POLICY_IDENTITY,
-			 "{\"Version\":\"2008-10-17\",\"Statement\":{\"Effect\":\"Allow\","
-			 "\"Action\":\"*\",\"Resource\":\"arn:aws:x:::${aws:username}\"}}");
-	struct auth_question question = {.principal = &alice,
-					 .action = VIEW_LITERAL("kms:Encrypt"),
-					 .resource = VIEW_LITERAL("arn:aws:x:::${aws:username}"),
-					 .context = &full_context};
-	struct auth_answer answer;
 	(void)state;
-	auth_policy_ask(policy, &question, &answer);
-	assert_true(answer.allowed[AUTH_NAMED_ITSELF]);
-	question.resource = VIEW_LITERAL("arn:aws:x:::alice");
-	auth_policy_ask(policy, &question, &answer);
-	assert_false(answer.allowed[AUTH_NAMED_ITSELF]);
+	assert_true(old_version_holds("*", "{}"));
+	assert_false(old_version_holds(
+		"arn:aws:kms:us-east-1:${aws:PrincipalAccount, '" ACCOUNT "'}:key/*", "{}"));
+	assert_false(old_version_holds("*", "{\"StringEquals\":{\"aws:username\":"
+					    "\"${aws:username}\"}}"));
+	assert_true(old_version_holds("*", "{\"StringEquals\":{\"kms:EncryptionContext:template\":"
+					   "\"${aws:username}\"}}"));
+}
+
+/* With a variable, the parts of an ARN are not counted before its value is known. */
+static void parts_of_arns_come_from_values(void **state)
+{
+	static const struct row rows[] = {
+		{true, "{\"ArnLike\":{\"aws:PrincipalArn\":\"${aws:PrincipalArn}*\"}}"},
+		{true, "{\"ArnLike\":{\"aws:PrincipalArn\":\"arn:aws:iam::${no:Key, '" ACCOUNT
+		       ":user/al'}*\"}}"},
+		{false, "{\"ArnLike\":{\"aws:PrincipalArn\":\"arn:aws:iam${no:Key, ''}*\"}}"},
+		{false, "{\"ArnLike\":{\"aws:PrincipalArn\":\"${no:Key, ''}*\"}}"},
+		{false, "{\"ArnLike\":{\"aws:username\":\"${aws:username}\"}}"},
+	};
+	(void)state;
+	check(rows, ARRAY_LEN(rows));
 }
 
 int main(void)
@@ -222,6 +244,7 @@ int main(void)
 		cmocka_unit_test(denials_hold_for_want_of_a_value),
 		cmocka_unit_test(resources_have_variables),
 		cmocka_unit_test(variables_are_text_in_the_old_version),
+		cmocka_unit_test(parts_of_arns_come_from_values),
 	};
 	return cmocka_run_group_tests_name("policy variables", tests, start_json, NULL);
 }
