@@ -72,7 +72,7 @@ static void test_order_of_checks(UNUSED void **state)
 		{"Decrypt", "{\"CiphertextBlob\":\"AAAA\"}", "InvalidCiphertextException"},
 		{"Decrypt", "{\"CiphertextBlob\":\"AAAA\",\"Recipient\":{}}",
 		 "UnsupportedOperationException"},
-		{"CreateGrant", "{}", "UnsupportedOperationException"},
+		{"Sign", "{}", "UnsupportedOperationException"},
 		{"MakeCoffee", "{}", "UnknownOperationException"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
