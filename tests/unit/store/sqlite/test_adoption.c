@@ -186,6 +186,10 @@ static void test_all_are_adopted_or_none(void **state)
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM identities"), 1);
 }
 
+static const char alice_again[] =
+	"INSERT INTO principals SELECT account,'AIDAEVEEVEEVEEVEEVE23',type,arn||'e',name,"
+	"administrator,seal FROM principals WHERE name='alice'";
+
 /* Nobody becomes an administrator by writing the file before the first start of this version. */
 static void test_changed_principals_are_refused(void **state)
 {
@@ -198,8 +202,7 @@ static void test_changed_principals_are_refused(void **state)
 		"UPDATE principals SET arn=arn||'x' WHERE name='bob'",
 		"UPDATE principals SET name='bub' WHERE name='bob'",
 		"UPDATE principals SET seal=zeroblob(32) WHERE name='bob'",
-		"INSERT INTO principals SELECT account,'AIDAEVEEVEEVEEVEEVE23',type,arn||'e',name,"
-		"administrator,seal FROM principals WHERE name='alice'"};
+		alice_again};
 	fixture_sql(f, "CREATE TABLE kept AS SELECT * FROM principals");
 	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
 		assert_int_equal(fixture_changes(f, changes[i]), 1);
