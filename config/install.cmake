@@ -34,7 +34,7 @@ configure_file(${PROJECT_SOURCE_DIR}/config/softhsm2.conf ${HOLDFAST_ETC}/sofths
 install(TARGETS holdfastd holdfast-token RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS holdfast RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-install(FILES ${PROJECT_SOURCE_DIR}/config/man/holdfast.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${PROJECT_BINARY_DIR}/man/holdfast.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${HOLDFAST_PAGES}/holdfast.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES
 	${PROJECT_SOURCE_DIR}/config/man/holdfastd.8

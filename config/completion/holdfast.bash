@@ -21,10 +21,28 @@ _holdfast_commands() {
 	sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\).*/\1/p' <<<"$1"
 }
 
+# _holdfast_deepest PROGRAM WORD...: the help of the command and verb that stand there already.
+_holdfast_deepest() {
+	local program=$1 help deeper word words=()
+	help=$(_holdfast_help "$program") || return 1
+	for word in "${@:2}"; do
+		[[ $word == -* ]] && continue
+		grep -qxF -e "$word" < <(_holdfast_commands "$help") || continue
+		words+=("$word")
+		deeper=$(PATH=$PATH:/usr/sbin:/usr/local/sbin command "$program" "${words[@]}" --help \
+			2>/dev/null) || break
+		[[ $deeper == "$help" ]] && break
+		help=$deeper
+	done
+	printf '%s\n' "$help"
+}
+
 _holdfast() {
-	local current=$2 previous=$3 help words="" word
+	local current=$2 previous=$3 help general words="" word
 	COMPREPLY=()
-	help=$(_holdfast_help "$1") || return 0
+	general=$(_holdfast_help "$1") || return 0
+	help=$(_holdfast_deepest "$1" "${COMP_WORDS[@]:1:COMP_CWORD-1}") || return 0
+	[[ $help == "$general" ]] || help+=$'\n'$general
 	if [[ $previous == --* ]]; then
 		case $(_holdfast_takes "$previous" "$help") in
 		FILE)
@@ -38,7 +56,7 @@ _holdfast() {
 	if [[ $current == -* ]]; then
 		words=$(grep -oE -e '--[a-z][a-z-]*' <<<"$help" | sort -u)
 	else
-		words=$(_holdfast_commands "$help")
+		words=$(_holdfast_commands "${help%$'\n'"$general"}")
 		# One command a line: none is offered behind the first.
 		for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 			grep -qxF -e "$word" <<<"$words" && words=""

@@ -68,6 +68,7 @@ struct auth_verdict {
 	enum auth_outcome outcome;
 	bool allowed;       /* outcome is AUTH_ALLOWED */
 	bool explicit_deny; /* a statement denies */
+	bool unseen;        /* denied by the side of another account: nothing of it may be told */
 	enum auth_reason reason;
 	/* For the record: "key-policy:1 (Enable IAM User Permissions) + user/alice/ReadKeys:2",
 	 * "grant:<id>", "deny key-policy:3 (NoDecrypt)", "default-deny: ..." */

@@ -241,7 +241,8 @@ void auth_verdict_deny(const struct auth_evaluation *e, struct auth_verdict *out
 				.resource = e->request->resource};
 	denial.words = e->deny.speaks ? deny_explicitly(e, out) : deny_implicitly(e, out);
 	/* Whom the resource's side does not let in learns nothing of it, whatever else denies. */
-	if (!e->own_account && (e->way.lack == AUTH_LACKS_RESOURCE || e->key.denied))
+	out->unseen = !e->own_account && (e->way.lack == AUTH_LACKS_RESOURCE || e->key.denied);
+	if (out->unseen)
 		denial.words = UNSEEN;
 	put_message(&denial, out);
 }
@@ -251,7 +252,7 @@ void auth_deny_unseen(const struct auth_principal *principal, struct view action
 {
 	const struct denial denial = {principal, action, resource, UNSEEN};
 	struct writer w;
-	*out = (struct auth_verdict){.outcome = AUTH_DENIED};
+	*out = (struct auth_verdict){.outcome = AUTH_DENIED, .unseen = true};
 	begin(&w, out);
 	writer_text(&w, "default-deny: not there, or another account's");
 	put_message(&denial, out);

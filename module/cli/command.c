@@ -6,7 +6,8 @@
 #define DISTANCE_MAX 3 /* more slips than this is another word */
 
 static const struct command *const commands[] = {
-	&cmd_status,
+	&cmd_status, &cmd_explain, &cmd_key,     &cmd_account,    &cmd_user,    &cmd_group,
+	&cmd_role,   &cmd_policy,  &cmd_service, &cmd_access_key, &cmd_session,
 };
 
 const struct command *command_at(size_t index)
@@ -23,17 +24,40 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+/* Whether `name` is nearer to what was given than *least, which it becomes then. */
+static bool is_nearer(const char *given, const char *name, size_t *least)
+{
+	size_t d = text_distance(view_of_text(given), view_of_text(name));
+	if (d >= *least || d >= view_of_text(given).len)
+		return false;
+	*least = d;
+	return true;
+}
+
 const struct command *command_suggest(const char *name)
 {
 	const struct command *best = NULL;
 	size_t least = DISTANCE_MAX + 1;
-	struct view given = view_of_text(name);
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		size_t d = text_distance(given, view_of_text(commands[i]->name));
-		if (d < least && d < given.len) {
-			least = d;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (is_nearer(name, commands[i]->name, &least))
 			best = commands[i];
-		}
-	}
+	return best;
+}
+
+const struct verb *command_verb(const struct command *command, const char *name)
+{
+	for (const struct verb *verb = command->verbs; verb->name != NULL; verb++)
+		if (text_equal(verb->name, name))
+			return verb;
+	return NULL;
+}
+
+const struct verb *command_suggest_verb(const struct command *command, const char *name)
+{
+	const struct verb *best = NULL;
+	size_t least = DISTANCE_MAX + 1;
+	for (const struct verb *verb = command->verbs; verb->name != NULL; verb++)
+		if (is_nearer(name, verb->name, &least))
+			best = verb;
 	return best;
 }

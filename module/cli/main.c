@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holdfast: the operator's command. Finds the command and its options; the rest is in cmd_*.c. */
-#include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "codec/json.h"
 #include "config/settings.h"
 
-static const char head[] = "Usage: holdfast COMMAND [--json] [--socket PATH | --config FILE]\n"
+static const char head[] = "Usage: holdfast COMMAND [VERB] [ARGUMENTS] [--json] [--socket PATH | "
+			   "--config FILE]\n"
 			   "\n"
 			   "Talks to a running holdfastd over its admin socket.\n"
 			   "\n"
@@ -20,18 +21,17 @@ static const char tail[] = "\n"
 			   "  --config FILE  settings (default: " SETTINGS_PATH_DEFAULT ", "
 			   "if readable)\n"
 			   "  --version, --help\n"
+			   "\n"
+			   "holdfast COMMAND --help tells of one command.\n"
 			   "\n";
 
-enum option_id { OPTION_JSON = 1, OPTION_SOCKET, OPTION_CONFIG, OPTION_HELP, OPTION_VERSION };
-
-static const struct option options[] = {
-	{"json", no_argument, NULL, OPTION_JSON},
-	{"socket", required_argument, NULL, OPTION_SOCKET},
-	{"config", required_argument, NULL, OPTION_CONFIG},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{"version", no_argument, NULL, OPTION_VERSION},
-	{NULL, 0, NULL, 0},
-};
+static const struct argument options[] = {
+	{.option = "json", .kind = ARGUMENT_FLAG},
+	{.option = "socket", .value = "PATH", .kind = ARGUMENT_TEXT},
+	{.option = "config", .value = "FILE", .kind = ARGUMENT_TEXT},
+	{.option = "help", .kind = ARGUMENT_FLAG},
+	{.option = "version", .kind = ARGUMENT_FLAG},
+	ARGUMENTS_END};
 
 static enum exit_status print_help(void)
 {
@@ -44,70 +44,52 @@ static enum exit_status print_help(void)
 	return EXIT_DONE;
 }
 
+/* One command: its verbs in the form that completion reads, too. */
+static enum exit_status print_command_help(const struct command *command)
+{
+	(void)printf("holdfast %s: %s\n\nCommands:\n", command->name, command->summary);
+	for (const struct verb *verb = command->verbs; verb->name != NULL; verb++)
+		(void)printf("  %-16s %s\n", verb->name, verb->summary);
+	(void)printf("\nholdfast %s VERB --help tells of one.\n", command->name);
+	return EXIT_DONE;
+}
+
+static enum exit_status print_verb_help(const struct command *command, const struct verb *verb)
+{
+	(void)printf("Usage: holdfast %s%s%s", command->name, verb->name[0] != '\0' ? " " : "",
+		     verb->name);
+	arguments_print_usage(verb->arguments);
+	(void)printf("\n\n%s\n\n", verb->summary);
+	arguments_print_help(verb->arguments);
+	return EXIT_DONE;
+}
+
 static enum exit_status wrong_usage(void)
 {
 	(void)fputs("See holdfast --help.\n", stderr);
 	return EXIT_USAGE;
 }
 
-static enum exit_status unknown_command(const char *name)
+static enum exit_status unknown(const char *what, const char *name, const char *meant)
 {
-	const struct command *meant = command_suggest(name);
-	(void)fprintf(stderr, "holdfast: there is no command %s.", name);
+	(void)fprintf(stderr, "holdfast: there is no %s %s.", what, name);
 	if (meant != NULL)
-		(void)fprintf(stderr, " Did you mean %s?", meant->name);
+		(void)fprintf(stderr, " Did you mean %s?", meant);
 	(void)fputc('\n', stderr);
 	return wrong_usage();
 }
 
-static enum exit_status run_command(int argc, char **argv, const struct command_context *context)
-{
-	if (optind >= argc) {
-		(void)print_help();
-		return EXIT_USAGE;
-	}
-	const struct command *command = command_find(argv[optind]);
-	if (command == NULL)
-		return unknown_command(argv[optind]);
-	if (optind + 1 < argc) {
-		(void)fprintf(stderr, "holdfast: %s takes no %s.\n", command->name,
-			      argv[optind + 1]);
-		return wrong_usage();
-	}
-	if (err_failed(json_start()))
-		return EXIT_DEFECT;
-	return command->run(context);
-}
-
-/* -1: go on. */
-static int take_option(int id, struct command_context *context)
-{
-	switch (id) {
-	case OPTION_JSON:
-		context->json = true;
-		return -1;
-	case OPTION_SOCKET:
-		context->socket = optarg;
-		return -1;
-	case OPTION_CONFIG:
-		context->config = optarg;
-		return -1;
-	case OPTION_HELP:
-		return (int)print_help();
-	case OPTION_VERSION:
-		return puts("holdfast " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_DONE;
-	default:
-		return (int)wrong_usage();
-	}
-}
-
 /*
  * Finds the socket. A file that was named must be right; the usual one helps when it can be read,
- * and what is wrong with it is for the command to tell. -1: go on.
+ * and what is wrong with it is for the command to tell.
  */
-static int take_settings(struct command_context *context, struct settings *settings)
+static enum exit_status take_settings(const struct arguments *arguments,
+				      struct command_context *context, struct settings *settings)
 {
 	static char fault[SETTINGS_MESSAGE_MAX];
+	context->json = arguments_flag(arguments, "json");
+	context->socket = arguments_text(arguments, "socket");
+	context->config = arguments_text(arguments, "config");
 	bool named = context->config != NULL;
 	if (!named)
 		context->config = SETTINGS_PATH_DEFAULT;
@@ -122,22 +104,78 @@ static int take_settings(struct command_context *context, struct settings *setti
 	}
 	if (context->socket == NULL)
 		context->socket = settings->admin.socket;
-	return -1;
+	return EXIT_DONE;
+}
+
+/* The word behind the command; a command with one nameless verb has it at once. */
+static enum exit_status find_verb(const struct command *command, struct argument_line *line,
+				  struct arguments *arguments, const struct verb **out)
+{
+	*out = command_verb(command, "");
+	if (*out != NULL)
+		return EXIT_DONE;
+	if (err_failed(arguments_take_options(line, options, arguments)))
+		return wrong_usage();
+	if (arguments_flag(arguments, "help") && line->at == line->argc)
+		return EXIT_DONE;
+	if (line->at == line->argc) {
+		(void)print_command_help(command);
+		return EXIT_USAGE;
+	}
+	const char *name = line->argv[line->at++];
+	*out = command_verb(command, name);
+	if (*out != NULL)
+		return EXIT_DONE;
+	const struct verb *meant = command_suggest_verb(command, name);
+	return unknown("verb", name, meant != NULL ? meant->name : NULL);
+}
+
+static const struct argument nothing[] = {ARGUMENTS_END};
+
+static enum exit_status run_command(const struct command *command, struct argument_line *line,
+				    struct arguments *arguments)
+{
+	static struct settings settings;
+	const struct verb *verb = NULL;
+	if (command->verbs != NULL) {
+		enum exit_status found = find_verb(command, line, arguments, &verb);
+		if (found != EXIT_DONE)
+			return found;
+		if (verb == NULL)
+			return print_command_help(command);
+	}
+	const struct argument *own = verb != NULL ? verb->arguments : nothing;
+	if (err_failed(arguments_take_all(line, options, own, arguments)))
+		return wrong_usage();
+	if (arguments_flag(arguments, "help"))
+		return verb != NULL ? print_verb_help(command, verb) : print_help();
+	settings_defaults(&settings);
+	struct command_context context = {.settings = &settings};
+	enum exit_status ready = take_settings(arguments, &context, &settings);
+	if (ready != EXIT_DONE)
+		return ready;
+	if (err_failed(json_start()))
+		return EXIT_DEFECT;
+	const struct command_call call = {command, verb, arguments};
+	return verb != NULL ? command_ask(&context, &call) : command->run(&context);
 }
 
 int main(int argc, char **argv)
 {
-	static struct settings settings;
-	static char name[] = "holdfast"; /* for getopt's messages: without the path */
-	if (argc > 0)
-		argv[0] = name;
-	settings_defaults(&settings);
-	struct command_context context = {.settings = &settings};
-	for (int id; (id = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		int status = take_option(id, &context);
-		if (status >= 0)
-			return status;
+	static struct arguments arguments;
+	struct argument_line line = {.argc = argc, .argv = (const char *const *)argv, .at = 1};
+	if (err_failed(arguments_take_options(&line, options, &arguments)))
+		return (int)wrong_usage();
+	if (arguments_flag(&arguments, "version"))
+		return puts("holdfast " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_DONE;
+	if (line.at >= argc) {
+		(void)print_help();
+		return arguments_flag(&arguments, "help") ? EXIT_DONE : EXIT_USAGE;
 	}
-	int status = take_settings(&context, &settings);
-	return status >= 0 ? status : (int)run_command(argc, argv, &context);
+	const char *name = argv[line.at++];
+	const struct command *command = command_find(name);
+	if (command != NULL)
+		return (int)run_command(command, &line, &arguments);
+	const struct command *meant = command_suggest(name);
+	return (int)unknown("command", name, meant != NULL ? meant->name : NULL);
 }

@@ -17,8 +17,12 @@ static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = m
 
 static const char *const audited[] = {"KeyId", NULL};
 
-static struct err apply(UNUSED struct call_work *work, struct kms_key *key, UNUSED bool *changed)
+/* Of a key that a service made nobody can have changed it. */
+static struct err apply(struct call_work *work, struct kms_key *key, UNUSED bool *changed)
 {
+	if (key->manager == KMS_MANAGER_AWS)
+		return work_refuse(work, ERR(E_UNSUPPORTED_OPERATION),
+				   "The policy of a key that a service made is the service's own.");
 	char *policy = NULL;
 	TRY(key_policy_default(&key->scope, &policy));
 	mem_free(key->policy);

@@ -167,8 +167,7 @@ static struct err decide(struct call_work *work, const struct asked *asked,
 
 NODISCARD struct err permission_refuse(struct call_work *work, size_t which)
 {
-	const struct keyring_entry *entry = work->keys[which];
-	if (entry != NULL && resolve_is_foreign(work, &keyring_key(entry)->key.scope))
+	if (work->verdict.unseen)
 		return resolve_refuse_unseen(work, which);
 	return work_refuse(work, ERR(E_ACCESS_DENIED), "%s", work->verdict.message);
 }

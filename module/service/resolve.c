@@ -7,6 +7,7 @@
 #include "service/core.h"
 #include "service/input.h"
 #include "service/keyring.h"
+#include "service/managed_key.h"
 
 /* A printf argument pair for a view, with a bound for what a client sent. */
 #define SHOWN_MAX 2048
@@ -41,13 +42,17 @@ static const char *action_of(const struct call_work *work, const struct operatio
 	return row->action != NULL ? row->action : work->operation->keys[0].action;
 }
 
-/* A ciphertext that names a key of another account reads like one that names none. */
+/* AWS's words where the ciphertext alone names the key. */
+static const char unseen_by_ciphertext[] =
+	"The ciphertext refers to a customer master key that does not exist, does not exist in "
+	"this region, or you are not allowed to access.";
+
 NODISCARD struct err resolve_refuse_unseen(struct call_work *work, size_t which)
 {
 	const struct operation_key *row = &work->operation->keys[which];
 	struct view text = row->member != NULL ? input_text(work, row->member) : VIEW_NONE;
 	if (text.len == 0)
-		return ERR(E_KMS_CIPHERTEXT);
+		return work_refuse(work, ERR(E_ACCESS_DENIED), "%s", unseen_by_ciphertext);
 	struct auth_verdict unseen;
 	auth_deny_unseen(&work->principal, view_of_text(action_of(work, row)),
 			 view_part(text, 0, SHOWN_MAX), &unseen);
@@ -157,8 +162,11 @@ static struct err acquire_aliased(struct call_work *work, const struct kms_name 
 	struct aliases *aliases = work->service->aliases;
 	const struct aliases_name alias = {&name->scope, name->alias};
 	struct kms_key_id id;
-	TRY(aliases_find(aliases, &alias, work->may_block, &id));
-	struct err e = acquire(work, &name->scope, &id, out);
+	struct err e = aliases_find(aliases, &alias, work->may_block, &id);
+	if (err_is(e, E_NOT_FOUND) && !resolve_is_foreign(work, &name->scope))
+		e = managed_key_make(work, name->alias, &id);
+	TRY(e);
+	e = acquire(work, &name->scope, &id, out);
 	if (err_is(e, E_NOT_FOUND))
 		aliases_drop(aliases, &alias);
 	return e;

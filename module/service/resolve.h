@@ -23,9 +23,8 @@ NODISCARD struct err resolve_key(struct call_work *work, size_t which);
 bool resolve_is_foreign(const struct call_work *work, const struct kms_scope *scope);
 
 /*
- * Refuses a key of another account in words that do not tell whether it is there: E_ACCESS_DENIED,
- * or E_KMS_CIPHERTEXT when only the ciphertext named it. The reason of a verdict that was given
- * goes to the audit record alone.
+ * E_ACCESS_DENIED for a key of another account, in words that do not tell whether it is there. The
+ * reason of a verdict that was given goes to the audit record alone.
  */
 NODISCARD struct err resolve_refuse_unseen(struct call_work *work, size_t which);
 

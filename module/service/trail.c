@@ -229,7 +229,7 @@ static const char *const types[AUTH_KIND_COUNT] = {
 	[AUTH_KIND_ACCOUNT] = "AWS::Organizations::Account",
 	[AUTH_KIND_USER] = "AWS::IAM::User",
 	[AUTH_KIND_GROUP] = "AWS::IAM::Group",
-	[AUTH_KIND_ROLE] = AUDIT_TYPE_ROLE,
+	[AUTH_KIND_ROLE] = "AWS::IAM::Role",
 	[AUTH_KIND_SERVICE] = "Holdfast::Service",
 	[AUTH_KIND_POLICY] = "AWS::IAM::Policy",
 };

@@ -58,9 +58,26 @@ class Tree:
         return plural("options", set(OPTION.findall(self.helps[program])))
 
     def help_commands(self):
-        block = re.search(r"^Commands:\n(.*?)\n\n", self.helps["holdfast"], re.M | re.S)
-        names = re.findall(r"^  ([a-z][a-z-]*(?: [a-z][a-z-]*)*)", block.group(1), re.M)
-        return plural("commands", set(names))
+        """The first words: status, user, ..."""
+        return plural("commands", self.listed(self.helps["holdfast"]))
+
+    def help_verbs(self):
+        """Every command with each of its verbs: status, user create, ..."""
+        found = set()
+        for name in self.help_commands():
+            program = os.path.join(self.build, "bin", "holdfast")
+            verbs = self.listed(run(program, name, "--help")) if self.has_verbs(name) else ()
+            found |= {f"{name} {verb}" for verb in verbs} or {name}
+        return plural("verbs", found)
+
+    def has_verbs(self, name):
+        told = run(os.path.join(self.build, "bin", "holdfast"), name, "--help")
+        return told.startswith(f"holdfast {name}: ")
+
+    @staticmethod
+    def listed(text):
+        block = re.search(r"^Commands:\n(.*?)\n\n", text, re.M | re.S)
+        return set(re.findall(r"^  ([a-z][a-z-]*)", block.group(1), re.M))
 
 
 def section(page, name):
@@ -70,7 +87,9 @@ def section(page, name):
 
 def check_options(tree, program):
     page = read(tree.page(PAGES[program]))
-    items = set(re.findall(r"^\.It Fl -([a-z-]+)", page, re.M))
+    # Options of one command stand in the part that its tables write, and are not looked at here.
+    general = re.sub(r"^\.Ss holdfast .*?(?=^\.S[sh] (?!holdfast ))", "", page, flags=re.M | re.S)
+    items = set(re.findall(r"^\.It Fl -([a-z-]+)", general, re.M))
     synopsis = set(re.findall(r"Fl -([a-z-]+)", section(page, "SYNOPSIS")))
     helped = tree.help_options(program)
     return (differ(program, helped, items, "--help", "its page")
@@ -95,7 +114,7 @@ def check_signals(tree, program):
 def check_commands(tree, _):
     page = read(tree.page(PAGES["holdfast"]))
     items = set(re.findall(r"^\.It Cm ([a-z][a-z -]*?)(?: (?:Ar|Fl|Op|Oo) .*)?$", page, re.M))
-    return differ("holdfast: command", tree.help_commands(), items, "--help", "its page")
+    return differ("holdfast: command", tree.help_verbs(), items, "--help", "its page")
 
 
 def table_rows(tree):
@@ -180,9 +199,14 @@ def check_bash(tree, program):
 
 
 def check_bash_commands(tree, _):
-    wanted = {name.split()[0] for name in tree.help_commands()}
-    found = differ("holdfast: bash", wanted, bash_offers(tree, "holdfast", ""), "--help",
-                   "what bash completes")
+    found = differ("holdfast: bash", tree.help_commands(), bash_offers(tree, "holdfast", ""),
+                   "--help", "what bash completes")
+    offered = {verb for name in tree.help_commands() if tree.has_verbs(name)
+               for verb in (f"{name} {word}" for word in bash_offers(tree, "holdfast", name, ""))}
+    wanted = {verb for verb in tree.help_verbs() if " " in verb}
+    found += differ("holdfast: bash", wanted, offered, "--help", "what bash completes")
+    if "--document" not in bash_offers(tree, "holdfast", "user", "put-policy", "--"):
+        found.append("holdfast user put-policy: bash does not offer its options")
     behind = bash_offers(tree, "holdfast", "status", "")
     return found + ([f"holdfast status: bash offers {behind}"] if behind else [])
 

@@ -349,7 +349,11 @@ static void test_nor_by_alias_or_ciphertext(UNUSED void **state)
 	assert_unseen(3, "arn:aws:kms:us-east-1:" WORLD_ACCOUNT ":alias/none");
 	encrypt(key, blob);
 	call_as(&eve, &sealed, "Decrypt", "{\"CiphertextBlob\":\"%s\"}", blob);
-	assert_string_equal(sealed.body, "{\"__type\":\"InvalidCiphertextException\"}");
+	assert_string_equal(
+		sealed.body,
+		"{\"__type\":\"AccessDeniedException\",\"message\":\"The ciphertext refers to a "
+		"customer master key that does not exist, does not exist in this region, or "
+		"you are not allowed to access.\"}");
 	assert_recorded("default-deny");
 }
 
