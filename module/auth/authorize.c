@@ -39,17 +39,6 @@ static void ask_key_policy(struct auth_evaluation *e, const struct auth_question
 		return;
 	auth_policy_ask(e->request->key_policy, question, key);
 	note_deny(e, key, auth_policy_name(e->request), AUTH_BY_KEY_POLICY);
-	/* The ARN of the root names the account (IAM User Guide, "AWS account principals"): it
-	 * delegates, also to the root itself. */
-	if (e->is_root && key->allowed[AUTH_NAMED_ITSELF] && !key->allowed[AUTH_NAMED_ACCOUNT]) {
-		key->allowed[AUTH_NAMED_ACCOUNT] = true;
-		key->allow[AUTH_NAMED_ACCOUNT] = key->allow[AUTH_NAMED_ITSELF];
-	}
-	if (e->is_root)
-		key->allowed[AUTH_NAMED_ITSELF] = false;
-	/* A service belongs to no account in this sense: whose policies would be delegated to? */
-	if (e->is_service)
-		key->allowed[AUTH_NAMED_ACCOUNT] = false;
 }
 
 static void ask_identity_policies(struct auth_evaluation *e, const struct auth_question *question)

@@ -6,10 +6,12 @@
 
 #define NAME_WIDTH 22
 #define INDENT 2
+#define COLUMN_GAP 2
 #define DEPTH_MAX 6
 #define COLUMNS_MAX 16
 #define CELL_MAX 96 /* bytes of one value in a table */
 #define MS 1000.0
+#define NOTHING "There is none.\n"
 
 static void put_blanks(struct writer *w, size_t count)
 {
@@ -88,6 +90,8 @@ static void put_heading(struct writer *w, struct view name, size_t indent)
 /* A text of several lines, each indented. */
 static void put_lines(struct writer *w, struct view text, size_t indent)
 {
+	if (text.len > 0 && text.ptr[text.len - 1] == '\n')
+		text.len--; /* of the file that it came from */
 	while (text.ptr != NULL) {
 		struct view line = view_cut(&text, '\n');
 		put_blanks(w, indent);
@@ -159,27 +163,56 @@ static void put_row(struct writer *w, const struct table *table, const struct js
 		    size_t indent)
 {
 	char room[CELL_MAX];
-	put_blanks(w, indent);
+	size_t blanks = indent; /* in front of the next cell that says something */
 	for (size_t i = 0; i < table->count; i++) {
 		struct view cell = row == NULL ? table->names[i]
 					       : cell_text(table->names[i],
 							   find_member(row, table->names[i]), room);
-		if (i + 1 < table->count)
-			put_padded(w, cell, table->widths[i] + 2);
-		else
-			put_text(w, cell);
+		size_t width = table->widths[i] + COLUMN_GAP;
+		if (cell.len == 0) {
+			blanks += width;
+			continue;
+		}
+		put_blanks(w, blanks);
+		put_text(w, cell);
+		blanks = width - cell.len;
 	}
 	writer_text(w, "\n");
+}
+
+static void put_rows(struct writer *w, const struct table *table, const struct json *rows,
+		     size_t indent)
+{
+	for (size_t i = 0; i < json_count(rows); i++)
+		put_row(w, table, json_element(rows, i), indent);
+}
+
+static void measure_rows(struct table *table, const struct json *rows)
+{
+	for (size_t i = 0; i < json_count(rows); i++)
+		measure(table, json_element(rows, i));
 }
 
 static void put_table(struct writer *w, const struct json *rows, size_t indent)
 {
 	struct table table = {.count = 0};
-	for (size_t i = 0; i < json_count(rows); i++)
-		measure(&table, json_element(rows, i));
+	measure_rows(&table, rows);
 	put_row(w, &table, NULL, indent);
-	for (size_t i = 0; i < json_count(rows); i++)
-		put_row(w, &table, json_element(rows, i), indent);
+	put_rows(w, &table, rows, indent);
+}
+
+void answer_text_write_lists(struct writer *w, const struct json *const lists[], size_t count)
+{
+	struct table table = {.count = 0};
+	for (size_t i = 0; i < count; i++)
+		measure_rows(&table, lists[i]);
+	if (table.count == 0) {
+		writer_text(w, NOTHING);
+		return;
+	}
+	put_row(w, &table, NULL, 0);
+	for (size_t i = 0; i < count; i++)
+		put_rows(w, &table, lists[i], 0);
 }
 
 /* --- members --- */
@@ -267,7 +300,30 @@ void answer_text_write(struct writer *w, const struct json *answer)
 	else if (list != NULL && first == NULL && others == 0 && json_count(list) > 0)
 		put_table(w, list, 0);
 	else if (list != NULL && first == NULL && others == 0)
-		writer_text(w, "There is none.\n");
+		writer_text(w, NOTHING);
 	else
 		put_object(w, answer, 0);
+}
+
+/* The only object that an answer has. */
+static const struct json *object_of(const struct json *answer)
+{
+	size_t at = 0;
+	struct view name;
+	const struct json *value = NULL;
+	while (json_next_member(answer, &at, &name, &value))
+		if (json_type_of(value) == JSON_TYPE_OBJECT)
+			return value;
+	return answer;
+}
+
+void answer_text_write_next(struct writer *w, const char *next, const struct json *answer)
+{
+	struct view rest = view_of_text(next);
+	const struct json *object = object_of(answer);
+	while (rest.ptr != NULL) {
+		writer_bytes(w, view_cut(&rest, '{'));
+		if (rest.ptr != NULL)
+			put_text(w, json_string_of(find_member(object, view_cut(&rest, '}'))));
+	}
 }

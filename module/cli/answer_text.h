@@ -12,4 +12,10 @@
  */
 void answer_text_write(struct writer *w, const struct json *answer);
 
+/* The elements of lists, one behind the other, as one table. */
+void answer_text_write_lists(struct writer *w, const struct json *const lists[], size_t count);
+
+/* `next`, where {Name} is the text of member Name of the answer's first object. */
+void answer_text_write_next(struct writer *w, const char *next, const struct json *answer);
+
 #endif

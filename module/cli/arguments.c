@@ -190,7 +190,11 @@ void arguments_print_usage(const struct argument *table)
 	for (const struct argument *row = table; !arguments_end(row); row++) {
 		const char *open = row->required ? "" : "[", *close = row->required ? "" : "]";
 		const char *more = is_repeated(row) ? "..." : "";
-		if (row->option == NULL)
+		if (row->implies != NULL)
+			(void)printf("%s--%s %s%s",
+				     row == table || row[-1].implies == NULL ? " {" : " | ",
+				     row->option, row->value, row[1].implies == NULL ? "}" : "");
+		else if (row->option == NULL)
 			(void)printf(" %s%s%s%s", open, row->value, more, close);
 		else if (row->value == NULL)
 			(void)printf(" %s--%s%s", open, row->option, close);

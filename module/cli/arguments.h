@@ -30,7 +30,8 @@ struct argument {
 	bool required;
 	const char *help;    /* one line */
 	const char *implies; /* when given, member Kind of the request is this; of the rows that
-				have one, exactly one must be given. NULL: nothing */
+				have one, which stand together, exactly one must be given. NULL:
+				nothing */
 };
 
 /* Rows of a table: a word that must be there, an option that may or must be, the end. */

@@ -36,7 +36,7 @@
 static const struct argument created[] = {
 	OWNER,
 	ARGUMENT_OPTION("profile", NULL, "NAME", ARGUMENT_TEXT,
-			"write it to a profile of the AWS CLI, and show no secret"),
+			"keep it in a new profile of the AWS CLI, and show no secret"),
 	ARGUMENT_OPTION("endpoint", NULL, "URL", ARGUMENT_TEXT,
 			"of the profile; else from the settings file"),
 	ARGUMENTS_END};

@@ -7,10 +7,11 @@
 static const struct argument arguments[] = {
 	ARGUMENT_NEEDED("principal", "Principal", "ARN", ARGUMENT_TEXT,
 			"user, role, session, account root, or a service's name"),
-	ARGUMENT_NEEDED("action", "Action", "ACTION", ARGUMENT_TEXT, "kms:Decrypt"),
+	ARGUMENT_NEEDED("action", "Action", "ACTION", ARGUMENT_TEXT,
+			"what the principal would do: kms:Decrypt"),
 	ARGUMENT_OPTION("key", "KeyId", "KEY", ARGUMENT_TEXT, "id, ARN, alias or alias ARN"),
 	ARGUMENT_OPTION("resource", "Resource", "ARN", ARGUMENT_TEXT,
-			"another resource than a key"),
+			"an alias or its ARN, for the actions on aliases"),
 	ARGUMENT_OPTION("context", "EncryptionContext", "NAME=VALUE", ARGUMENT_MAP,
 			"pairs of the encryption context"),
 	ARGUMENT_OPTION("via-service", "ViaService", "SERVICE", ARGUMENT_TEXT,
@@ -27,18 +28,22 @@ static enum exit_status answer(const struct command_context *context,
 {
 	(void)call;
 	bool allowed = json_bool_of(json_member(said, "Allowed"));
+	struct view by = json_string_of(json_member(said, "DecidedBy"));
 	if (!context->json)
-		(void)puts(allowed ? "ALLOWED\n" : "DENIED\n");
+		(void)printf("%s: %.*s\n\n", allowed ? "ALLOWED" : "DENIED", (int)by.len,
+			     (const char *)by.ptr);
 	enum exit_status status = command_print(context, said, json);
 	return status == EXIT_DONE && !allowed ? EXIT_WARNING : status;
 }
 
-static const struct verb verbs[] = {{.name = "",
-				     .operation = "Explain",
-				     .summary = "would this be allowed, and by what",
-				     .arguments = arguments,
-				     .answer = answer},
-				    VERBS_END};
+static const struct verb verbs[] = {
+	{.name = "",
+	 .operation = "Explain",
+	 .summary = "Would this be allowed, and by what? Nothing is done. Exit status: 0 "
+		    "allowed, 1 denied, 65 there is no answer",
+	 .arguments = arguments,
+	 .answer = answer},
+	VERBS_END};
 
 const struct command cmd_explain = {
 	.name = "explain",

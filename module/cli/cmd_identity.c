@@ -3,7 +3,7 @@
 #include "cli/command.h"
 
 #define NAME ARGUMENT_WORD("Name", "NAME", "which one")
-#define POLICY_ARN ARGUMENT_WORD("PolicyArn", "POLICY-ARN", "which policy")
+#define POLICY_ARN ARGUMENT_WORD("PolicyArn", "POLICY-ARN", "arn:aws:iam::ACCOUNT:policy/NAME")
 #define POLICY_NAME ARGUMENT_WORD("PolicyName", "POLICY", "name of the inline policy")
 #define ACCOUNT                                                         \
 	ARGUMENT_OPTION("account", "Account", "ACCOUNT", ARGUMENT_TEXT, \
@@ -18,18 +18,20 @@
 			"policy that bounds what others may allow")
 #define DURATION                                                                          \
 	ARGUMENT_OPTION("max-session", "MaxSessionDuration", "SECONDS", ARGUMENT_INTEGER, \
-			"how long a session may last; 3600")
-#define TRUST(row) \
-	row("trust", "Document", "FILE", ARGUMENT_FILE, "trust policy: who may assume the role")
-#define DOCUMENT(row) row("document", "Document", "FILE", ARGUMENT_FILE, "the policy")
+			"longest session, 3600 to 43200; 3600")
+#define TRUST(row)                                      \
+	row("trust", "Document", "FILE", ARGUMENT_FILE, \
+	    "trust policy: who may assume it; - is stdin")
+#define DOCUMENT(row) row("document", "Document", "FILE", ARGUMENT_FILE, "the policy; - is stdin")
 
 static const struct argument only_name[] = {NAME, ACCOUNT, ARGUMENTS_END};
 static const struct argument only_self[] = {NAME, ARGUMENTS_END};
 static const struct argument listed[] = {
 	ACCOUNT,
-	ARGUMENT_OPTION("limit", "Limit", "COUNT", ARGUMENT_INTEGER, "of one page, with --json"),
+	ARGUMENT_OPTION("limit", "Limit", "COUNT", ARGUMENT_INTEGER,
+			"one page of so many; else all"),
 	ARGUMENT_OPTION("marker", "Marker", "MARKER", ARGUMENT_TEXT,
-			"NextMarker of the page before"),
+			"the page behind: NextMarker of the one before"),
 	ARGUMENTS_END};
 
 static const struct argument account_create[] = {ARGUMENT_WORD("Name", "ACCOUNT", "12 digits"),
@@ -99,12 +101,13 @@ static const struct argument untagged[] = {
 		VERB("untag", "UntagIdentity", "remove tags", untagged)
 
 static const struct verb account_verbs[] = {
-	CREATE(account_create, "holdfast user create NAME --account ACCOUNT, or an access key of "
-			       "its root: holdfast access-key create --account ACCOUNT --root"),
+	CREATE(account_create, "holdfast user create NAME --account {Name}; or an access key of "
+			       "its root: holdfast access-key create --root {Name}"),
 	LIST, SHOW(only_self), DELETE(only_self), VERBS_END};
 
 static const struct verb user_verbs[] = {
-	CREATE(user_create, "holdfast access-key create --user NAME"),
+	CREATE(user_create, "holdfast user put-policy {Name} POLICY --document FILE; then "
+			    "holdfast access-key create --user {Name} --profile {Name}"),
 	LIST,
 	SHOW(only_name),
 	UPDATE(described),
@@ -115,7 +118,7 @@ static const struct verb user_verbs[] = {
 	VERBS_END};
 
 static const struct verb group_verbs[] = {
-	CREATE(group_create, "holdfast group add-user GROUP USER"),
+	CREATE(group_create, "holdfast group add-user {Name} USER"),
 	LIST,
 	SHOW(only_name),
 	UPDATE(described),
@@ -126,7 +129,7 @@ static const struct verb group_verbs[] = {
 	VERBS_END};
 
 static const struct verb role_verbs[] = {
-	CREATE(role_create, "holdfast role put-policy NAME POLICY --document FILE"),
+	CREATE(role_create, "holdfast role put-policy {Name} POLICY --document FILE"),
 	LIST,
 	SHOW(only_name),
 	UPDATE(role_update),
@@ -136,16 +139,15 @@ static const struct verb role_verbs[] = {
 	DELETE(only_name),
 	VERBS_END};
 
-static const struct verb policy_verbs[] = {
-	CREATE(policy_create, "holdfast user attach USER POLICY-ARN"),
-	LIST,
-	SHOW(only_name),
-	UPDATE(policy_update),
-	DELETE(only_name),
-	VERBS_END};
+static const struct verb policy_verbs[] = {CREATE(policy_create, "holdfast user attach USER {Arn}"),
+					   LIST,
+					   SHOW(only_name),
+					   UPDATE(policy_update),
+					   DELETE(only_name),
+					   VERBS_END};
 
 static const struct verb service_verbs[] = {
-	CREATE(service_create, "holdfast access-key create --service SERVICE"),
+	CREATE(service_create, "holdfast access-key create --service {Name}"),
 	LIST,
 	SHOW(only_self),
 	UPDATE(described),

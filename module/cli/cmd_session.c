@@ -21,9 +21,10 @@ static const struct argument created[] = {
 static const struct argument listed[] = {
 	ARGUMENT_OPTION("account", "Account", "ACCOUNT", ARGUMENT_TEXT,
 			"12 digits; else the installation's"),
-	ARGUMENT_OPTION("limit", "Limit", "COUNT", ARGUMENT_INTEGER, "of one page, with --json"),
+	ARGUMENT_OPTION("limit", "Limit", "COUNT", ARGUMENT_INTEGER,
+			"one page of so many; else all"),
 	ARGUMENT_OPTION("marker", "Marker", "MARKER", ARGUMENT_TEXT,
-			"NextMarker of the page before"),
+			"the page behind: NextMarker of the one before"),
 	ARGUMENTS_END};
 
 static const struct argument deleted[] = {

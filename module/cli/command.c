@@ -28,7 +28,7 @@ const struct command *command_find(const char *name)
 static bool is_nearer(const char *given, const char *name, size_t *least)
 {
 	size_t d = text_distance(view_of_text(given), view_of_text(name));
-	if (d >= *least || d >= view_of_text(given).len)
+	if (d >= *least || d * 2 > view_of_text(given).len)
 		return false;
 	*least = d;
 	return true;

@@ -41,7 +41,8 @@ struct verb {
 	const char *summary;
 	const struct argument *arguments; /* arguments_end() at the end */
 	const char *list;                 /* member of the answer that goes on in further pages */
-	const char *next;                 /* said to people afterwards, or NULL */
+	const char *next;                 /* said to people afterwards, or NULL: {Name} is what the
+					     answer's only object has under that name */
 	command_prepare_fn *prepare;      /* or NULL */
 	command_answer_fn *answer;
 };
@@ -68,7 +69,8 @@ const struct verb *command_suggest_verb(const struct command *command, const cha
 enum exit_status command_print(const struct command_context *context, const struct json *answer,
 			       struct view json);
 
-/* Asks the operation and tells the answer; lists to their end. */
+/* Asks the operation and tells the answer; lists to their end, unless --limit or --marker ask for
+ * one page. */
 enum exit_status command_ask(const struct command_context *context,
 			     const struct command_call *call);
 

@@ -42,16 +42,19 @@ static struct err write_all(const char *path, struct view text)
 
 /* mdoc(7): a hyphen in an option's name is written as it is; the two in front are one of Fl's own
  * and one of ours. */
-static void write_argument(struct writer *w, const struct argument *row)
+static void write_argument(struct writer *w, const struct argument *row, bool is_alternative)
 {
-	writer_text(w, row->required ? "" : " Oo");
+	if (row->implies != NULL && is_alternative)
+		writer_text(w, " |");
+	bool bracketed = !row->required && row->implies == NULL;
+	writer_text(w, bracketed ? " Oo" : "");
 	if (row->option != NULL)
 		writer_format(w, " Fl -%s", row->option);
 	if (row->value != NULL)
 		writer_format(w, " Ar %s", row->value);
 	if (row->kind >= ARGUMENT_LIST)
 		writer_text(w, " ...");
-	writer_text(w, row->required ? "" : " Oc");
+	writer_text(w, bracketed ? " Oc" : "");
 }
 
 static void write_meaning(struct writer *w, const struct argument *row)
@@ -68,7 +71,7 @@ static void write_verb(struct writer *w, const struct command *command, const st
 	writer_format(w, ".It Cm %s%s%s", command->name, verb->name[0] != '\0' ? " " : "",
 		      verb->name);
 	for (const struct argument *row = verb->arguments; !arguments_end(row); row++)
-		write_argument(w, row);
+		write_argument(w, row, row != verb->arguments && row[-1].implies != NULL);
 	writer_format(w, "\n%s.\n", verb->summary);
 	if (arguments_end(verb->arguments))
 		return;

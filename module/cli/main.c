@@ -25,6 +25,8 @@ static const char tail[] = "\n"
 			   "holdfast COMMAND --help tells of one command.\n"
 			   "\n";
 
+static const char behind[] = "\nAlso --json, --socket PATH and --config FILE: holdfast --help.";
+
 static const struct argument options[] = {
 	{.option = "json", .kind = ARGUMENT_FLAG},
 	{.option = "socket", .value = "PATH", .kind = ARGUMENT_TEXT},
@@ -61,22 +63,35 @@ static enum exit_status print_verb_help(const struct command *command, const str
 	arguments_print_usage(verb->arguments);
 	(void)printf("\n\n%s\n\n", verb->summary);
 	arguments_print_help(verb->arguments);
+	(void)puts(behind);
 	return EXIT_DONE;
 }
 
-static enum exit_status wrong_usage(void)
+static enum exit_status print_bare_help(const struct command *command)
 {
-	(void)fputs("See holdfast --help.\n", stderr);
+	(void)printf("Usage: holdfast %s\n\n%s\n", command->name, command->summary);
+	(void)puts(behind);
+	return EXIT_DONE;
+}
+
+/* The nearest help: of the command and of its verb, once they are known. */
+static enum exit_status wrong_usage(const struct command *command, const struct verb *verb)
+{
+	const char *name = command != NULL ? command->name : "";
+	const char *of_it = verb != NULL ? verb->name : "";
+	(void)fprintf(stderr, "See holdfast %s%s%s%s--help.\n", name, name[0] != '\0' ? " " : "",
+		      of_it, of_it[0] != '\0' ? " " : "");
 	return EXIT_USAGE;
 }
 
-static enum exit_status unknown(const char *what, const char *name, const char *meant)
+static enum exit_status unknown(const struct command *command, const char *name, const char *meant)
 {
-	(void)fprintf(stderr, "holdfast: there is no %s %s.", what, name);
+	(void)fprintf(stderr, "holdfast: there is no %s %s.", command != NULL ? "verb" : "command",
+		      name);
 	if (meant != NULL)
 		(void)fprintf(stderr, " Did you mean %s?", meant);
 	(void)fputc('\n', stderr);
-	return wrong_usage();
+	return wrong_usage(command, NULL);
 }
 
 /*
@@ -115,7 +130,7 @@ static enum exit_status find_verb(const struct command *command, struct argument
 	if (*out != NULL)
 		return EXIT_DONE;
 	if (err_failed(arguments_take_options(line, options, arguments)))
-		return wrong_usage();
+		return wrong_usage(command, NULL);
 	if (arguments_flag(arguments, "help") && line->at == line->argc)
 		return EXIT_DONE;
 	if (line->at == line->argc) {
@@ -127,7 +142,7 @@ static enum exit_status find_verb(const struct command *command, struct argument
 	if (*out != NULL)
 		return EXIT_DONE;
 	const struct verb *meant = command_suggest_verb(command, name);
-	return unknown("verb", name, meant != NULL ? meant->name : NULL);
+	return unknown(command, name, meant != NULL ? meant->name : NULL);
 }
 
 static const struct argument nothing[] = {ARGUMENTS_END};
@@ -146,9 +161,9 @@ static enum exit_status run_command(const struct command *command, struct argume
 	}
 	const struct argument *own = verb != NULL ? verb->arguments : nothing;
 	if (err_failed(arguments_take_all(line, options, own, arguments)))
-		return wrong_usage();
+		return wrong_usage(command, verb);
 	if (arguments_flag(arguments, "help"))
-		return verb != NULL ? print_verb_help(command, verb) : print_help();
+		return verb != NULL ? print_verb_help(command, verb) : print_bare_help(command);
 	settings_defaults(&settings);
 	struct command_context context = {.settings = &settings};
 	enum exit_status ready = take_settings(arguments, &context, &settings);
@@ -165,7 +180,7 @@ int main(int argc, char **argv)
 	static struct arguments arguments;
 	struct argument_line line = {.argc = argc, .argv = (const char *const *)argv, .at = 1};
 	if (err_failed(arguments_take_options(&line, options, &arguments)))
-		return (int)wrong_usage();
+		return (int)wrong_usage(NULL, NULL);
 	if (arguments_flag(&arguments, "version"))
 		return puts("holdfast " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_DONE;
 	if (line.at >= argc) {
@@ -177,5 +192,5 @@ int main(int argc, char **argv)
 	if (command != NULL)
 		return (int)run_command(command, &line, &arguments);
 	const struct command *meant = command_suggest(name);
-	return (int)unknown("command", name, meant != NULL ? meant->name : NULL);
+	return (int)unknown(NULL, name, meant != NULL ? meant->name : NULL);
 }

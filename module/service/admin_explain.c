@@ -5,6 +5,8 @@
  * authorise - and no further: nothing is done. It is taken to come over TLS, and everything that is
  * not said to be absent.
  */
+#include <arpa/inet.h>
+
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/core.h"
@@ -19,6 +21,7 @@
 #define CONDITIONS_MAX 64 /* further keys, and values of each */
 #define REQUEST_MAX (64 << 10)
 #define ACTION_MAX 128
+#define POLICY_SHOWN_MAX 512
 
 static const struct schema_shape text = {
 	.type = SCHEMA_STRING, .has_min = true, .min = 1, .has_max = true, .max = 2048};
@@ -70,7 +73,7 @@ static const char *const reasons[] = {
 
 /* --- the operation that is asked about --- */
 
-/* The row, and which of its keys, that needs the action; NULL: none that is built. */
+/* The row, and which of its keys, that needs the action; NULL: none, or none that is built. */
 static const struct operation *find_row(struct view wanted, size_t *which)
 {
 	for (size_t i = 0; operation_at(i) != NULL; i++)
@@ -105,12 +108,11 @@ static struct err make_row(struct call_work *work, const char *name, struct oper
 {
 	size_t which = 0;
 	const struct operation *found = find_row(view_of_text(name), &which);
-	*out = found != NULL
-		       ? *found
-		       : (struct operation){.name = "Explain", .flags = OPERATION_CROSS_ACCOUNT};
-	struct operation_key key = {.action = name, .context = "EncryptionContext"};
-	if (found != NULL)
-		key = found->keys[which];
+	if (found == NULL)
+		return work_refuse(work, ERR(E_VALIDATION),
+				   "No operation of this service needs %s.", name);
+	*out = *found;
+	struct operation_key key = found->keys[which];
 	if (key.member != NULL && !key.optional && !names_key(work))
 		return work_refuse(work, ERR(E_VALIDATION), "KeyId is required for %s.", name);
 	key.member = names_key(work) ? "KeyId" : NULL;
@@ -151,11 +153,42 @@ static struct err find_principal(struct call_work *work, struct auth_principal *
 {
 	struct err e = subjects_find(work->service->subjects, input_text(work, "Principal"), out);
 	if (err_is(e, E_FORMAT) || err_is(e, E_BOUNDS))
-		return work_refuse(work, ERR(E_VALIDATION), "Principal is the name of nobody.");
+		return work_refuse(work, ERR(E_VALIDATION),
+				   "Principal must be the ARN of a user, a role, a role's session "
+				   "or an account's root, or the name of a service.");
 	if (err_is(e, E_NOT_FOUND))
 		return work_refuse(work, ERR(E_IAM_NO_SUCH_ENTITY), "There is no such principal.");
 	TRY(e);
 	return text_copy(out->via_service, sizeof out->via_service, input_text(work, "ViaService"));
+}
+
+/* A value that the key cannot have is found when the request is made up. */
+static struct err check_conditions(struct call_work *work)
+{
+	const struct json *unused;
+	struct view name, member;
+	enum auth_condition_key key;
+	enum auth_condition_family family;
+	const struct json *assumed = input_member(work, "Conditions");
+	for (size_t at = 0; json_next_member(assumed, &at, &name, &unused);)
+		if (!auth_condition_find(name, &key) &&
+		    !auth_condition_find_family(name, &family, &member))
+			return work_refuse(work, ERR(E_VALIDATION), "%.*s is no condition key.",
+					   (int)name.len, (const char *)name.ptr);
+	return OK;
+}
+
+static struct err check_source(struct call_work *work)
+{
+	char copy[INET6_ADDRSTRLEN] = "";
+	struct in6_addr address;
+	if (input_member(work, "SourceIp") == NULL)
+		return OK;
+	struct err e = text_copy(copy, sizeof copy, input_text(work, "SourceIp"));
+	if (!err_failed(e) &&
+	    (inet_pton(AF_INET, copy, &address) == 1 || inet_pton(AF_INET6, copy, &address) == 1))
+		return OK;
+	return work_refuse(work, ERR(E_VALIDATION), "SourceIp must be an IPv4 or IPv6 address.");
 }
 
 static struct err make_call(struct call_work *work, struct call **out)
@@ -171,6 +204,8 @@ static struct err make_call(struct call_work *work, struct call **out)
 	asked->time_ms = work->time_ms;
 	asked->in.assumed = input_member(work, "Conditions");
 	asked->in.ignore_ciphertext = true; /* there is none to name the key */
+	TRY(check_conditions(work));
+	TRY(check_source(work));
 	TRY(find_principal(work, &asked->principal));
 	asked->home = work->service->options.installation.scope;
 	TRY(text_copy(asked->home.account, sizeof asked->home.account,
@@ -208,6 +243,8 @@ static struct err ask(struct call_work *work, struct call_work *asked)
 	asked->operation = NULL;
 	if (!err_failed(e) || err_is(e, E_ACCESS_DENIED))
 		return OK;
+	if (asked->message.len == 0 && err_is(e, E_VALIDATION))
+		return work_refuse(work, e, "A value in Conditions is none that its key can have.");
 	return work_refuse(work, e, "%.*s", (int)asked->message.len,
 			   (const char *)asked->message.ptr);
 }
@@ -224,10 +261,14 @@ static struct err execute(struct call_work *work)
 
 /* --- the answer --- */
 
-static void encode_policy(const struct auth_named_policy *named, struct json_out *out)
+static void encode_policy(const char *role, const struct auth_named_policy *named,
+			  struct json_out *out)
 {
-	if (named->policy != NULL)
-		json_out_text(out, NULL, view_of_text(named->name));
+	char name[POLICY_SHOWN_MAX] = "";
+	if (named->policy == NULL)
+		return;
+	if (!err_failed(text_format(name, sizeof name, "%s%s", role, named->name)))
+		json_out_text(out, NULL, view_of_text(name));
 }
 
 static void encode_policies(const struct call_work *asked, struct json_out *out)
@@ -238,9 +279,9 @@ static void encode_policies(const struct call_work *asked, struct json_out *out)
 	if (asked->subject != NULL) {
 		const struct auth_subject *subject = subject_of(asked->subject);
 		for (size_t i = 0; i < subject->policy_count; i++)
-			encode_policy(&subject->policies[i], out);
-		encode_policy(&subject->boundary, out);
-		encode_policy(&subject->session, out);
+			encode_policy("", &subject->policies[i], out);
+		encode_policy("boundary ", &subject->boundary, out);
+		encode_policy("session ", &subject->session, out);
 	}
 	json_out_end_array(out);
 }

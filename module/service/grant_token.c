@@ -113,7 +113,7 @@ static struct err read_claim(struct view text, struct claim *out)
 static struct err check_claims(const struct kms_sealer *sealer, const struct claim *claims,
 			       size_t count)
 {
-	struct view messages[TOKENS_MAX];
+	struct view messages[TOKENS_MAX] = {VIEW_NONE};
 	uint8_t macs[TOKENS_MAX][KMS_SEAL_LEN];
 	for (size_t i = 0; i < count; i++)
 		messages[i] = view_of(claims[i].message.bytes, claims[i].message.len);

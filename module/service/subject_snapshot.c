@@ -14,10 +14,9 @@
 #include "base/writer.h"
 
 #define POLICY_NAME_MAX 320 /* "group/", a group, "/", a policy: the longest is about 270 */
-#define SESSION_POLICY_NAME "session policy"
-#define BOUNDARY_PREFIX "boundary "
+#define SESSION_POLICY_NAME "policy" /* behind "session", as verdicts call it */
 
-_Static_assert(POLICY_NAME_MAX > sizeof(BOUNDARY_PREFIX "aws:policy/") + 2 * AUTH_NAME_MAX,
+_Static_assert(POLICY_NAME_MAX > sizeof("aws:policy/") + 2 * AUTH_NAME_MAX,
 	       "the longest name fits");
 
 /* One snapshot in the making. */
@@ -209,10 +208,8 @@ static struct err add_managed(struct loading *loading, const char *arn)
 static struct err load_boundary(struct loading *loading, const char *arn)
 {
 	CLEANUP(managed_cleanup) struct managed managed = {.name = ""};
-	char name[sizeof BOUNDARY_PREFIX + POLICY_NAME_MAX];
 	TRY(find_managed(loading, arn, &managed));
-	TRY(text_format(name, sizeof name, BOUNDARY_PREFIX "%s", managed.name));
-	return compile(loading, name, managed.document, &loading->snapshot->boundary);
+	return compile(loading, managed.name, managed.document, &loading->snapshot->boundary);
 }
 
 /* --- identities --- */

@@ -71,6 +71,12 @@ def test_the_service_is_left_running_with_an_env_to_source(tree):
     assert names.returncode == 0 and names.stdout.split()[1] == "us-east-1"
 
 
+def test_the_env_tells_who_one_is(tree):
+    told = sourced(tree, "aws sts get-caller-identity --query Arn --output text "
+                         '--endpoint-url "$AWS_ENDPOINT_URL_STS"')
+    assert told.stdout.startswith("arn:aws:iam::") and ":user/" in told.stdout, told.stderr
+
+
 def test_the_status_command_is_there_as_shown(tree):
     assert "holdfast status --config .holdfast/holdfast.conf" in (tree / "first-output").read_text()
     shown = sourced(tree, f"cd '{tree}'; holdfast status --config .holdfast/holdfast.conf")

@@ -89,8 +89,7 @@ static const char *const conditions[] = {
 	"{\"Null\":{\"kms:ViaService\":\"true\"}}",
 	"{\"StringEquals\":{\"kms:EncryptionContext:db\":\"1\"}}",
 	"{\"StringNotEquals\":{\"kms:EncryptionContext:db\":\"1\"}}",
-	"{\"StringEquals\":{\"kms:EncryptionContext:db\":\"1\",\"kms:EncryptionContext:app\":"
-	"\"2\"}}",
+	"{\"StringEquals\":{\"kms:EncryptionContext:db\":\"1\",\"kms:ViaService\":\"" RDS "\"}}",
 };
 
 /* What is asked for, with the bit that a grant has for it. */

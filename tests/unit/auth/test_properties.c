@@ -17,8 +17,8 @@
 #include "random_world.h"
 
 #define SEED UINT64_C(20261122)
-#define WORLDS 1000
-#define PUT_TO_TEST_MIN 5 /* of the worlds, so that the property says something */
+#define WORLDS 600
+#define PUT_TO_TEST_MIN 3 /* of the worlds, so that the property says something */
 
 static uint64_t seed;
 

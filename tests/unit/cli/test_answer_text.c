@@ -50,9 +50,48 @@ static void lists_are_tables(void **state)
 	EXPECT("{\"Users\":[{\"Name\":\"alice\",\"Id\":\"1\"},{\"Name\":\"bo\",\"More\":\"x\"}],"
 	       "\"Truncated\":true,\"NextMarker\":\"m\"}",
 	       "Name   Id  More\n"
-	       "alice  1   \n"
+	       "alice  1\n"
 	       "bo         x\n");
 	EXPECT("{\"Users\":[],\"Truncated\":false}", "There is none.\n");
+}
+
+static void lists_of_several_pages_are_one_table(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"[{\"Name\":\"bo\",\"Id\":\"1\"}]", "[]",
+					    "[{\"Name\":\"alice\",\"Id\":\"2\"}]"};
+	struct json *lists[ARRAY_LEN(texts)] = {NULL};
+	const struct json *borrowed[ARRAY_LEN(texts)];
+	char out[TEXT_MAX];
+	struct writer w;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_false(err_failed(json_parse(view_of_text(texts[i]), &lists[i])));
+		borrowed[i] = lists[i];
+	}
+	writer_init(&w, out, sizeof out);
+	answer_text_write_lists(&w, borrowed, ARRAY_LEN(borrowed));
+	assert_false(err_failed(writer_end_text(&w)));
+	assert_string_equal(out, "Name   Id\nbo     1\nalice  2\n");
+	writer_init(&w, out, sizeof out);
+	answer_text_write_lists(&w, &borrowed[1], 1);
+	assert_false(err_failed(writer_end_text(&w)));
+	assert_string_equal(out, "There is none.\n");
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		json_free(&lists[i]);
+}
+
+static void what_comes_next_has_the_answers_names(void **state)
+{
+	(void)state;
+	CLEANUP(json_free) struct json *json = NULL;
+	char out[TEXT_MAX];
+	struct writer w;
+	assert_false(err_failed(
+		json_parse(VIEW_LITERAL("{\"Identity\":{\"Name\":\"al\\u001bice\"}}"), &json)));
+	writer_init(&w, out, sizeof out);
+	answer_text_write_next(&w, "key of {Name}, {Other}; {Name", json);
+	assert_false(err_failed(writer_end_text(&w)));
+	assert_string_equal(out, "key of al?ice, ; al?ice");
 }
 
 static void documents_stand_below_their_name(void **state)
@@ -77,6 +116,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_one_thing_asked_for_needs_no_name),
 		cmocka_unit_test(lists_are_tables),
+		cmocka_unit_test(lists_of_several_pages_are_one_table),
+		cmocka_unit_test(what_comes_next_has_the_answers_names),
 		cmocka_unit_test(documents_stand_below_their_name),
 		cmocka_unit_test(nothing_steers_the_terminal),
 	};

@@ -39,8 +39,13 @@ static void slips_are_understood(void **state)
 static void other_words_are_not(void **state)
 {
 	(void)state;
-	static const char *const words[] = {
-		"", "x", "at", "decommission", "unlock", "statusstatusstatusstatusstatusstatus"};
+	static const char *const words[] = {"",
+					    "x",
+					    "at",
+					    "help",
+					    "decommission",
+					    "unlock",
+					    "statusstatusstatusstatusstatusstatus"};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		assert_null(command_suggest(words[i]));
 }

@@ -35,7 +35,7 @@ static void a_well_service_says_so_first(void **state)
 {
 	(void)state;
 	render("{\"Status\":\"ok\",\"Checks\":[" WELL "]}", false);
-	assert_string_equal(text, "Holdfast is well.\n\n  store       ok      readable\n");
+	assert_string_equal(text, "Holdfast is well.\n\n  store         ok      readable\n");
 	assert_int_equal(status, EXIT_DONE);
 }
 
@@ -44,9 +44,9 @@ static void a_warning_comes_with_its_remedy_below(void **state)
 	(void)state;
 	render("{\"Status\":\"warning\",\"Checks\":[" WELL "," LOW "]}", false);
 	assert_string_equal(text, "Holdfast serves, and needs attention.\n\n"
-				  "  store       ok      readable\n"
-				  "  audit disk  WARNING 7 MiB free\n"
-				  "              -> make room\n");
+				  "  store         ok      readable\n"
+				  "  audit disk    WARNING 7 MiB free\n"
+				  "                -> make room\n");
 	assert_int_equal(status, EXIT_WARNING);
 }
 
@@ -55,7 +55,7 @@ static void a_failure_is_told_as_one(void **state)
 	(void)state;
 	render("{\"Status\":\"failure\",\"Checks\":[" AWAY "," LOW "]}", false);
 	assert_ptr_equal(strstr(text, "Holdfast is NOT WELL.\n"), text);
-	assert_non_null(strstr(text, "  token       FAILED  away\n              -> look\n"));
+	assert_non_null(strstr(text, "  token         FAILED  away\n                -> look\n"));
 	assert_int_equal(status, EXIT_UNWELL);
 }
 

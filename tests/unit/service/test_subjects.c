@@ -125,10 +125,10 @@ static void test_boundaries_and_session_policies_stand_apart(void **state)
 	assert_ok(acquire("alice", ALLOW("kms:Sign"), &alice));
 	const struct auth_subject *said = subject_of(alice);
 	assert_int_equal(said->policy_count, 0);
-	assert_string_equal(said->boundary.name, "boundary policy/Edge");
+	assert_string_equal(said->boundary.name, "policy/Edge");
 	assert_true(allows(said->boundary.policy, "kms:Encrypt"));
 	assert_false(allows(said->boundary.policy, "kms:Sign"));
-	assert_string_equal(said->session.name, "session policy");
+	assert_string_equal(said->session.name, "policy");
 	assert_true(allows(said->session.policy, "kms:Sign"));
 }
 
