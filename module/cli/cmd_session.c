@@ -5,9 +5,9 @@
 static const struct argument created[] = {
 	ARGUMENT_WORD("Principal", "PRINCIPAL",
 		      "ARN of a role, a user or an account's root; or a service's name"),
-	ARGUMENT_OPTION("name", "SessionName", "NAME", ARGUMENT_TEXT, "of a role's session"),
+	ARGUMENT_OPTION("name", "SessionName", "NAME", ARGUMENT_TEXT, "of the session, for a role"),
 	ARGUMENT_OPTION("service", "Service", "SERVICE", ARGUMENT_TEXT,
-			"who acts for the principal: kms:ViaService"),
+			"acts for the user or account: kms:ViaService"),
 	ARGUMENT_OPTION("source-arn", "SourceArn", "ARN", ARGUMENT_TEXT,
 			"what a service acts for: aws:SourceArn"),
 	ARGUMENT_OPTION("source-account", "SourceAccount", "ACCOUNT", ARGUMENT_TEXT,
