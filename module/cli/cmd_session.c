@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holdfast session: temporary credentials, made and revoked by the operator. */
 #include "cli/command.h"
+#include "cli/credentials.h"
 
 static const struct argument created[] = {
 	ARGUMENT_WORD("Principal", "PRINCIPAL",
@@ -16,6 +17,7 @@ static const struct argument created[] = {
 			"900 to 43200; 3600"),
 	ARGUMENT_OPTION("policy", "Policy", "FILE", ARGUMENT_FILE,
 			"session policy: bounds what the session may"),
+	CREDENTIALS_ARGUMENTS,
 	ARGUMENTS_END};
 
 static const struct argument listed[] = {
@@ -36,7 +38,9 @@ static const struct verb verbs[] = {
 	 .summary = "temporary credentials",
 	 .arguments = created,
 	 .next = "Secret and token are told once. Hand them over as AWS_ACCESS_KEY_ID, "
-		 "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."},
+		 "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.",
+	 .prepare = credentials_prepare,
+	 .answer = credentials_answer},
 	{.name = "list",
 	 .operation = "ListSessions",
 	 .summary = "those that have not ended",

@@ -146,6 +146,11 @@ endpoint_url = {desk.service.endpoint()}
     assert len(sessions) == 1
     assert explain(desk, sessions[0]["Principal"], "kms:DisableKey", "--key", key)["Allowed"]
     desk.people.run("session", "delete", sessions[0]["AccessKeyId"])
+    made = desk.holdfast("session", "create", f"arn:aws:iam::{ACCOUNT}:role/c-ops", "--name", "by-hand",
+                         "--profile", "hand")
+    assert made.returncode == 0, made.stderr
+    assert not any(secret in made.stdout for secret in desk.secrets())
+    assert ":assumed-role/c-ops/by-hand" in desk.aws("hand", "sts", "get-caller-identity").stdout
     # The AWS CLI keeps the credentials of a role in its cache, and so uses the revoked ones again.
     assert "security token" in data_key(desk, "ops", key, "7").stderr
 
