@@ -210,12 +210,17 @@ static void fill(struct fixture *f, uint32_t count)
 /* Grants of key 1 with a context of 1,800 bytes. */
 static void fill_large(struct fixture *f, uint32_t count)
 {
-	static uint8_t context[2 + 4 + 2 * 900];
-	static const uint8_t lengths[] = {0, 1, 900 >> 8, 900 & 0xff};
-	for (size_t i = 0; i < sizeof context; i++)
-		context[i] = 'x';
-	mem_copy(context, sizeof context, lengths, sizeof lengths);
-	mem_copy(context + 904, 2, lengths + 2, 2);
+	enum { LENGTH = 110 };
+	static uint8_t context[2 + 2 * KMS_GRANT_PAIRS_MAX * (2 + LENGTH)];
+	struct writer w;
+	writer_init(&w, context, sizeof context);
+	writer_u16(&w, KMS_GRANT_PAIRS_MAX);
+	for (uint8_t text = 0; text < 2 * KMS_GRANT_PAIRS_MAX; text++) {
+		writer_u16(&w, LENGTH);
+		for (size_t i = 0; i < LENGTH; i++)
+			writer_u8(&w, 'a' + text);
+	}
+	assert_ok(writer_end(&w));
 	assert_int_equal(
 		sqlite3_exec(f->store->writer->db, "PRAGMA synchronous=OFF", NULL, NULL, NULL),
 		SQLITE_OK);
