@@ -317,9 +317,8 @@ static const struct json *object_of(const struct json *answer)
 	return answer;
 }
 
-void answer_text_write_next(struct writer *w, const char *next, const struct json *answer)
+void answer_text_write_next(struct writer *w, struct view rest, const struct json *answer)
 {
-	struct view rest = view_of_text(next);
 	const struct json *object = object_of(answer);
 	while (rest.ptr != NULL) {
 		writer_bytes(w, view_cut(&rest, '{'));

@@ -16,6 +16,6 @@ void answer_text_write(struct writer *w, const struct json *answer);
 void answer_text_write_lists(struct writer *w, const struct json *const lists[], size_t count);
 
 /* `next`, where {Name} is the text of member Name of the answer's first object. */
-void answer_text_write_next(struct writer *w, const char *next, const struct json *answer);
+void answer_text_write_next(struct writer *w, struct view next, const struct json *answer);
 
 #endif

@@ -73,12 +73,16 @@ static enum exit_status print_next(const struct command_call *call, const struct
 	buf_init(&text, ANSWER_MAX);
 	struct writer w;
 	const char *account = arguments_text(call->arguments, "account");
+	struct view rest = view_of_text(call->verb->next);
 	writer_init_buf(&w, &text);
-	writer_text(&w, "\n-> ");
-	answer_text_write_next(&w, call->verb->next, answer);
-	if (account != NULL)
-		writer_format(&w, " --account %s", account);
 	writer_text(&w, "\n");
+	while (rest.ptr != NULL) {
+		writer_text(&w, "-> ");
+		answer_text_write_next(&w, view_cut(&rest, '\n'), answer);
+		if (account != NULL)
+			writer_format(&w, " --account %s", account);
+		writer_text(&w, "\n");
+	}
 	return err_failed(writer_end(&w)) ? EXIT_DEFECT : print_text(&text);
 }
 

@@ -39,8 +39,7 @@ static enum exit_status answer(const struct command_context *context,
 static const struct verb verbs[] = {
 	{.name = "",
 	 .operation = "Explain",
-	 .summary = "Would this be allowed, and by what? Nothing is done. Exit status: 0 "
-		    "allowed, 1 denied, 65 there is no answer",
+	 .summary = "would this be allowed, and by what; ends with 0, or 1 when denied",
 	 .arguments = arguments,
 	 .answer = answer},
 	VERBS_END};

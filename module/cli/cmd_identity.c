@@ -100,13 +100,13 @@ static const struct argument untagged[] = {
 	VERB("tag", "TagIdentity", "add or change tags", tagged), \
 		VERB("untag", "UntagIdentity", "remove tags", untagged)
 
-static const struct verb account_verbs[] = {
-	CREATE(account_create, "holdfast user create NAME --account {Name}; or an access key of "
-			       "its root: holdfast access-key create --root {Name}"),
-	LIST, SHOW(only_self), DELETE(only_self), VERBS_END};
+static const struct verb account_verbs[] = {CREATE(account_create,
+						   "holdfast user create NAME --account {Name}\n"
+						   "holdfast access-key create --root {Name}"),
+					    LIST, SHOW(only_self), DELETE(only_self), VERBS_END};
 
 static const struct verb user_verbs[] = {
-	CREATE(user_create, "holdfast user put-policy {Name} POLICY --document FILE; then "
+	CREATE(user_create, "holdfast user put-policy {Name} POLICY --document FILE\n"
 			    "holdfast access-key create --user {Name} --profile {Name}"),
 	LIST,
 	SHOW(only_name),

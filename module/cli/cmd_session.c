@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holdfast session: temporary credentials, made and revoked by the operator. */
 #include "cli/command.h"
+#include "cli/credentials.h"
 
 static const struct argument created[] = {
 	ARGUMENT_WORD("Principal", "PRINCIPAL",
 		      "ARN of a role, a user or an account's root; or a service's name"),
-	ARGUMENT_OPTION("name", "SessionName", "NAME", ARGUMENT_TEXT, "of a role's session"),
+	ARGUMENT_OPTION("name", "SessionName", "NAME", ARGUMENT_TEXT, "of the session, for a role"),
 	ARGUMENT_OPTION("service", "Service", "SERVICE", ARGUMENT_TEXT,
-			"who acts for the principal: kms:ViaService"),
+			"acts for the user or account: kms:ViaService"),
 	ARGUMENT_OPTION("source-arn", "SourceArn", "ARN", ARGUMENT_TEXT,
 			"what a service acts for: aws:SourceArn"),
 	ARGUMENT_OPTION("source-account", "SourceAccount", "ACCOUNT", ARGUMENT_TEXT,
@@ -16,6 +17,7 @@ static const struct argument created[] = {
 			"900 to 43200; 3600"),
 	ARGUMENT_OPTION("policy", "Policy", "FILE", ARGUMENT_FILE,
 			"session policy: bounds what the session may"),
+	CREDENTIALS_ARGUMENTS,
 	ARGUMENTS_END};
 
 static const struct argument listed[] = {
@@ -36,7 +38,9 @@ static const struct verb verbs[] = {
 	 .summary = "temporary credentials",
 	 .arguments = created,
 	 .next = "Secret and token are told once. Hand them over as AWS_ACCESS_KEY_ID, "
-		 "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."},
+		 "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.",
+	 .prepare = credentials_prepare,
+	 .answer = credentials_answer},
 	{.name = "list",
 	 .operation = "ListSessions",
 	 .summary = "those that have not ended",

@@ -42,7 +42,8 @@ struct verb {
 	const struct argument *arguments; /* arguments_end() at the end */
 	const char *list;                 /* member of the answer that goes on in further pages */
 	const char *next;                 /* said to people afterwards, or NULL: {Name} is what the
-					     answer's only object has under that name */
+					     answer's only object has under that name; a
+					     step a line */
 	command_prepare_fn *prepare;      /* or NULL */
 	command_answer_fn *answer;
 };

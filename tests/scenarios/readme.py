@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from holdfast.installation import ROOT, free_port
+from holdfast.installation import ROOT, free_port, program, write_file
+from holdfast.people import People
 
 BLOCK = re.compile(r"^### (?P<title>[^\n]+)\n(?:(?!^##).)*?^```(?P<language>\w+)\n(?P<text>.*?)^```$",
                    re.MULTILINE | re.DOTALL)
@@ -29,6 +30,31 @@ def run(service, folder, command, **more):
     }
     return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def operator(service, tmp_path):
+    """PATH with a `holdfast` that finds this service, as after the package's installation."""
+    os.mkdir(tmp_path / "bin")
+    write_file(tmp_path / "bin" / "holdfast", mode=0o700, text=f"""#!/bin/sh
+exec {program("holdfast")} "$@" --config {service.daemon.settings}
+""")
+    return f"{tmp_path}/bin:{ROOT}/build/venv/bin:/usr/bin:/bin"
+
+
+def test_a_user_her_profile_and_a_role_by_a_profile(service, blocks, operator, tmp_path):
+    ran = run(service, tmp_path, ["sh", "-euc", blocks["A user, and what she may"]], PATH=operator)
+    assert ran.returncode == 0, ran.stderr
+    assert "\nALLOWED: " in ran.stdout and ran.stdout.endswith("\nstatus 1\n")
+    assert "user/alice/Letters:1 (OwnTenant)" in ran.stdout
+    People(service).role("auditor", {
+        "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:user/alice"},
+        "Action": "sts:AssumeRole"})
+    with open(tmp_path / ".aws" / "config", "a", encoding="utf-8") as file:
+        file.write(blocks["Temporary credentials"].replace("http://127.0.0.1:4599",
+                                                           service.endpoint()))
+    ran = run(service, tmp_path, ["aws", "sts", "get-caller-identity", "--profile", "auditor"])
+    assert ":assumed-role/auditor/" in ran.stdout, ran.stderr
 
 
 def test_the_first_envelope_with_the_aws_cli(service, blocks, tmp_path):

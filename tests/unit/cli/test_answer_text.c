@@ -89,7 +89,7 @@ static void what_comes_next_has_the_answers_names(void **state)
 	assert_false(err_failed(
 		json_parse(VIEW_LITERAL("{\"Identity\":{\"Name\":\"al\\u001bice\"}}"), &json)));
 	writer_init(&w, out, sizeof out);
-	answer_text_write_next(&w, "key of {Name}, {Other}; {Name", json);
+	answer_text_write_next(&w, VIEW_LITERAL("key of {Name}, {Other}; {Name"), json);
 	assert_false(err_failed(writer_end_text(&w)));
 	assert_string_equal(out, "key of al?ice, ; al?ice");
 }
