@@ -174,10 +174,13 @@ static struct err refuse(struct call_work *work)
 static struct err authorise(struct call_work *work)
 {
 	CLEANUP(kms_grant_cleanup) struct kms_grant grant = {0};
-	TRY(name(work));
-	struct err e = load(work, &grant);
-	if (err_is(e, E_KMS_NOT_FOUND) && is_foreign(work)) {
-		work->verdict.unseen = true; /* as a grant that does nothing for the caller */
+	struct err e = name(work);
+	if (!err_failed(e))
+		e = load(work, &grant);
+	/* Of another account's key, not even that its id is none: that would tell of the key. */
+	bool unknown = err_is(e, E_KMS_NOT_FOUND) || err_is(e, E_KMS_GRANT_ID);
+	if (unknown && is_foreign(work)) {
+		work->verdict.unseen = true;
 		return refuse(work);
 	}
 	TRY(e);

@@ -249,15 +249,23 @@ NODISCARD struct err permission_check_key(struct call_work *work, size_t which)
 	return row->given != NULL ? check_every_key(work, which) : check_no_key(work, which);
 }
 
-NODISCARD struct err permission_check(struct call_work *work)
+static struct err authorise(struct call_work *work)
 {
-	if (work->operation->flags & OPERATION_FOR_ALL)
-		return OK;
-	TRY(grant_tokens_check(work));
 	if (work->operation->authorise != NULL)
 		return work->operation->authorise(work);
 	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
 		TRY(permission_check_key(work, i));
+	return OK;
+}
+
+/* Grant tokens and ciphertexts that are none are told to those alone who may: to a stranger they
+ * would tell that the key is there. */
+NODISCARD struct err permission_check(struct call_work *work)
+{
+	if (work->operation->flags & OPERATION_FOR_ALL)
+		return OK;
+	TRY(authorise(work));
+	TRY(grant_tokens_check(work));
 	return work->in.mismatch;
 }
 

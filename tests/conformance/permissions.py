@@ -220,6 +220,18 @@ def test_nothing_of_another_account_can_be_told_from_nothing(kms, admin, strange
     assert UNSEEN in told[0].message
 
 
+def test_nor_by_a_grant_or_its_token_that_are_none(kms, admin, stranger, nobody):
+    at = make_place(kms, "Encrypt")
+    missing = at.key.rpartition("/")[0] + "/" + str(uuid.uuid4())
+    for name, signer in ((at.key, stranger[1]), (missing, stranger[1]), (at.key, nobody[1])):
+        body = {"KeyId": name, "Plaintext": "aGk=", "GrantTokens": ["made up"]}
+        assert admin.calls_as(signer).call("Encrypt", body).error == "AccessDeniedException"
+    for operation in ("RetireGrant", "RevokeGrant"):
+        for name in (at.key, missing):
+            body = {"KeyId": name, "GrantId": "made-up"}
+            assert admin.calls_as(stranger[1]).call(operation, body).error == "AccessDeniedException"
+
+
 def test_a_shared_key_by_arn_and_by_alias(service, kms, admin, stranger):
     arn, signer = stranger
     at = make_place(kms, "CreateAlias")
