@@ -158,15 +158,17 @@ static struct err decide(struct call_work *work, const struct kms_grant *grant)
 	return work->verdict.allowed || is_foreign(work) ? OK : ask_account(work);
 }
 
-/* Another account's key: a token says that there is a grant, and no more. */
+/* Of another account's key nothing is told, and a token says that there is a grant, and no more. */
 static struct err refuse(struct call_work *work)
 {
-	if (is_foreign(work) && input_member(work, "KeyId") == NULL)
-		return work_refuse(work, ERR(E_ACCESS_DENIED),
-				   "User: %s is not authorized to perform: " ACTION
-				   " on the key of this grant token",
-				   work->principal.arn);
-	return permission_refuse(work, 0);
+	if (!is_foreign(work))
+		return permission_refuse(work, 0);
+	if (input_member(work, "KeyId") != NULL)
+		return resolve_refuse_unseen(work, 0);
+	return work_refuse(work, ERR(E_ACCESS_DENIED),
+			   "User: %s is not authorized to perform: " ACTION
+			   " on the key of this grant token",
+			   work->principal.arn);
 }
 
 static struct err authorise(struct call_work *work)

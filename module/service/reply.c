@@ -18,6 +18,7 @@
 static struct err encode_json(struct call_work *work, struct writer *w)
 {
 	struct json_out out;
+	ENSURE(work->operation->encode != NULL);
 	json_out_init(&out, w);
 	json_out_begin_object(&out, NULL);
 	work->operation->encode(work, &out);
@@ -31,6 +32,7 @@ static struct err encode_query(struct call_work *work, struct writer *w)
 {
 	char response[ELEMENT_NAME_MAX], result[ELEMENT_NAME_MAX];
 	struct xml_out out;
+	ENSURE(work->operation->encode_xml != NULL);
 	TRY(text_format(response, sizeof response, "%sResponse", work->operation->name));
 	TRY(text_format(result, sizeof result, "%sResult", work->operation->name));
 	xml_out_init(&out, w);
@@ -88,11 +90,18 @@ static const char *content_type_of(const struct call *call)
 	return call->protocol == CALL_PROTOCOL_QUERY ? XML_TYPE : JSON_TYPE;
 }
 
+static bool has_body(const struct call_work *work)
+{
+	const struct operation *operation = work->operation;
+	return work->call->protocol == CALL_PROTOCOL_QUERY ? operation->encode_xml != NULL
+							   : operation->encode != NULL;
+}
+
 NODISCARD struct err reply_encode(struct call_work *work)
 {
 	work->call->status = 200;
 	work->call->content_type = content_type_of(work->call);
-	if (work->operation->encode == NULL && work->operation->encode_xml == NULL)
+	if (!has_body(work))
 		return OK;
 	return work->operation->flags & OPERATION_SECRET_REPLY ? encode_secret(work)
 							       : encode_plain(work);

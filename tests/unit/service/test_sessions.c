@@ -3,6 +3,7 @@
 #include "service/sessions.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/session_token.h"
 #include "base/mem.h"
@@ -149,6 +150,17 @@ static void test_sessions_are_forgotten_a_day_after_their_end(UNUSED void **stat
 	assert_false(is_stored(gone));
 }
 
+static void test_a_start_forgets_them(UNUSED void **state)
+{
+	char gone[AUTH_ACCESS_KEY_ID_LEN + 1];
+	store_one(now_ms() - 25 * HOUR_MS, gone);
+	world_stop(&world.first);
+	world_start(&world, &world.first, "audit");
+	for (unsigned i = 0; i < 500 && is_stored(gone); i++)
+		(void)usleep(10000);
+	assert_false(is_stored(gone));
+}
+
 /* --- use of access keys --- */
 
 static void test_a_call_is_a_use_of_its_key(UNUSED void **state)
@@ -227,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_a_session_that_has_not_begun_is_a_defect),
 		cmocka_unit_test(test_a_policy_that_is_too_long_is_refused),
 		cmocka_unit_test(test_sessions_are_forgotten_a_day_after_their_end),
+		cmocka_unit_test(test_a_start_forgets_them),
 		cmocka_unit_test(test_a_call_is_a_use_of_its_key),
 		cmocka_unit_test(test_a_call_that_is_not_authenticated_is_none),
 		cmocka_unit_test(test_a_key_that_was_never_used),
