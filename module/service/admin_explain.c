@@ -234,7 +234,7 @@ static struct err ask(struct call_work *work, struct call_work *asked)
 	char name[ACTION_MAX + 1];
 	struct operation row;
 	TRY(text_copy(name, sizeof name, input_text(work, "Action")));
-	if (!view_starts_with(view_of_text(name), VIEW_LITERAL("kms:")))
+	if (!view_equal_ignore_case(view_part(view_of_text(name), 0, 4), VIEW_LITERAL("kms:")))
 		return work_refuse(work, ERR(E_VALIDATION), "Action must begin with kms:.");
 	TRY(make_row(work, name, &row));
 	asked->call->http.body = buf_view(&body);
