@@ -114,7 +114,7 @@ def test_what_explain_says_by_name(desk, key):
     (("--action", "kms:ListKeys", "--condition", "aws:SecureTransport=maybe"),
      "A value in Conditions is none that its key can have."),
     (("--action", "kms:ListKeys", "--source-ip", "here"), "SourceIp must be"),
-    (("--action", "kms:Decrypt"), "KeyId is required"),
+    (("--action", "KMS:decrypt"), "KeyId is required"),
 ])
 def test_a_question_that_has_no_answer_is_no_denial(desk, question, complaint):
     ran = desk.holdfast("explain", "--principal", USER + "administrator", *question)
@@ -205,6 +205,16 @@ def test_lists_are_whole_unless_a_page_is_asked_for(desk):
 def test_exit_statuses(desk, words, status, complaint):
     ran = desk.holdfast(*words, text="{")
     assert (ran.returncode, complaint in ran.stderr) == (status, True), ran.stderr
+
+
+@pytest.mark.parametrize("words, usage", [
+    (("access-key", "list"), "{--user USER | --service SERVICE | --root ACCOUNT} [--account ACCOUNT]"),
+    (("user", "tag"), "holdfast user tag NAME KEY=VALUE... [--account ACCOUNT]"),
+    (("status",), "Usage: holdfast status\n"),
+])
+def test_help_says_how_it_is_written(desk, words, usage):
+    ran = desk.holdfast(*words, "--help")
+    assert (ran.returncode, usage in ran.stdout) == (0, True), ran.stdout
 
 
 def command_lines(stop, seen):
