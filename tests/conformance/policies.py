@@ -107,9 +107,9 @@ def test_the_largest_document_and_one_byte_more(service, kms, bare):
 
 
 @pytest.mark.parametrize("principal", [
-    {"AWS": "arn:aws:iam::111122223333:user/nobody"}, {"AWS": "arn:aws:iam::444455556666:root"},
+    {"AWS": "arn:aws:iam::111122223333:user/nobody"}, {"AWS": "arn:aws:iam::909090909090:root"},
     {"AWS": [ROOT_ARN, "arn:aws:iam::111122223333:role/none"]}, {"AWS": "AIDAAAAAAAAAAAAAAAAAA"},
-    {"AWS": "444455556666"}])
+    {"AWS": "909090909090"}])
 def test_principals_must_exist(service, bare, principal):
     """A principal that comes to be later must not come into rights that nobody meant for it."""
     wanted = ("MalformedPolicyDocumentException", INVALID_PRINCIPALS)

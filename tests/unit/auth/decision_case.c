@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/writer.h"
 #include "codec/timestamp.h"
 
 #define DOCUMENT_MAX ((size_t)64 << 10)
@@ -39,8 +40,12 @@ static void stage_cleanup(struct stage *stage)
 
 static bool complain(struct stage *stage, const char *what, struct view name)
 {
-	(void)snprintf(stage->why, DECISION_WHY_MAX, "%s: %.*s", what, (int)name.len,
-		       (const char *)name.ptr);
+	struct writer w;
+	writer_init(&w, stage->why, DECISION_WHY_MAX);
+	writer_text(&w, what);
+	writer_text(&w, ": ");
+	writer_bytes(&w, view_part(name, 0, DECISION_NAME_MAX));
+	(void)err_failed(writer_end_text(&w));
 	return false;
 }
 

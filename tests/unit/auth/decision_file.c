@@ -41,9 +41,9 @@ static bool take_file(struct decisions *d, const char *folder, const char *name)
 	if (d->count == DECISION_FILES_MAX)
 		return false;
 	struct decision_file *file = &d->files[d->count];
-	if (!read_file(folder, name, &file->json))
+	if (err_failed(text_copy(file->name, sizeof file->name, view_of_text(name))) ||
+	    !read_file(folder, name, &file->json))
 		return false;
-	(void)snprintf(file->name, sizeof file->name, "%s", name);
 	d->count++;
 	return true;
 }
