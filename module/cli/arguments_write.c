@@ -139,7 +139,7 @@ static struct err write_values(const struct arguments *arguments, size_t at, str
 static struct err write_pair(const struct arguments *arguments, size_t at, struct json_out *out)
 {
 	const struct argument_given *given = &arguments->given[at];
-	struct view name, value;
+	struct view name = VIEW_NONE, value = VIEW_NONE;
 	bool repeated = false;
 	TRY(is_repeated(arguments, at, &repeated));
 	if (given->row->kind == ARGUMENT_VALUES)

@@ -232,7 +232,7 @@ static struct err ask(struct call_work *work, struct call_work *asked)
 	buf_init(&body, REQUEST_MAX);
 	TRY(write_request(work, &body));
 	char name[ACTION_MAX + 1];
-	struct operation row;
+	struct operation row = {.name = ""};
 	TRY(text_copy(name, sizeof name, input_text(work, "Action")));
 	if (!view_equal_ignore_case(view_part(view_of_text(name), 0, 4), VIEW_LITERAL("kms:")))
 		return work_refuse(work, ERR(E_VALIDATION), "Action must begin with kms:.");
@@ -241,6 +241,7 @@ static struct err ask(struct call_work *work, struct call_work *asked)
 	asked->operation = &row;
 	struct err e = take_steps(asked, &row);
 	asked->operation = NULL;
+	asked->call->http.body = VIEW_NONE; /* it was borrowed */
 	if (!err_failed(e) || err_is(e, E_ACCESS_DENIED))
 		return OK;
 	if (asked->message.len == 0 && err_is(e, E_VALIDATION))

@@ -36,7 +36,7 @@ static struct err read_principals(struct call_work *work, struct kms_grant *gran
 							       "GranteeServicePrincipal", false};
 	static const struct grant_principal_members retiring = {"RetiringPrincipal",
 								"RetiringServicePrincipal", true};
-	struct view text;
+	struct view text = VIEW_NONE;
 	TRY(grant_request_principal(work, &grantee, &text));
 	TRY(text_copy(grant->grantee, sizeof grant->grantee, text));
 	TRY(grant_request_principal(work, &retiring, &text));

@@ -153,8 +153,7 @@ static const char *const name_rules[AUTH_KIND_COUNT] = {
 	[AUTH_KIND_USER] = "1 to 64 alphanumeric characters and/or the following: +=,.@_-",
 	[AUTH_KIND_GROUP] = "1 to 128 alphanumeric characters and/or the following: +=,.@_-",
 	[AUTH_KIND_ROLE] = "1 to 64 alphanumeric characters and/or the following: +=,.@_-",
-	[AUTH_KIND_SERVICE] = "a service principal: <service>.amazonaws.com or "
-			      "<service>.<Region>.amazonaws.com",
+	[AUTH_KIND_SERVICE] = "a service principal: <service>[.<Region>].amazonaws.com",
 	[AUTH_KIND_POLICY] = "1 to 128 alphanumeric characters and/or the following: +=,.@_-",
 };
 

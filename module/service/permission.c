@@ -125,7 +125,7 @@ static struct auth_request request_of(const struct call_work *work, const struct
 }
 
 static struct err ask_grants(struct call_work *work, const struct asked *asked,
-			     struct auth_request *request, struct auth_verdict *out)
+			     const struct auth_request *request, struct auth_verdict *out)
 {
 	CLEANUP(grants_found_cleanup) struct grants_found found = {.count = 0};
 	const struct grants_query query = {
@@ -139,10 +139,11 @@ static struct err ask_grants(struct call_work *work, const struct asked *asked,
 		.may_block = work->may_block,
 	};
 	TRY(grants_find(work->service->grants, &query, &found));
-	request->grants_known = true;
-	request->grants = found.grants;
-	request->grant_count = found.count;
-	auth_decide(request, out);
+	struct auth_request with_grants = *request;
+	with_grants.grants_known = true;
+	with_grants.grants = found.grants;
+	with_grants.grant_count = found.count;
+	auth_decide(&with_grants, out);
 	return OK;
 }
 
@@ -157,7 +158,7 @@ static struct err decide(struct call_work *work, const struct asked *asked,
 	TRY(acquire_facts(work, &who, asked, &facts));
 	const struct request_context_query query = query_of(work, asked, facts);
 	TRY(request_context_init(&context, work, &query));
-	struct auth_request request = request_of(work, asked, &who, &context.context);
+	const struct auth_request request = request_of(work, asked, &who, &context.context);
 	auth_decide(&request, out);
 	if (out->outcome == AUTH_ASK_GRANTS)
 		TRY(ask_grants(work, asked, &request, out));

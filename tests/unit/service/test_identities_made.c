@@ -155,12 +155,9 @@ static void names_are_checked(UNUSED void **state)
 		{"account", "12345", "an account's number, 12 digits"},
 		{"user", "0123456789012345678901234567890123456789012345678901234567890123x",
 		 "1 to 64 alphanumeric characters and/or the following: +=,.@_-"},
-		{"service", "rds",
-		 "a service principal: <service>.amazonaws.com or "
-		 "<service>.<Region>.amazonaws.com"},
+		{"service", "rds", "a service principal: <service>[.<Region>].amazonaws.com"},
 		{"service", "rds.nowhere.amazonaws.com",
-		 "a service principal: <service>.amazonaws.com or "
-		 "<service>.<Region>.amazonaws.com"},
+		 "a service principal: <service>[.<Region>].amazonaws.com"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char message[256];
