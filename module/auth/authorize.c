@@ -84,10 +84,20 @@ static void ask_all(struct auth_evaluation *e)
 }
 
 /*
+ * IAM User Guide, "Session policies": what a resource-based policy gives to the ARN of a user is
+ * the user's before there is a session, and limited by its policy; what it gives to the ARN of a
+ * session comes after that.
+ */
+static bool is_free_of_session(const struct auth_evaluation *e)
+{
+	return e->session_allows || e->principal->type == AUTH_ROLE_SESSION;
+}
+
+/*
  * IAM User Guide, "Cross-account policy evaluation logic": another account needs both sides, and
  * there boundary and session policy are a part of the caller's side. In the own account they
- * limit all but what names the user's or the session's own ARN ("Permissions boundaries for IAM
- * entities": resource-based policies).
+ * limit all but what names the session's own ARN, and the boundary not what names the user's
+ * ("Permissions boundaries for IAM entities": resource-based policies).
  */
 static enum auth_lack lack_of(const struct auth_evaluation *e, enum auth_naming naming,
 			      bool needs_identity)
@@ -95,7 +105,7 @@ static enum auth_lack lack_of(const struct auth_evaluation *e, enum auth_naming 
 	if (needs_identity && !e->identity.speaks)
 		return AUTH_LACKS_IDENTITY;
 	if (!needs_identity && naming == AUTH_NAMED_ITSELF)
-		return AUTH_LACKS_NOTHING;
+		return is_free_of_session(e) ? AUTH_LACKS_NOTHING : AUTH_LACKS_SESSION;
 	if (!e->boundary_allows)
 		return AUTH_LACKS_BOUNDARY;
 	return e->session_allows ? AUTH_LACKS_NOTHING : AUTH_LACKS_SESSION;
