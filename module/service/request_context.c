@@ -232,8 +232,12 @@ static void put_resource(struct request_context *request, const struct call_work
 			 const struct request_context_query *query)
 {
 	const struct kms_key *key = query->key;
-	put_text(request, AUTH_AWS_RESOURCE_ACCOUNT,
-		 key != NULL ? key->scope.account : work->home.account);
+	struct view account = view_of_text(work->home.account);
+	if (key != NULL)
+		account = view_of_text(key->scope.account);
+	else if (query->account.len > 0)
+		account = query->account;
+	request_context_put(request, AUTH_AWS_RESOURCE_ACCOUNT, account);
 	if (key != NULL)
 		put_key(request, query);
 }

@@ -277,6 +277,15 @@ static void test_no_key(UNUSED void **state)
 	expect(AUTH_AWS_RESOURCE_ACCOUNT, ACCOUNT);
 }
 
+/* The role of another account, whose policies say whom else one may reach. */
+static void test_no_key_but_a_resource_of_another_account(UNUSED void **state)
+{
+	at.query.key = NULL;
+	at.query.account = VIEW_LITERAL("444455556666");
+	fill();
+	expect(AUTH_AWS_RESOURCE_ACCOUNT, "444455556666");
+}
+
 /* --- encryption contexts --- */
 
 static void make_context(size_t count)
@@ -471,6 +480,7 @@ int main(void)
 		TEST(test_the_admin_socket_has_no_address),
 		TEST(test_a_key),
 		TEST(test_no_key),
+		TEST(test_no_key_but_a_resource_of_another_account),
 		TEST(test_the_encryption_context),
 		TEST(test_no_encryption_context),
 		TEST(test_a_large_encryption_context),
