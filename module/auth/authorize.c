@@ -8,18 +8,21 @@
  */
 #include "auth/authorize_local.h"
 
+static const struct auth_context no_context;
+
 /* In the place of an identity policy. The transitional flag of a principal stands for the managed
  * policy being attached. */
 static const struct auth_voice root_voice = {.speaks = true, .policy = "root"};
 static const struct auth_voice administrator_voice = {
 	.speaks = true, .policy = "policy/AdministratorAccess", .statement = {.number = 1}};
 
-static struct auth_question question_of(const struct auth_request *request)
+static struct auth_question question_of(const struct auth_request *request,
+					const struct auth_context *context)
 {
 	return (struct auth_question){.principal = request->subject->principal,
 				      .action = request->action,
 				      .resource = request->resource,
-				      .context = request->context};
+				      .context = context};
 }
 
 /* The first denial is the one that is told. */
@@ -76,11 +79,16 @@ static bool ask_limit(struct auth_evaluation *e, const struct auth_question *que
 static void ask_all(struct auth_evaluation *e)
 {
 	const struct auth_subject *subject = e->request->subject;
-	const struct auth_question question = question_of(e->request);
+	uint64_t steps_left = AUTH_STEPS_MAX;
+	struct auth_context context =
+		e->request->context != NULL ? *e->request->context : no_context;
+	context.steps_left = &steps_left;
+	const struct auth_question question = question_of(e->request, &context);
 	ask_key_policy(e, &question);
 	ask_identity_policies(e, &question);
 	e->boundary_allows = ask_limit(e, &question, &subject->boundary, AUTH_BY_BOUNDARY);
 	e->session_allows = ask_limit(e, &question, &subject->session, AUTH_BY_SESSION_POLICY);
+	e->too_costly = steps_left == 0;
 }
 
 /*
@@ -169,7 +177,7 @@ static bool is_open_to_grants(const struct auth_evaluation *e)
 	const struct auth_request *request = e->request;
 	if (request->grants_known || request->grant_operation == 0 || request->key_policy == NULL)
 		return false;
-	if (e->deny.speaks)
+	if (e->deny.speaks || e->too_costly)
 		return false;
 	bool needs_identity = !e->own_account && !e->is_service;
 	return lack_of(e, AUTH_NAMED_ITSELF, needs_identity) == AUTH_LACKS_NOTHING;
@@ -192,7 +200,7 @@ static void evaluate(const struct auth_request *request, struct auth_evaluation 
 
 static void decide(const struct auth_evaluation *e, struct auth_verdict *out)
 {
-	if (!e->deny.speaks && e->way.lack == AUTH_LACKS_NOTHING) {
+	if (!e->deny.speaks && !e->too_costly && e->way.lack == AUTH_LACKS_NOTHING) {
 		out->outcome = AUTH_ALLOWED;
 		out->allowed = true;
 		auth_verdict_allow(e, out);
