@@ -296,15 +296,25 @@ static void put_constraints(struct request_context *request, const struct json *
 
 /* --- members that the operation's row names --- */
 
+/* kms:GrantConstraintType: null is no constraint, and a subset of nothing is one of all. */
+static bool constrains(struct view name, const struct json *value)
+{
+	bool subset = view_equal_text(name, "EncryptionContextSubset");
+	return json_type_of(value) != JSON_TYPE_NULL && (!subset || json_count(value) > 0);
+}
+
 static void put_names(struct request_context *request, enum auth_condition_key key,
 		      const struct json *object)
 {
-	size_t count = json_count(object), at = 0;
-	struct view *names = count > 0 ? request_context_views(request, count) : NULL;
+	size_t count = 0;
+	struct view *names =
+		json_count(object) > 0 ? request_context_views(request, json_count(object)) : NULL;
 	const struct json *value;
-	for (size_t i = 0; names != NULL && i < count; i++)
-		(void)json_next_member(object, &at, &names[i], &value);
-	if (names != NULL)
+	struct view name;
+	for (size_t at = 0; names != NULL && json_next_member(object, &at, &name, &value);)
+		if (constrains(name, value))
+			names[count++] = name;
+	if (count > 0)
 		put_list(request, key, names, count);
 }
 

@@ -373,6 +373,16 @@ static void test_members_of_each_type(UNUSED void **state)
 	expect_pair(AUTH_FAMILY_AWS_REQUEST_TAG, 1, "b", "2");
 }
 
+/* What is no constraint must not pass for one. */
+static void test_a_constraint_that_constrains_nothing(UNUSED void **state)
+{
+	at.operation.conditions = conditions;
+	at.query.key = NULL;
+	body("{\"Constraints\":{\"EncryptionContextEquals\":null,\"EncryptionContextSubset\":{}}}");
+	fill();
+	expect(AUTH_KMS_GRANT_CONSTRAINT_TYPE, NULL);
+}
+
 /* KMS Developer Guide: "This type of condition works even when the parameter doesn't appear". */
 static void test_members_that_are_not_there(UNUSED void **state)
 {
@@ -486,6 +496,7 @@ int main(void)
 		TEST(test_a_large_encryption_context),
 		TEST(test_constraints_of_a_grant_are_an_encryption_context),
 		TEST(test_members_of_each_type),
+		TEST(test_a_constraint_that_constrains_nothing),
 		TEST(test_members_that_are_not_there),
 		TEST(test_members_that_no_row_names_answer_nothing),
 		TEST(test_an_alias_that_names_the_key),
