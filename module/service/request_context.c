@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/request_context.h"
 
+#include "auth/identity.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/text.h"
@@ -397,13 +398,42 @@ static void put_otherwise(struct request_context *request, enum auth_condition_k
 		request_context_put(request, key, text);
 }
 
+/* An account may be named by its number; to policies it is the ARN of its root, as whoever wrote
+ * them expects. */
+static void put_account(struct request_context *request, const struct call_work *work,
+			enum auth_condition_key key, const char *account)
+{
+	char *arn = (char *)own(request, AUTH_ARN_MAX + 1, 1);
+	if (arn == NULL)
+		return;
+	struct err e = text_format(arn, AUTH_ARN_MAX + 1, "arn:%s:iam::%s:root",
+				   work->home.partition, account);
+	if (err_failed(e))
+		fail(request, e);
+	else
+		put_text(request, key, arn);
+}
+
+static bool put_if_account(struct request_context *request, const struct call_work *work,
+			   enum auth_condition_key key, struct view text)
+{
+	struct auth_name name;
+	if (key != AUTH_KMS_GRANTEE_PRINCIPAL && key != AUTH_KMS_RETIRING_PRINCIPAL)
+		return false;
+	if (text.len != AUTH_ACCOUNT_LEN || err_failed(auth_name_parse(text, &name)))
+		return false;
+	put_account(request, work, key, name.account);
+	return true;
+}
+
 /* The first row of a key that has a value counts. */
 static void put_members(struct request_context *request, const struct call_work *work)
 {
 	const struct operation_condition *row = work->operation->conditions;
 	for (; row != NULL && row->member != NULL; row++) {
 		const struct json *value = input_member(work, row->member);
-		if (request->context.values[row->key].count > 0)
+		if (request->context.values[row->key].count > 0 ||
+		    put_if_account(request, work, row->key, json_string_of(value)))
 			continue;
 		if (value != NULL)
 			put_member(request, row->key, value);

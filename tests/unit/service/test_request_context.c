@@ -373,6 +373,21 @@ static void test_members_of_each_type(UNUSED void **state)
 	expect_pair(AUTH_FAMILY_AWS_REQUEST_TAG, 1, "b", "2");
 }
 
+static void test_an_account_is_its_root_to_conditions_on_grants(UNUSED void **state)
+{
+	static const struct operation_condition principals[] = {
+		{AUTH_KMS_GRANTEE_PRINCIPAL, "GranteePrincipal", NULL},
+		{AUTH_KMS_RETIRING_PRINCIPAL, "RetiringPrincipal", NULL},
+		{0, NULL, NULL},
+	};
+	at.operation.conditions = principals;
+	at.query.key = NULL;
+	body("{\"GranteePrincipal\":\"444455556666\",\"RetiringPrincipal\":\"rds.amazonaws.com\"}");
+	fill();
+	expect(AUTH_KMS_GRANTEE_PRINCIPAL, "arn:aws:iam::444455556666:root");
+	expect(AUTH_KMS_RETIRING_PRINCIPAL, "rds.amazonaws.com");
+}
+
 /* What is no constraint must not pass for one. */
 static void test_a_constraint_that_constrains_nothing(UNUSED void **state)
 {
@@ -496,6 +511,7 @@ int main(void)
 		TEST(test_a_large_encryption_context),
 		TEST(test_constraints_of_a_grant_are_an_encryption_context),
 		TEST(test_members_of_each_type),
+		TEST(test_an_account_is_its_root_to_conditions_on_grants),
 		TEST(test_a_constraint_that_constrains_nothing),
 		TEST(test_members_that_are_not_there),
 		TEST(test_members_that_no_row_names_answer_nothing),
