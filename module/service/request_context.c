@@ -176,8 +176,11 @@ static const char *user_id(struct request_context *request, const struct auth_pr
 static void put_principal(struct request_context *request, const struct call_work *work)
 {
 	const struct auth_principal *who = &work->principal;
-	put_text(request, AUTH_KMS_CALLER_ACCOUNT, who->account);
-	put_text(request, AUTH_AWS_PRINCIPAL_ACCOUNT, who->account);
+	/* A service stands in some account's list, and is none of its principals. */
+	if (who->type != AUTH_SERVICE) {
+		put_text(request, AUTH_KMS_CALLER_ACCOUNT, who->account);
+		put_text(request, AUTH_AWS_PRINCIPAL_ACCOUNT, who->account);
+	}
 	put_text(request, AUTH_AWS_PRINCIPAL_ARN, principal_arn(who));
 	if (who->type < ARRAY_LEN(principal_types))
 		put_text(request, AUTH_AWS_PRINCIPAL_TYPE, principal_types[who->type]);

@@ -177,6 +177,8 @@ static void test_a_service(UNUSED void **state)
 	assert_true(view_equal_text(names->texts[1], "logs.amazonaws.com"));
 	expect(AUTH_AWS_SOURCE_ARN, "arn:aws:logs:::x");
 	expect(AUTH_AWS_SOURCE_ACCOUNT, ACCOUNT);
+	expect(AUTH_KMS_CALLER_ACCOUNT, NULL);
+	expect(AUTH_AWS_PRINCIPAL_ACCOUNT, NULL);
 	expect(AUTH_AWS_PRINCIPAL_ARN, NULL);
 	expect(AUTH_AWS_PRINCIPAL_TYPE, NULL);
 }
