@@ -8,18 +8,21 @@
  */
 #include "auth/authorize_local.h"
 
+static const struct auth_context no_context;
+
 /* In the place of an identity policy. The transitional flag of a principal stands for the managed
  * policy being attached. */
 static const struct auth_voice root_voice = {.speaks = true, .policy = "root"};
 static const struct auth_voice administrator_voice = {
 	.speaks = true, .policy = "policy/AdministratorAccess", .statement = {.number = 1}};
 
-static struct auth_question question_of(const struct auth_request *request)
+static struct auth_question question_of(const struct auth_request *request,
+					const struct auth_context *context)
 {
 	return (struct auth_question){.principal = request->subject->principal,
 				      .action = request->action,
 				      .resource = request->resource,
-				      .context = request->context};
+				      .context = context};
 }
 
 /* The first denial is the one that is told. */
@@ -76,18 +79,33 @@ static bool ask_limit(struct auth_evaluation *e, const struct auth_question *que
 static void ask_all(struct auth_evaluation *e)
 {
 	const struct auth_subject *subject = e->request->subject;
-	const struct auth_question question = question_of(e->request);
+	uint64_t steps_left = AUTH_STEPS_MAX;
+	struct auth_context context =
+		e->request->context != NULL ? *e->request->context : no_context;
+	context.steps_left = &steps_left;
+	const struct auth_question question = question_of(e->request, &context);
 	ask_key_policy(e, &question);
 	ask_identity_policies(e, &question);
 	e->boundary_allows = ask_limit(e, &question, &subject->boundary, AUTH_BY_BOUNDARY);
 	e->session_allows = ask_limit(e, &question, &subject->session, AUTH_BY_SESSION_POLICY);
+	e->too_costly = steps_left == 0;
+}
+
+/*
+ * IAM User Guide, "Session policies": what a resource-based policy gives to the ARN of a user is
+ * the user's before there is a session, and limited by its policy; what it gives to the ARN of a
+ * session comes after that.
+ */
+static bool is_free_of_session(const struct auth_evaluation *e)
+{
+	return e->session_allows || e->principal->type == AUTH_ROLE_SESSION;
 }
 
 /*
  * IAM User Guide, "Cross-account policy evaluation logic": another account needs both sides, and
  * there boundary and session policy are a part of the caller's side. In the own account they
- * limit all but what names the user's or the session's own ARN ("Permissions boundaries for IAM
- * entities": resource-based policies).
+ * limit all but what names the session's own ARN, and the boundary not what names the user's
+ * ("Permissions boundaries for IAM entities": resource-based policies).
  */
 static enum auth_lack lack_of(const struct auth_evaluation *e, enum auth_naming naming,
 			      bool needs_identity)
@@ -95,7 +113,7 @@ static enum auth_lack lack_of(const struct auth_evaluation *e, enum auth_naming 
 	if (needs_identity && !e->identity.speaks)
 		return AUTH_LACKS_IDENTITY;
 	if (!needs_identity && naming == AUTH_NAMED_ITSELF)
-		return AUTH_LACKS_NOTHING;
+		return is_free_of_session(e) ? AUTH_LACKS_NOTHING : AUTH_LACKS_SESSION;
 	if (!e->boundary_allows)
 		return AUTH_LACKS_BOUNDARY;
 	return e->session_allows ? AUTH_LACKS_NOTHING : AUTH_LACKS_SESSION;
@@ -159,7 +177,7 @@ static bool is_open_to_grants(const struct auth_evaluation *e)
 	const struct auth_request *request = e->request;
 	if (request->grants_known || request->grant_operation == 0 || request->key_policy == NULL)
 		return false;
-	if (e->deny.speaks)
+	if (e->deny.speaks || e->too_costly)
 		return false;
 	bool needs_identity = !e->own_account && !e->is_service;
 	return lack_of(e, AUTH_NAMED_ITSELF, needs_identity) == AUTH_LACKS_NOTHING;
@@ -182,7 +200,7 @@ static void evaluate(const struct auth_request *request, struct auth_evaluation 
 
 static void decide(const struct auth_evaluation *e, struct auth_verdict *out)
 {
-	if (!e->deny.speaks && e->way.lack == AUTH_LACKS_NOTHING) {
+	if (!e->deny.speaks && !e->too_costly && e->way.lack == AUTH_LACKS_NOTHING) {
 		out->outcome = AUTH_ALLOWED;
 		out->allowed = true;
 		auth_verdict_allow(e, out);

@@ -62,6 +62,13 @@ enum auth_reason {
 };
 const char *auth_reason_name(enum auth_reason reason); /* "key-policy"; "" for none such */
 
+/*
+ * What one decision may cost: whoever writes a key policy and sends a request to it chooses both
+ * sides of each comparison. A step is one value against one operand, or some 32 bytes; usual
+ * decisions take less than a hundred. One that takes more is a denial.
+ */
+#define AUTH_STEPS_MAX ((uint64_t)1 << 18)
+
 #define AUTH_REASON_MAX 1024
 #define AUTH_DECIDED_MAX 512
 struct auth_verdict {

@@ -42,6 +42,7 @@ struct auth_evaluation {
 	enum auth_reason deny_of;   /* which kind of policy that is */
 	bool boundary_allows;       /* or there is none */
 	bool session_allows;
+	bool too_costly;     /* the answers are none */
 	struct auth_way way; /* the one that let in, or came nearest */
 };
 

@@ -57,7 +57,18 @@ struct auth_pairs {
 struct auth_context {
 	struct auth_value values[AUTH_CONDITION_KEY_COUNT];
 	struct auth_pairs families[AUTH_CONDITION_FAMILY_COUNT];
+	uint64_t *steps_left; /* of comparing, which nothing fits once it is 0; NULL: no bound */
 };
+
+/* false: there are not so many left, and none from here on. */
+static inline bool auth_context_spend(const struct auth_context *context, uint64_t steps)
+{
+	if (context->steps_left == NULL)
+		return true;
+	bool enough = *context->steps_left > steps;
+	*context->steps_left = enough ? *context->steps_left - steps : 0;
+	return enough;
+}
 
 static inline void auth_context_put_text(struct auth_context *context, enum auth_condition_key key,
 					 const struct view *text)

@@ -84,8 +84,9 @@ struct auth_identities {
 	/* Stores it where the stored revision is one less; else E_STORE_CONFLICT. */
 	NODISCARD struct err (*update)(void *self, const struct auth_identity *identity,
 				       const struct auth_change_record *record);
-	/* As seen, with its sessions; E_STORE_CONFLICT when it moved, or still has access keys, or
-	 * (accounts) other identities or keys. */
+	/* As seen, with its sessions and (services) those in which it acts for others;
+	 * E_STORE_CONFLICT when it moved, or still has access keys, or (accounts) other identities
+	 * or keys. */
 	NODISCARD struct err (*remove)(void *self, const struct auth_identity *seen,
 				       const struct auth_change_record *record);
 	/* E_NOT_FOUND. A service is found by its name in any account: `account` empty. */

@@ -105,7 +105,7 @@ NODISCARD struct err policy_conditions_compile(struct policy_build *build, const
 static bool fits(const struct policy_condition *condition, const struct policy_value *value,
 		 const struct auth_context *context)
 {
-	for (size_t i = 0; i < condition->operand_count; i++)
+	for (size_t i = 0; i < condition->operand_count && auth_context_spend(context, 1); i++)
 		if (policy_operand_match(condition, &condition->operands[i], value, context))
 			return true;
 	return false;
@@ -151,6 +151,6 @@ bool policy_condition_holds(const struct policy_condition *condition,
 		bool holds = fits(condition, &value, context) != negated;
 		if (holds != all)
 			return holds;
-	} while (policy_values_next(&walk, &value));
+	} while (auth_context_spend(context, 1) && policy_values_next(&walk, &value));
 	return all;
 }

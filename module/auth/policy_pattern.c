@@ -8,6 +8,7 @@
 
 #define ARN_COLONS 5
 #define LONG_LITERAL 32
+#define BYTES_PER_STEP 32
 
 struct tokens {
 	struct policy_build *build;
@@ -159,6 +160,7 @@ NODISCARD struct err policy_pattern_compile(struct policy_build *build, struct v
 struct match {
 	const struct policy_pattern *pattern;
 	const struct view *variables;
+	const struct auth_context *context;
 	struct view text;
 	size_t fence; /* before it, wildcards take no colon: they separate an ARN's parts */
 };
@@ -211,6 +213,8 @@ static bool take_piece(const struct match *m, const struct policy_piece *piece, 
 	}
 	if (piece->kind == PIECE_VARIABLE)
 		wanted = m->variables[piece->variable];
+	if (!auth_context_spend(m->context, 1 + wanted.len / BYTES_PER_STEP))
+		return false;
 	if (!begins_with(m, *at, wanted))
 		return false;
 	*at += wanted.len;
@@ -230,7 +234,7 @@ static bool skip_ahead(const struct match *m, size_t i, size_t *at)
 	struct view rest = view_part(m->text, *at, m->text.len);
 	size_t found = view_search(rest, piece->literal);
 	*at += found;
-	return found < rest.len;
+	return auth_context_spend(m->context, found / BYTES_PER_STEP) && found < rest.len;
 }
 
 /*
@@ -253,7 +257,7 @@ static bool match_pieces(const struct match *m)
 			continue;
 		} else {
 			size_t length = run == SIZE_MAX ? 0 : character_at(m, run_at);
-			if (length == 0)
+			if (length == 0 || !auth_context_spend(m->context, 1))
 				return false;
 			run_at += length;
 		}
@@ -276,13 +280,14 @@ static size_t fence_of(struct view text)
 }
 
 static bool match_with(const struct policy_pattern *pattern, struct view text,
-		       const struct view *variables)
+		       const struct view *variables, const struct auth_context *context)
 {
 	if (text.len < pattern->least)
 		return false;
 	if (text.len == 0)
 		text = VIEW_LITERAL("");
-	struct match m = {.pattern = pattern, .variables = variables, .text = text};
+	struct match m = {
+		.pattern = pattern, .variables = variables, .context = context, .text = text};
 	if (pattern->arn) {
 		m.fence = fence_of(text);
 		return m.fence > 0 && match_pieces(&m);
@@ -300,7 +305,7 @@ static bool match_variables(const struct policy_pattern *pattern, struct view te
 	for (size_t i = 0; i < pattern->variable_count; i++)
 		if (!policy_variable_resolve(&pattern->variables[i], context, rooms[i], &values[i]))
 			return unresolved;
-	return match_with(pattern, text, values);
+	return match_with(pattern, text, values, context);
 }
 
 bool policy_pattern_match(const struct policy_pattern *pattern, struct view text,
@@ -318,5 +323,5 @@ bool policy_pattern_match(const struct policy_pattern *pattern, struct view text
 	}
 	if (pattern->variable_count > 0)
 		return match_variables(pattern, text, context, unresolved);
-	return match_with(pattern, text, no_variables);
+	return match_with(pattern, text, no_variables, context);
 }

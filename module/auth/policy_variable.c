@@ -91,7 +91,7 @@ static bool next_plain(struct policy_values *walk, struct policy_value *out)
 static bool next_member(struct policy_values *walk, struct policy_value *out)
 {
 	const struct auth_pairs *family = &walk->context->families[walk->key->family];
-	while (walk->at < family->count) {
+	while (walk->at < family->count && auth_context_spend(walk->context, 1)) {
 		const struct auth_pair *pair = &family->pairs[walk->at++];
 		if (!view_equal_ignore_case(pair->name, walk->key->member))
 			continue;

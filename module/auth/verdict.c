@@ -216,6 +216,16 @@ static const struct {
 	[AUTH_LACKS_SESSION] = {"not allowed by session ", AUTH_BY_SESSION_POLICY, NO_SESSION},
 };
 
+/* Whatever the answers so far say: the others might have been a Deny. */
+static enum words deny_costly(struct auth_verdict *out)
+{
+	struct writer w;
+	begin(&w, out);
+	out->reason = AUTH_BY_NOTHING;
+	writer_text(&w, "default-deny: to evaluate the policies costs more than a decision may");
+	return NO_RESOURCE;
+}
+
 static enum words deny_implicitly(const struct auth_evaluation *e, struct auth_verdict *out)
 {
 	const struct auth_subject *subject = e->request->subject;
@@ -239,9 +249,13 @@ void auth_verdict_deny(const struct auth_evaluation *e, struct auth_verdict *out
 	struct denial denial = {.principal = e->principal,
 				.action = e->request->action,
 				.resource = e->request->resource};
-	denial.words = e->deny.speaks ? deny_explicitly(e, out) : deny_implicitly(e, out);
+	if (e->too_costly)
+		denial.words = deny_costly(out);
+	else
+		denial.words = e->deny.speaks ? deny_explicitly(e, out) : deny_implicitly(e, out);
 	/* Whom the resource's side does not let in learns nothing of it, whatever else denies. */
-	out->unseen = !e->own_account && (e->way.lack == AUTH_LACKS_RESOURCE || e->key.denied);
+	out->unseen = !e->own_account &&
+		      (e->way.lack == AUTH_LACKS_RESOURCE || e->key.denied || e->too_costly);
 	if (out->unseen)
 		denial.words = UNSEEN;
 	put_message(&denial, out);

@@ -220,6 +220,8 @@ static struct err take_steps(struct call_work *asked, struct operation *row)
 {
 	uint32_t flags = row->flags;
 	TRY(input_decode(asked));
+	asked->in.dry_run =
+		true; /* the key of a service is made by its first use, not by a question */
 	row->flags |= OPERATION_ALIASES;
 	TRY(resolve_key(asked, 0));
 	row->flags = flags;

@@ -4,7 +4,8 @@
  * may, by itself, in the role's account; where it names an account, that account's identity
  * policies decide; another account needs both (IAM User Guide, "Policy evaluation logic" and "How
  * to use trust policies with IAM roles"). Where that does not fit, it stands here: an account's
- * root may never, and a role that is not there is refused as one that does not trust the caller.
+ * root may never, nor a service that acts for somebody; and a role that is not there is refused as
+ * one that does not trust the caller.
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -131,6 +132,13 @@ static struct err refuse_root(struct call_work *work)
 			   "Roles may not be assumed by root accounts.");
 }
 
+/* What a service was lent to act for somebody ends with that: as a role's session it would last
+ * longer, and be free of its session policy and of kms:ViaService. */
+static struct err refuse_service_for_another(struct call_work *work)
+{
+	return refuse(work, "default-deny: a service that acts for another may not assume roles");
+}
+
 /* By whoever the trust policy and the caller's own policies let in. */
 static struct err ask(struct call_work *work, const struct auth_policy *trust)
 {
@@ -151,6 +159,8 @@ static struct err authorise(struct call_work *work)
 {
 	if (work->principal.type == AUTH_ROOT)
 		return refuse_root(work);
+	if (work->principal.via_service[0] != '\0')
+		return refuse_service_for_another(work);
 	struct err e = identity_told_load(work);
 	if (err_is(e, E_IAM_NO_SUCH_ENTITY))
 		return refuse(work, "default-deny: no such role");
@@ -182,6 +192,9 @@ static struct err execute(struct call_work *work)
 	if (err_is(e, E_NOT_FOUND)) /* deleted meanwhile */
 		return refuse(work, "default-deny: no such role");
 	TRY(e);
+	if (!text_equal(principal.id,
+			role->id)) /* and made anew: nobody was asked about that one */
+		return refuse(work, "default-deny: no such role");
 	return session_input_make(work, &principal, seconds);
 }
 

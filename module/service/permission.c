@@ -88,6 +88,7 @@ static struct request_context_query query_of(const struct call_work *work,
 	struct request_context_query query = {
 		.row = asked->row,
 		.key = asked->key,
+		.account = asked->account,
 		.canonical = buf_view(&work->in.contexts[asked->which]),
 	};
 	if (work->subject != NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/request_context.h"
 
+#include "auth/identity.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/text.h"
@@ -175,8 +176,11 @@ static const char *user_id(struct request_context *request, const struct auth_pr
 static void put_principal(struct request_context *request, const struct call_work *work)
 {
 	const struct auth_principal *who = &work->principal;
-	put_text(request, AUTH_KMS_CALLER_ACCOUNT, who->account);
-	put_text(request, AUTH_AWS_PRINCIPAL_ACCOUNT, who->account);
+	/* A service stands in some account's list, and is none of its principals. */
+	if (who->type != AUTH_SERVICE) {
+		put_text(request, AUTH_KMS_CALLER_ACCOUNT, who->account);
+		put_text(request, AUTH_AWS_PRINCIPAL_ACCOUNT, who->account);
+	}
 	put_text(request, AUTH_AWS_PRINCIPAL_ARN, principal_arn(who));
 	if (who->type < ARRAY_LEN(principal_types))
 		put_text(request, AUTH_AWS_PRINCIPAL_TYPE, principal_types[who->type]);
@@ -232,8 +236,12 @@ static void put_resource(struct request_context *request, const struct call_work
 			 const struct request_context_query *query)
 {
 	const struct kms_key *key = query->key;
-	put_text(request, AUTH_AWS_RESOURCE_ACCOUNT,
-		 key != NULL ? key->scope.account : work->home.account);
+	struct view account = view_of_text(work->home.account);
+	if (key != NULL)
+		account = view_of_text(key->scope.account);
+	else if (query->account.len > 0)
+		account = query->account;
+	request_context_put(request, AUTH_AWS_RESOURCE_ACCOUNT, account);
 	if (key != NULL)
 		put_key(request, query);
 }
@@ -292,15 +300,25 @@ static void put_constraints(struct request_context *request, const struct json *
 
 /* --- members that the operation's row names --- */
 
+/* kms:GrantConstraintType: null is no constraint, and a subset of nothing is one of all. */
+static bool constrains(struct view name, const struct json *value)
+{
+	bool subset = view_equal_text(name, "EncryptionContextSubset");
+	return json_type_of(value) != JSON_TYPE_NULL && (!subset || json_count(value) > 0);
+}
+
 static void put_names(struct request_context *request, enum auth_condition_key key,
 		      const struct json *object)
 {
-	size_t count = json_count(object), at = 0;
-	struct view *names = count > 0 ? request_context_views(request, count) : NULL;
+	size_t count = 0;
+	struct view *names =
+		json_count(object) > 0 ? request_context_views(request, json_count(object)) : NULL;
 	const struct json *value;
-	for (size_t i = 0; names != NULL && i < count; i++)
-		(void)json_next_member(object, &at, &names[i], &value);
-	if (names != NULL)
+	struct view name;
+	for (size_t at = 0; names != NULL && json_next_member(object, &at, &name, &value);)
+		if (constrains(name, value))
+			names[count++] = name;
+	if (count > 0)
 		put_list(request, key, names, count);
 }
 
@@ -383,13 +401,42 @@ static void put_otherwise(struct request_context *request, enum auth_condition_k
 		request_context_put(request, key, text);
 }
 
+/* An account may be named by its number; to policies it is the ARN of its root, as whoever wrote
+ * them expects. */
+static void put_account(struct request_context *request, const struct call_work *work,
+			enum auth_condition_key key, const char *account)
+{
+	char *arn = (char *)own(request, AUTH_ARN_MAX + 1, 1);
+	if (arn == NULL)
+		return;
+	struct err e = text_format(arn, AUTH_ARN_MAX + 1, "arn:%s:iam::%s:root",
+				   work->home.partition, account);
+	if (err_failed(e))
+		fail(request, e);
+	else
+		put_text(request, key, arn);
+}
+
+static bool put_if_account(struct request_context *request, const struct call_work *work,
+			   enum auth_condition_key key, struct view text)
+{
+	struct auth_name name;
+	if (key != AUTH_KMS_GRANTEE_PRINCIPAL && key != AUTH_KMS_RETIRING_PRINCIPAL)
+		return false;
+	if (text.len != AUTH_ACCOUNT_LEN || err_failed(auth_name_parse(text, &name)))
+		return false;
+	put_account(request, work, key, name.account);
+	return true;
+}
+
 /* The first row of a key that has a value counts. */
 static void put_members(struct request_context *request, const struct call_work *work)
 {
 	const struct operation_condition *row = work->operation->conditions;
 	for (; row != NULL && row->member != NULL; row++) {
 		const struct json *value = input_member(work, row->member);
-		if (request->context.values[row->key].count > 0)
+		if (request->context.values[row->key].count > 0 ||
+		    put_if_account(request, work, row->key, json_string_of(value)))
 			continue;
 		if (value != NULL)
 			put_member(request, row->key, value);

@@ -21,6 +21,7 @@
 struct request_context_query {
 	const struct operation_key *row;
 	const struct kms_key *key; /* NULL: the resource is no key */
+	struct view account;       /* of a resource that is no key; empty: the caller's */
 	struct view canonical;     /* encryption context of this key (kms/context.h) */
 	struct auth_pairs principal_tags;
 	struct auth_pairs resource_tags;

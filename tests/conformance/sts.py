@@ -418,6 +418,16 @@ def test_a_service_acts_for_a_user(scene, rds, key):
     assert "creationDate" in identity["sessionContext"]["attributes"]
 
 
+def test_a_service_that_acts_for_a_user_assumes_no_role_of_it(scene, rds):
+    made = scene(user_policy=allow("sts:AssumeRole"))
+    made.assume()
+    lent = made.admin.call("CreateSession", Principal=made.user_arn, Service=rds,
+                           DurationSeconds=900)
+    assert made.refused(lent["Credentials"]) == made.denial()
+    record = records(made.service, "AssumeRole")[-1]
+    assert "acts for another" in record["additionalEventData"]["decidedBy"]
+
+
 def test_a_service_for_itself(service, admin, rds, kms):
     source = "arn:aws:rds:us-east-1:111122223333:db:prod"
     policy = {"Version": "2012-10-17", "Statement": [

@@ -73,6 +73,19 @@ static struct err account_is_unused(struct sqlite_connection *writer,
 	return OK;
 }
 
+/* Its own, and those of a service that acts for others: one of that name made later is another. */
+static struct err sessions_delete(struct sqlite_connection *writer,
+				  const struct auth_identity *identity)
+{
+	int sessions = 0;
+	TRY(sqlite_change_named(writer, SQL_SESSION_OF_IDENTITY_DELETE, ":id",
+				view_of_text(identity->id), &sessions));
+	if (identity->kind != AUTH_KIND_SERVICE)
+		return OK;
+	return sqlite_change_named(writer, SQL_SESSION_VIA_SERVICE_DELETE, ":name",
+				   view_of_text(identity->name), &sessions);
+}
+
 /* The row that has every value of the one that was seen, and its seal. */
 static struct err identity_delete(struct store_sqlite *store, const struct store_batch *batch,
 				  const void *object)
@@ -80,12 +93,10 @@ static struct err identity_delete(struct store_sqlite *store, const struct store
 	const struct auth_identity *identity = object;
 	struct view id = view_of_text(identity->id);
 	int64_t access_keys = 0;
-	int sessions = 0;
 	TRY(sqlite_ask_named(store->writer, SQL_ACCESS_KEY_COUNT, ":id", id, &access_keys));
 	REQUIRE(access_keys == 0, E_STORE_CONFLICT);
 	TRY(account_is_unused(store->writer, identity));
-	TRY(sqlite_change_named(store->writer, SQL_SESSION_OF_IDENTITY_DELETE, ":id", id,
-				&sessions));
+	TRY(sessions_delete(store->writer, identity));
 	return sqlite_change_row(store->writer, SQL_IDENTITY_DELETE, batch, E_STORE_CONFLICT);
 }
 

@@ -144,6 +144,8 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 			      " ORDER BY access_key_id LIMIT :limit"},
 	[SQL_SESSION_OF_IDENTITY_DELETE] = {"sessions of identity delete", FORM_TEXT, NULL,
 					    "DELETE FROM sessions WHERE principal_id=:id"},
+	[SQL_SESSION_VIA_SERVICE_DELETE] = {"sessions via service delete", FORM_TEXT, NULL,
+					    "DELETE FROM sessions WHERE via_service=:name"},
 	[SQL_SESSION_SWEEP] = {"session sweep", FORM_TEXT, NULL,
 			       "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM sessions"
 			       " WHERE expires_ms<:now ORDER BY expires_ms LIMIT :limit)"},

@@ -137,6 +137,53 @@ static void policies_without_a_name_decide_as_well(void **state)
 	assert_true(v.allowed);
 }
 
+#define OPERANDS 3000
+#define KEYS 1000
+
+/* Allows what has none of many names in its encryption context. */
+static char *write_costly_policy(void)
+{
+	static const char start[] =
+		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":"
+		"{\"AWS\":\"arn:aws:iam::111122223333:user/alice\"},\"Action\":\"*\","
+		"\"Resource\":\"*\",\"Condition\":{\"ForAllValues:StringNotEquals\":"
+		"{\"kms:EncryptionContextKeys\":[\"x\"";
+	size_t size = sizeof start + (size_t)OPERANDS * 8 + 8;
+	char *text = test_malloc(size);
+	size_t len = (size_t)snprintf(text, size, "%s", start);
+	for (int i = 0; i < OPERANDS; i++)
+		len += (size_t)snprintf(text + len, size - len, ",\"%d\"", i);
+	(void)snprintf(text + len, size - len, "]}}}]}");
+	return text;
+}
+
+/* Whoever writes policies and calls to fit them must not keep everybody else waiting. */
+static void what_costs_too_much_to_decide_is_denied(void **state)
+{
+	static struct view names[KEYS];
+	struct auth_context many = {.steps_left = NULL};
+	char *text = write_costly_policy();
+	CLEANUP(auth_policy_free) struct auth_policy *policy = compile(AUTH_POLICY_KEY, text);
+	const struct auth_subject subject = {.principal = &user};
+	struct auth_request request = request_of(&subject, VIEW_LITERAL(ACCOUNT));
+	struct auth_verdict v;
+	(void)state;
+	for (size_t i = 0; i < KEYS; i++)
+		names[i] = VIEW_LITERAL("y");
+	many.values[AUTH_KMS_ENCRYPTION_CONTEXT_KEYS] =
+		(struct auth_value){.texts = names, .count = 50};
+	request.context = &many;
+	request.key_policy = policy;
+	request.grant_operation = 1;
+	auth_decide(&request, &v);
+	assert_true(v.allowed);
+	many.values[AUTH_KMS_ENCRYPTION_CONTEXT_KEYS].count = KEYS;
+	auth_decide(&request, &v);
+	assert_int_equal(v.outcome, AUTH_DENIED);
+	assert_non_null(strstr(v.decided_by, "costs more than a decision may"));
+	test_free(text);
+}
+
 static char *long_text(char fill, size_t len)
 {
 	char *text = test_malloc(len + 1);
@@ -278,6 +325,7 @@ int main(void)
 		cmocka_unit_test(nobody_without_an_account_matches_nothing),
 		cmocka_unit_test(an_operator_needs_no_policy),
 		cmocka_unit_test(policies_without_a_name_decide_as_well),
+		cmocka_unit_test(what_costs_too_much_to_decide_is_denied),
 		cmocka_unit_test(both_sides_are_told_however_long_their_names_are),
 		cmocka_unit_test(unseen_words_are_the_same_for_what_is_there_and_what_is_not),
 		cmocka_unit_test(cut_resources_end_with_a_whole_character),

@@ -150,6 +150,20 @@ static void test_explain_refuses_what_it_cannot_know(UNUSED void **state)
 	}
 }
 
+/* alias/aws/rds is made by the first use of the service, not by the question whether it might. */
+static void test_explain_makes_no_key(UNUSED void **state)
+{
+	CLEANUP(reply_cleanup) struct reply r;
+	CLEANUP(reply_cleanup) struct reply aliases;
+	ask(&world, &r, "Explain",
+	    "{'Principal':'" ARN_OF_BOB "','Action':'kms:Encrypt','KeyId':'alias/aws/rds',"
+	    "'ViaService':'rds.us-east-1.amazonaws.com'}");
+	assert_string_equal(reply_type(&r), "NotFoundException");
+	world_call(&world, &aliases, "ListAliases", "{}");
+	assert_status(&aliases, 200);
+	assert_null(strstr(aliases.body, "alias/aws/rds"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_explain_takes_what_the_operator_assumes),
 		cmocka_unit_test(test_explain_without_a_key_and_of_other_accounts),
 		cmocka_unit_test(test_explain_refuses_what_it_cannot_know),
+		cmocka_unit_test(test_explain_makes_no_key),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

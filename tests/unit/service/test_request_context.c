@@ -177,6 +177,8 @@ static void test_a_service(UNUSED void **state)
 	assert_true(view_equal_text(names->texts[1], "logs.amazonaws.com"));
 	expect(AUTH_AWS_SOURCE_ARN, "arn:aws:logs:::x");
 	expect(AUTH_AWS_SOURCE_ACCOUNT, ACCOUNT);
+	expect(AUTH_KMS_CALLER_ACCOUNT, NULL);
+	expect(AUTH_AWS_PRINCIPAL_ACCOUNT, NULL);
 	expect(AUTH_AWS_PRINCIPAL_ARN, NULL);
 	expect(AUTH_AWS_PRINCIPAL_TYPE, NULL);
 }
@@ -277,6 +279,15 @@ static void test_no_key(UNUSED void **state)
 	expect(AUTH_AWS_RESOURCE_ACCOUNT, ACCOUNT);
 }
 
+/* The role of another account, whose policies say whom else one may reach. */
+static void test_no_key_but_a_resource_of_another_account(UNUSED void **state)
+{
+	at.query.key = NULL;
+	at.query.account = VIEW_LITERAL("444455556666");
+	fill();
+	expect(AUTH_AWS_RESOURCE_ACCOUNT, "444455556666");
+}
+
 /* --- encryption contexts --- */
 
 static void make_context(size_t count)
@@ -362,6 +373,31 @@ static void test_members_of_each_type(UNUSED void **state)
 	assert_int_equal(value(AUTH_AWS_TAG_KEYS)->count, 2);
 	assert_true(view_equal_text(value(AUTH_AWS_TAG_KEYS)->texts[1], "b"));
 	expect_pair(AUTH_FAMILY_AWS_REQUEST_TAG, 1, "b", "2");
+}
+
+static void test_an_account_is_its_root_to_conditions_on_grants(UNUSED void **state)
+{
+	static const struct operation_condition principals[] = {
+		{AUTH_KMS_GRANTEE_PRINCIPAL, "GranteePrincipal", NULL},
+		{AUTH_KMS_RETIRING_PRINCIPAL, "RetiringPrincipal", NULL},
+		{0, NULL, NULL},
+	};
+	at.operation.conditions = principals;
+	at.query.key = NULL;
+	body("{\"GranteePrincipal\":\"444455556666\",\"RetiringPrincipal\":\"rds.amazonaws.com\"}");
+	fill();
+	expect(AUTH_KMS_GRANTEE_PRINCIPAL, "arn:aws:iam::444455556666:root");
+	expect(AUTH_KMS_RETIRING_PRINCIPAL, "rds.amazonaws.com");
+}
+
+/* What is no constraint must not pass for one. */
+static void test_a_constraint_that_constrains_nothing(UNUSED void **state)
+{
+	at.operation.conditions = conditions;
+	at.query.key = NULL;
+	body("{\"Constraints\":{\"EncryptionContextEquals\":null,\"EncryptionContextSubset\":{}}}");
+	fill();
+	expect(AUTH_KMS_GRANT_CONSTRAINT_TYPE, NULL);
 }
 
 /* KMS Developer Guide: "This type of condition works even when the parameter doesn't appear". */
@@ -471,11 +507,14 @@ int main(void)
 		TEST(test_the_admin_socket_has_no_address),
 		TEST(test_a_key),
 		TEST(test_no_key),
+		TEST(test_no_key_but_a_resource_of_another_account),
 		TEST(test_the_encryption_context),
 		TEST(test_no_encryption_context),
 		TEST(test_a_large_encryption_context),
 		TEST(test_constraints_of_a_grant_are_an_encryption_context),
 		TEST(test_members_of_each_type),
+		TEST(test_an_account_is_its_root_to_conditions_on_grants),
+		TEST(test_a_constraint_that_constrains_nothing),
 		TEST(test_members_that_are_not_there),
 		TEST(test_members_that_no_row_names_answer_nothing),
 		TEST(test_an_alias_that_names_the_key),

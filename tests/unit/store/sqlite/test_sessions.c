@@ -98,6 +98,22 @@ static void test_removed_session_is_gone(void **state)
 	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM outbox"), 1);
 }
 
+/* Else a service that is made anew under the name would find them. */
+static void test_a_deleted_service_acts_for_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_identity service = sample_identity(AUTH_KIND_SERVICE, 1);
+	struct auth_session via = sample_session(1), other = sample_session(2);
+	assert_ok(sample_identity_create(f, AUTH_KIND_SERVICE, 1));
+	assert_ok(text_copy(via.principal.via_service, sizeof via.principal.via_service,
+			    view_of_text(service.name)));
+	assert_ok(add(f, &via));
+	assert_ok(add(f, &other));
+	assert_ok(IDS(f)->remove(IDS(f)->self, &service, NULL));
+	assert_err(load(f, 1, &via), E_NOT_FOUND);
+	assert_ok(load(f, 2, &other));
+}
+
 static struct err list(struct fixture *f, const struct auth_session_query *query,
 		       struct auth_session **out, size_t *count)
 {
@@ -204,6 +220,7 @@ int main(void)
 		TEST(test_session_wants_its_identity),
 		TEST(test_session_of_an_operator_is_not_stored),
 		TEST(test_removed_session_is_gone),
+		TEST(test_a_deleted_service_acts_for_nobody),
 		TEST(test_sessions_of_an_account_are_listed),
 		TEST(test_large_sessions_are_listed),
 		TEST(test_ended_sessions_are_swept),
