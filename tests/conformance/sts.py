@@ -22,7 +22,7 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 @pytest.fixture(scope="module")
 def admin(service):
     made = Admin(service)
-    made.create("account", OTHER)
+    made.account(OTHER)
     return made
 
 
