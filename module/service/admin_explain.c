@@ -59,18 +59,6 @@ static const struct schema_member asked_members[] = {
 };
 static const struct schema_shape asked_input = {.type = SCHEMA_STRUCTURE, .members = asked_members};
 
-/* As audit records name what decides. */
-static const char *const reasons[] = {
-	[AUTH_BY_NOTHING] = "nothing",
-	[AUTH_BY_OPERATOR] = "operator",
-	[AUTH_BY_ROOT] = "root",
-	[AUTH_BY_KEY_POLICY] = "key-policy",
-	[AUTH_BY_IDENTITY_POLICY] = "identity-policy",
-	[AUTH_BY_GRANT] = "grant",
-	[AUTH_BY_BOUNDARY] = "boundary",
-	[AUTH_BY_SESSION_POLICY] = "session-policy",
-};
-
 /* --- the operation that is asked about --- */
 
 /* The row, and which of its keys, that needs the action; NULL: none, or none that is built. */
@@ -294,7 +282,7 @@ static void encode(struct call_work *work, struct json_out *out)
 	json_out_text(out, "Outcome",
 		      verdict->allowed ? VIEW_LITERAL("Allowed") : VIEW_LITERAL("Denied"));
 	json_out_bool(out, "ExplicitDeny", verdict->explicit_deny);
-	json_out_text(out, "Reason", view_of_text(reasons[verdict->reason]));
+	json_out_text(out, "Reason", view_of_text(auth_reason_name(verdict->reason)));
 	json_out_text(out, "DecidedBy", view_of_text(verdict->decided_by));
 	if (!verdict->allowed)
 		json_out_text(out, "Message", buf_view(&asked->message));
