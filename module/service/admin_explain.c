@@ -99,6 +99,11 @@ static struct err make_row(struct call_work *work, const char *name, struct oper
 	if (found == NULL)
 		return work_refuse(work, ERR(E_VALIDATION),
 				   "No operation of this service needs %s.", name);
+	if (found->authorise != NULL)
+		return work_refuse(work, ERR(E_VALIDATION),
+				   "%s is decided by the grants that it is about, not by policies "
+				   "alone: this cannot be told beforehand.",
+				   name);
 	*out = *found;
 	struct operation_key key = found->keys[which];
 	if (key.member != NULL && !key.optional && !names_key(work))
@@ -112,7 +117,6 @@ static struct err make_row(struct call_work *work, const char *name, struct oper
 		out->keys[i] = (struct operation_key){.action = NULL};
 	out->input = &asked_input;
 	out->decode = NULL;
-	out->authorise = NULL;
 	return OK;
 }
 
@@ -208,6 +212,7 @@ static struct err take_steps(struct call_work *asked, struct operation *row)
 {
 	uint32_t flags = row->flags;
 	TRY(input_decode(asked));
+	asked->in.dry_run = true; /* a service's key is not made by asking about it */
 	row->flags |= OPERATION_ALIASES;
 	TRY(resolve_key(asked, 0));
 	row->flags = flags;

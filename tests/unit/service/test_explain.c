@@ -142,11 +142,26 @@ static void test_explain_refuses_what_it_cannot_know(UNUSED void **state)
 		{"{'Principal':'" ARN_OF_BOB "','Action':'kms:ListKeys','Conditions':{'a:b':["
 		 "'c']}}",
 		 "ValidationException"},
+		/* which depends on the grant */
+		{"{'Principal':'" ARN_OF_BOB "','Action':'kms:RetireGrant','KeyId':'" MISSING "'}",
+		 "ValidationException"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CLEANUP(reply_cleanup) struct reply r;
 		ask(&world, &r, "Explain", "%s", rows[i].body);
 		assert_string_equal(reply_type(&r), rows[i].type);
+	}
+}
+
+/* The first use of a service's key makes it; a question is no use. */
+static void test_explain_makes_no_key_for_a_service(UNUSED void **state)
+{
+	for (int i = 0; i < 2; i++) {
+		CLEANUP(reply_cleanup) struct reply r;
+		ask(&world, &r, "Explain",
+		    "{'Principal':'" ARN_OF_BOB "','Action':'kms:DescribeKey','KeyId':"
+		    "'alias/aws/rds','ViaService':'rds.us-east-1.amazonaws.com'}");
+		assert_string_equal(reply_type(&r), "NotFoundException");
 	}
 }
 
@@ -157,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_explain_takes_what_the_operator_assumes),
 		cmocka_unit_test(test_explain_without_a_key_and_of_other_accounts),
 		cmocka_unit_test(test_explain_refuses_what_it_cannot_know),
+		cmocka_unit_test(test_explain_makes_no_key_for_a_service),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
