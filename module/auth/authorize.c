@@ -10,11 +10,8 @@
 
 static const struct auth_context no_context;
 
-/* In the place of an identity policy. The transitional flag of a principal stands for the managed
- * policy being attached. */
+/* In the place of an identity policy. */
 static const struct auth_voice root_voice = {.speaks = true, .policy = "root"};
-static const struct auth_voice administrator_voice = {
-	.speaks = true, .policy = "policy/AdministratorAccess", .statement = {.number = 1}};
 
 static struct auth_question question_of(const struct auth_request *request,
 					const struct auth_context *context)
@@ -60,8 +57,6 @@ static void ask_identity_policies(struct auth_evaluation *e, const struct auth_q
 			e->identity =
 				(struct auth_voice){true, name, answer.allow[AUTH_NAMED_ITSELF]};
 	}
-	if (e->principal->administrator && !e->identity.speaks)
-		e->identity = administrator_voice;
 }
 
 /* A boundary or a session policy: whether it leaves the request alone. */

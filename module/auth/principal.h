@@ -43,7 +43,6 @@ struct auth_principal {
 	char id[AUTH_PRINCIPAL_ID_LEN + 1];
 	char name[AUTH_NAME_MAX + 1];
 	char access_key_id[AUTH_ACCESS_KEY_ID_MAX + 1];
-	bool administrator; /* of stores before schema 3: AdministratorAccess is attached */
 
 	/* ROLE_SESSION: the role. */
 	char role_arn[AUTH_ARN_MAX + 1]; /* arn:aws:iam::<account>:role/<name> */

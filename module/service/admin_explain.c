@@ -59,18 +59,6 @@ static const struct schema_member asked_members[] = {
 };
 static const struct schema_shape asked_input = {.type = SCHEMA_STRUCTURE, .members = asked_members};
 
-/* As audit records name what decides. */
-static const char *const reasons[] = {
-	[AUTH_BY_NOTHING] = "nothing",
-	[AUTH_BY_OPERATOR] = "operator",
-	[AUTH_BY_ROOT] = "root",
-	[AUTH_BY_KEY_POLICY] = "key-policy",
-	[AUTH_BY_IDENTITY_POLICY] = "identity-policy",
-	[AUTH_BY_GRANT] = "grant",
-	[AUTH_BY_BOUNDARY] = "boundary",
-	[AUTH_BY_SESSION_POLICY] = "session-policy",
-};
-
 /* --- the operation that is asked about --- */
 
 /* The row, and which of its keys, that needs the action; NULL: none, or none that is built. */
@@ -111,6 +99,11 @@ static struct err make_row(struct call_work *work, const char *name, struct oper
 	if (found == NULL)
 		return work_refuse(work, ERR(E_VALIDATION),
 				   "No operation of this service needs %s.", name);
+	if (found->authorise != NULL)
+		return work_refuse(work, ERR(E_VALIDATION),
+				   "%s is decided by the grants that it is about, not by policies "
+				   "alone: this cannot be told beforehand.",
+				   name);
 	*out = *found;
 	struct operation_key key = found->keys[which];
 	if (key.member != NULL && !key.optional && !names_key(work))
@@ -124,7 +117,6 @@ static struct err make_row(struct call_work *work, const char *name, struct oper
 		out->keys[i] = (struct operation_key){.action = NULL};
 	out->input = &asked_input;
 	out->decode = NULL;
-	out->authorise = NULL;
 	return OK;
 }
 
@@ -220,8 +212,7 @@ static struct err take_steps(struct call_work *asked, struct operation *row)
 {
 	uint32_t flags = row->flags;
 	TRY(input_decode(asked));
-	asked->in.dry_run =
-		true; /* the key of a service is made by its first use, not by a question */
+	asked->in.dry_run = true; /* a service's key is not made by asking about it */
 	row->flags |= OPERATION_ALIASES;
 	TRY(resolve_key(asked, 0));
 	row->flags = flags;
@@ -297,7 +288,7 @@ static void encode(struct call_work *work, struct json_out *out)
 	json_out_text(out, "Outcome",
 		      verdict->allowed ? VIEW_LITERAL("Allowed") : VIEW_LITERAL("Denied"));
 	json_out_bool(out, "ExplicitDeny", verdict->explicit_deny);
-	json_out_text(out, "Reason", view_of_text(reasons[verdict->reason]));
+	json_out_text(out, "Reason", view_of_text(auth_reason_name(verdict->reason)));
 	json_out_text(out, "DecidedBy", view_of_text(verdict->decided_by));
 	if (!verdict->allowed)
 		json_out_text(out, "Message", buf_view(&asked->message));

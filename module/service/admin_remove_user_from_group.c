@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Admin operation RemoveUserFromGroup (IAM API). */
+#include "service/group_member.h"
 #include "service/identity_change.h"
 #include "service/identity_edit.h"
 #include "service/identity_input.h"
 #include "service/identity_reply.h"
 #include "service/input.h"
-
-static const struct schema_member members[] = {
-	{"Account", &shape_account, false},
-	{"Name", &shape_identity_name, true},
-	{"Group", &shape_identity_name, true},
-	{NULL, NULL, false},
-};
-static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = members};
-
-static const char *const audited[] = {"Account", "Name", "Group", NULL};
-
-static struct err decode(struct call_work *work)
-{
-	TRY(identity_input_decode_as(work, AUTH_KIND_USER));
-	return identity_input_check_name(work, AUTH_KIND_GROUP, "Group");
-}
 
 static struct err apply(struct call_work *work, struct identity_told *told, UNUSED bool *changed)
 {
@@ -48,10 +33,10 @@ const struct operation admin_remove_user_from_group = {
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
 	.flags = OPERATION_BLOCKS,
-	.input = &input,
+	.input = &group_member_input,
 	.keys = {{.action = "holdfast:RemoveUserFromGroup"}},
-	.audited = audited,
-	.decode = decode,
+	.audited = group_member_audited,
+	.decode = group_member_decode,
 	.execute = execute,
 	.audit = identity_reply_audit,
 };

@@ -13,7 +13,7 @@ static struct err authenticate_operator(struct call_work *work)
 {
 	const struct kms_scope *home = &work->service->options.installation.scope;
 	struct auth_principal *principal = &work->principal;
-	*principal = (struct auth_principal){.type = AUTH_OPERATOR, .administrator = true};
+	*principal = (struct auth_principal){.type = AUTH_OPERATOR};
 	TRY(text_copy(principal->account, sizeof principal->account, view_of_text(home->account)));
 	TRY(text_format(principal->arn, sizeof principal->arn, "holdfast:uid:%u",
 			work->call->peer_uid));

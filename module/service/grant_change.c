@@ -66,3 +66,11 @@ NODISCARD struct err grant_change_remove(struct call_work *work, const struct km
 		grants_drop(work->service->grants, &grant->key_id);
 	return err_is(e, E_NOT_FOUND) ? refuse_missing(work, view_of_text(grant->id)) : e;
 }
+
+void grant_change_audit(struct call_work *work, struct json_out *out)
+{
+	char arn[KMS_KEY_ARN_TEXT];
+	work_key_arn(work, 0, arn);
+	json_out_text(out, "grantId", view_of_text(work->out.grant->id));
+	json_out_text(out, "keyId", view_of_text(arn));
+}

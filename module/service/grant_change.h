@@ -26,4 +26,7 @@ NODISCARD struct err grant_change_load(struct call_work *work, struct view id,
 NODISCARD struct err grant_change_create(struct call_work *work, const struct kms_grant *grant);
 NODISCARD struct err grant_change_remove(struct call_work *work, const struct kms_grant *grant);
 
+/* For `audit`: the grant of work->out.grant, and its key. */
+void grant_change_audit(struct call_work *work, struct json_out *out);
+
 #endif

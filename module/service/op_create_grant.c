@@ -167,14 +167,6 @@ static void encode(struct call_work *work, struct json_out *out)
 	json_out_text(out, "GrantId", view_of_text(work->out.grant->id));
 }
 
-static void audit(struct call_work *work, struct json_out *out)
-{
-	char arn[KMS_KEY_ARN_TEXT];
-	work_key_arn(work, 0, arn);
-	json_out_text(out, "grantId", view_of_text(work->out.grant->id));
-	json_out_text(out, "keyId", view_of_text(arn));
-}
-
 const struct operation op_create_grant = {
 	.name = "CreateGrant",
 	.door = CALL_DOOR_PUBLIC,
@@ -192,5 +184,5 @@ const struct operation op_create_grant = {
 	.decode = grant_request_decode,
 	.execute = execute,
 	.encode = encode,
-	.audit = audit,
+	.audit = grant_change_audit,
 };

@@ -197,14 +197,6 @@ static struct err execute(struct call_work *work)
 	return grant_change_remove(work, &grant);
 }
 
-static void audit(struct call_work *work, struct json_out *out)
-{
-	char arn[KMS_KEY_ARN_TEXT];
-	work_key_arn(work, 0, arn);
-	json_out_text(out, "grantId", view_of_text(work->out.grant->id));
-	json_out_text(out, "keyId", view_of_text(arn));
-}
-
 const struct operation op_retire_grant = {
 	.name = "RetireGrant",
 	.door = CALL_DOOR_PUBLIC,
@@ -218,5 +210,5 @@ const struct operation op_retire_grant = {
 	.decode = decode,
 	.authorise = authorise,
 	.execute = execute,
-	.audit = audit,
+	.audit = grant_change_audit,
 };

@@ -120,13 +120,13 @@ static const struct store_column outbox[] = {
 };
 #undef O
 
-#define P struct auth_principal
+#define P struct store_principal
 static const struct store_column principals[] = {
-	TEXT("account", P, account),
-	TEXT("id", P, id),
-	U32("type", P, type, AUTH_ROOT, AUTH_OPERATOR),
-	TEXT("arn", P, arn),
-	TEXT("name", P, name),
+	TEXT("account", P, principal.account),
+	TEXT("id", P, principal.id),
+	U32("type", P, principal.type, AUTH_ROOT, AUTH_OPERATOR),
+	TEXT("arn", P, principal.arn),
+	TEXT("name", P, principal.name),
 	BOOL("administrator", P, administrator),
 };
 #undef P

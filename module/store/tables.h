@@ -23,14 +23,20 @@ struct store_key_tag {
 	struct kms_tag tag;
 };
 
+/* Who there was before schema 3, to be adopted as an identity. */
+struct store_principal {
+	struct auth_principal principal;
+	bool administrator; /* AdministratorAccess is to be attached */
+};
+
 extern const struct store_table store_table_installation; /* struct kms_installation */
 /* struct kms_key; multi_region is id.multi_region, and set from it by the reader */
 extern const struct store_table store_table_keys;
-extern const struct store_table store_table_versions;   /* struct store_version */
-extern const struct store_table store_table_intents;    /* struct kms_intent */
-extern const struct store_table store_table_outbox;     /* struct kms_outbox_record */
-extern const struct store_table store_table_principals; /* struct auth_principal; before schema 3 */
-extern const struct store_table store_table_identities; /* struct auth_identity */
+extern const struct store_table store_table_versions;    /* struct store_version */
+extern const struct store_table store_table_intents;     /* struct kms_intent */
+extern const struct store_table store_table_outbox;      /* struct kms_outbox_record */
+extern const struct store_table store_table_principals;  /* struct store_principal */
+extern const struct store_table store_table_identities;  /* struct auth_identity */
 extern const struct store_table store_table_access_keys; /* struct auth_access_key */
 extern const struct store_table store_table_key_uses;    /* struct auth_key_use; advisory */
 extern const struct store_table store_table_sessions;    /* struct auth_session */

@@ -66,7 +66,7 @@ def airflow(service, admin):
 @pytest.fixture(scope="module")
 def carol(admin, person):
     """A user of another account, who may do what others let that account do."""
-    admin.create("account", OTHER)
+    admin.account(OTHER)
     return person(allow("kms:*"), OTHER)
 
 

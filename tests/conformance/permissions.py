@@ -37,6 +37,12 @@ def nobody(admin):
     return admin.user(named("nobody"))
 
 
+@pytest.fixture(scope="session")
+def place(kms):
+    """What every request can name; for requests that are refused, and so may share it."""
+    return make_place(kms, "all of them: Alias, Grant")
+
+
 @pytest.fixture
 def user(admin):
     name = named("user")
@@ -47,7 +53,7 @@ def user(admin):
 @pytest.fixture(scope="session")
 def stranger(admin):
     """A user of another account, who may everything there."""
-    admin.create("account", OTHER)
+    admin.account(OTHER)
     return admin.user(named("stranger"), OTHER, allow("kms:*"))
 
 
@@ -64,9 +70,9 @@ def client_of(service, signer):
 
 
 @pytest.mark.parametrize("operation", built())
-def test_every_operation_is_refused_without_permission(service, kms, admin, nobody, operation):
+def test_every_operation_is_refused_without_permission(service, admin, nobody, place, operation):
     arn, signer = nobody
-    body = requests(make_place(kms, operation))[operation]
+    body = requests(place)[operation]
     reply = admin.calls_as(signer).call(operation, body)
     assert (reply.status, reply.error) == (400, "AccessDeniedException"), reply.body
     assert reply.message.startswith(f"User: {arn} is not authorized to perform: kms:"), reply.message
@@ -77,7 +83,7 @@ def test_every_operation_is_refused_without_permission(service, kms, admin, nobo
 
 
 @pytest.mark.parametrize("operation", [name for name in built() if name not in OWN_RULE])
-def test_a_denial_outweighs_everything(service, kms, admin, operation):
+def test_a_denial_outweighs_everything(service, admin, place, operation):
     """An administrator, but for this one action, on whatever it is asked."""
     name = named("denied")
     arn, signer = admin.user(name)
@@ -86,7 +92,7 @@ def test_a_denial_outweighs_everything(service, kms, admin, operation):
     actions = ["kms:ReEncryptFrom"] if operation == "ReEncrypt" else [f"kms:{operation}"]
     admin.put_policy("user", name, {"Version": "2012-10-17", "Statement": [
         {"Sid": "Never", "Effect": "Deny", "Action": actions, "Resource": "*"}]})
-    body = requests(make_place(kms, operation))[operation]
+    body = requests(place)[operation]
     reply = admin.calls_as(signer).call(operation, body)
     assert reply.error == "AccessDeniedException", reply.body
     assert reply.message.endswith("with an explicit deny in an identity-based policy"), reply.message
@@ -208,9 +214,9 @@ def test_a_condition_on_where_a_request_comes_from(admin, user, key):
 
 @pytest.mark.parametrize("operation", [
     name for name in built() if "KeyId" in MODEL.operation_model(name).input_shape.members])
-def test_nothing_of_another_account_can_be_told_from_nothing(kms, admin, stranger, operation):
+def test_nothing_of_another_account_can_be_told_from_nothing(admin, stranger, place, operation):
     """A key that is there, and hidden, answers as one that is not."""
-    at = make_place(kms, operation)
+    at = place
     body = {**requests(at)[operation], "KeyId": at.key}
     missing = at.key.rpartition("/")[0] + "/" + str(uuid.uuid4())
     calls = admin.calls_as(stranger[1])

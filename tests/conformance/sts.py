@@ -22,7 +22,7 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 @pytest.fixture(scope="module")
 def admin(service):
     made = Admin(service)
-    made.create("account", OTHER)
+    made.account(OTHER)
     return made
 
 
@@ -509,6 +509,21 @@ def test_the_record_of_an_assumed_role(scene, key):
     assert context["sessionIssuer"] == {"type": "Role", "principalId": made.id, "arn": made.arn,
                                         "accountId": ACCOUNT, "userName": made.role}
     assert set(context["attributes"]) == {"creationDate", "mfaAuthenticated"}
+
+
+def test_sessions_of_the_operators_are_on_record(scene, rds):
+    made = scene()
+    answer = made.admin.call("CreateSession", Principal=made.user_arn, Service=rds)
+    name = answer["Credentials"]["AccessKeyId"]
+    made.admin.call("DeleteSession", AccessKeyId=name)
+    for operation in ("CreateSession", "DeleteSession"):
+        record = records(made.service, operation)[-1]
+        assert name in json.dumps(record) and "errorCode" not in record
+        assert (record["eventSource"], record["userIdentity"]["type"], record["readOnly"]) == (
+            "holdfast.admin", "Operator", False)
+    created = records(made.service, "CreateSession")[-1]
+    assert created["requestParameters"]["principal"] == made.user_arn
+    assert created["requestParameters"]["service"] == rds
 
 
 def test_secrets_are_in_no_record_and_no_log(scene, rds):

@@ -51,10 +51,7 @@ static const struct auth_principal principals[] = {
 	 .role_arn = "arn:aws:iam::" ACCOUNT ":role/Writer"},
 	{.type = AUTH_SERVICE, .account = ACCOUNT, .arn = "logs.us-east-1.amazonaws.com"},
 	{.type = AUTH_ROOT, .account = ACCOUNT, .arn = "arn:aws:iam::" ACCOUNT ":root"},
-	{.type = AUTH_USER,
-	 .account = ACCOUNT,
-	 .arn = "arn:aws:iam::" ACCOUNT ":user/admin",
-	 .administrator = true},
+	{.type = AUTH_USER, .account = ACCOUNT, .arn = "arn:aws:iam::" ACCOUNT ":user/admin"},
 };
 static const struct {
 	struct view action;

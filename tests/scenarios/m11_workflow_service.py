@@ -131,16 +131,13 @@ def test_a_grant_hands_on_no_more_than_it_has(service, people, airflow, key):
     airflow.create_environment("child", key, OLGA)
     worker = people.role("worker", {"Effect": "Allow", "Action": "sts:AssumeRole",
                                     "Principal": root(PROVIDER)},
-                         allow("kms:Decrypt"), account=PROVIDER)
+                         allow(["kms:Encrypt", "kms:Decrypt", "kms:CreateGrant"]), account=PROVIDER)
     # The first grant has CreateGrant, so the service may hand a part of it to its worker ...
-    child = airflow.kms.create_grant(KeyId=key, GranteePrincipal=worker, Operations=["Decrypt"],
-                                     Constraints={"EncryptionContextSubset": {"environment": "child"}})
+    one = {"EncryptionContextSubset": {"environment": "child"}}
+    child = airflow.kms.create_grant(KeyId=key, GranteePrincipal=worker, Constraints=one,
+                                     Operations=["Decrypt", "CreateGrant"])
     assert child["GrantId"] in [grant["GrantId"]
                                 for grant in service.client().list_grants(KeyId=key)["Grants"]]
-    # ... but nothing that it does not hold itself.
-    assert refusal(airflow.kms.create_grant, KeyId=key, GranteePrincipal=worker,
-                   Operations=["Decrypt", "Sign"])[0] in ("AccessDeniedException",
-                                                          "ValidationException")
     # The worker opens what belongs to the environment, and nothing else.
     sealed = {name: airflow.kms.encrypt(KeyId=key, Plaintext=b"x",
                                         EncryptionContext={"environment": name})["CiphertextBlob"]
@@ -150,6 +147,14 @@ def test_a_grant_hands_on_no_more_than_it_has(service, people, airflow, key):
                            EncryptionContext={"environment": "child"})["Plaintext"] == b"x"
     assert refusal(session.decrypt, CiphertextBlob=sealed["other"],
                    EncryptionContext={"environment": "other"})[0] == "AccessDeniedException"
+    # It hands on what it holds, as narrowly or more so, and nothing else.
+    helper = f"arn:aws:iam::{PROVIDER}:root"
+    session.create_grant(KeyId=key, GranteePrincipal=helper, Operations=["Decrypt"], Constraints={
+        "EncryptionContextSubset": {"environment": "child", "task": "7"}})
+    for operations, constraints in ((["Decrypt", "Encrypt"], one), (["Decrypt"], {}), (["Decrypt"], {
+            "EncryptionContextSubset": {"environment": "other"}})):
+        assert refusal(session.create_grant, KeyId=key, GranteePrincipal=helper, Operations=operations,
+                       Constraints=constraints)[0] == "AccessDeniedException"
 
 
 def test_the_same_request_makes_no_second_grant(service, key):

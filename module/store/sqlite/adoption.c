@@ -84,27 +84,28 @@ static struct err account_add(struct adoption *adoption)
 	return identity_add(adoption, &identity, false);
 }
 
-static struct err user_add(struct adoption *adoption, const struct auth_principal *principal)
+static struct err user_add(struct adoption *adoption, const struct store_principal *old)
 {
+	const struct auth_principal *principal = &old->principal;
 	struct auth_identity identity = {.kind = AUTH_KIND_USER};
 	TRY(text_copy(identity.account, sizeof identity.account, view_of_text(principal->account)));
 	TRY(text_copy(identity.name, sizeof identity.name, view_of_text(principal->name)));
 	TRY(text_copy(identity.id, sizeof identity.id, view_of_text(principal->id)));
 	TRY(text_copy(identity.arn, sizeof identity.arn, view_of_text(principal->arn)));
-	return identity_add(adoption, &identity, principal->administrator);
+	return identity_add(adoption, &identity, old->administrator);
 }
 
 /* Nothing before schema 3 made a principal that is no user. */
 static struct err principal_add(struct adoption *adoption, size_t at)
 {
-	struct auth_principal principal = {0};
+	struct store_principal old = {0};
 	struct store_value values[STORE_COLUMNS_MAX];
-	TRY(store_batch_decode(&adoption->old, at, &principal));
+	TRY(store_batch_decode(&adoption->old, at, &old));
 	TRY(store_row_values(&store_table_principals, store_batch_row(&adoption->old, at), values));
-	if (principal.type != AUTH_USER)
+	if (old.principal.type != AUTH_USER)
 		return store_row_refuse(&store_table_principals, values, "it is no user");
-	TRY(store_batch_add(&adoption->made, &store_table_principals, &principal));
-	return user_add(adoption, &principal);
+	TRY(store_batch_add(&adoption->made, &store_table_principals, &old));
+	return user_add(adoption, &old);
 }
 
 static struct err rows_make(struct adoption *adoption)

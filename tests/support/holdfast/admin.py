@@ -59,6 +59,15 @@ class Admin:
     def create(self, kind, name, **members):
         return self.call("CreateIdentity", Kind=kind, Name=name, **members)["Identity"]
 
+    def account(self, number):
+        """There may be one already: tests share an installation."""
+        try:
+            self.create("account", number)
+        except AdminError as error:
+            if error.name != "EntityAlreadyExists":
+                raise
+        return number
+
     def access_key(self, kind, name, account=None):
         """A signer with a new access key of that identity."""
         made = self.call("CreateAccessKey", Kind=kind, Name=name, Account=account)["AccessKey"]

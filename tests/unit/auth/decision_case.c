@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/managed.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "codec/timestamp.h"
@@ -28,6 +29,7 @@ struct stage {
 	struct auth_pair pairs[AUTH_CONDITION_FAMILY_COUNT][DECISION_PAIRS_MAX];
 	struct auth_grant grants[DECISION_GRANTS_MAX];
 	struct auth_pair grant_pairs[DECISION_GRANTS_MAX][DECISION_PAIRS_MAX];
+	struct view attached; /* name of a managed policy; empty: none */
 	struct auth_subject subject;
 	struct auth_request request;
 };
@@ -99,8 +101,8 @@ static bool take_principal(struct stage *stage)
 		    take_text(p->name, sizeof p->name, from, "name") &&
 		    take_text(p->role_arn, sizeof p->role_arn, from, "role_arn") &&
 		    take_text(p->role_name, sizeof p->role_name, from, "role_name");
-	p->administrator = json_bool_of(json_member(from, "administrator"));
 	stage->subject.principal = p;
+	stage->attached = json_string_of(json_member(from, "attached"));
 	return good || complain(stage, "no such principal", name);
 }
 
@@ -206,13 +208,30 @@ static bool take_condition(struct stage *stage, struct auth_named_policy *out)
 	       compile(stage, AUTH_POLICY_IDENTITY, view_of(text, w.len), out);
 }
 
+/* What is attached to the principal wherever it is cast. */
+static bool take_attached(struct stage *stage, size_t *count)
+{
+	struct auth_named_policy *out = &stage->policies[*count];
+	const char *document = auth_managed_document(stage->attached);
+	char *name = stage->names[stage->compiled_count];
+	if (stage->attached.len == 0)
+		return true;
+	if (document == NULL)
+		return complain(stage, "no such managed policy", stage->attached);
+	(void)snprintf(name, DECISION_NAME_MAX, "aws:policy/%.*s", (int)stage->attached.len,
+		       (const char *)stage->attached.ptr);
+	out->name = name;
+	++*count;
+	return compile(stage, AUTH_POLICY_IDENTITY, view_of_text(document), out);
+}
+
 static bool take_policies(struct stage *stage)
 {
 	struct auth_subject *subject = &stage->subject;
 	const struct json *list = decision_member(stage->decision, "policies");
 	const struct json *condition;
 	size_t count = json_count(list);
-	if (count >= DECISION_POLICIES_MAX)
+	if (count + 2 > DECISION_POLICIES_MAX)
 		return complain(stage, "too many policies", VIEW_NONE);
 	for (size_t i = 0; i < count; i++) {
 		if (!take_policy(stage, AUTH_POLICY_IDENTITY, json_element(list, i),
@@ -221,6 +240,8 @@ static bool take_policies(struct stage *stage)
 	}
 	if (decision_condition(stage->decision, &condition) != NULL &&
 	    !take_condition(stage, &stage->policies[count++]))
+		return false;
+	if (!take_attached(stage, &count))
 		return false;
 	subject->policies = stage->policies;
 	subject->policy_count = count;

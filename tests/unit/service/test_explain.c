@@ -142,6 +142,9 @@ static void test_explain_refuses_what_it_cannot_know(UNUSED void **state)
 		{"{'Principal':'" ARN_OF_BOB "','Action':'kms:ListKeys','Conditions':{'a:b':["
 		 "'c']}}",
 		 "ValidationException"},
+		/* which depends on the grant */
+		{"{'Principal':'" ARN_OF_BOB "','Action':'kms:RetireGrant','KeyId':'" MISSING "'}",
+		 "ValidationException"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CLEANUP(reply_cleanup) struct reply r;
