@@ -136,8 +136,10 @@ static struct err admit_session(const struct credentials *credentials,
 	uint8_t shown[AUTH_TOKEN_HASH_LEN];
 	TRY(auth_token_hash(token, shown));
 	REQUIRE(mem_equal_constant_time(shown, hash, sizeof shown), E_AUTH_UNKNOWN_KEY);
-	REQUIRE(clock_real_ms(credentials->options.clock) < principal->expires_ms,
-		E_AUTH_TOKEN_EXPIRED);
+	int64_t now_ms = clock_real_ms(credentials->options.clock);
+	REQUIRE(now_ms < principal->expires_ms, E_AUTH_TOKEN_EXPIRED);
+	/* A clock that was set back must not give them a longer life. */
+	REQUIRE(now_ms >= principal->issued_ms - SIGV4_SKEW_MS, E_AUTH_TOKEN_EXPIRED);
 	return OK;
 }
 

@@ -199,6 +199,17 @@ static void test_a_session_ends_while_it_is_in_memory(UNUSED void **state)
 	assert_int_equal(store.loads, 1);
 }
 
+static void test_a_clock_that_is_set_back_lengthens_no_session(UNUSED void **state)
+{
+	CLEANUP(credentials_free) struct credentials *credentials = memory();
+	store.session.principal.issued_ms = NOW;
+	assert_ok(find(credentials, SESSION, TOKEN));
+	manual.now_real_ms = NOW - SIGV4_SKEW_MS; /* as far as two machines' clocks may differ */
+	assert_ok(find(credentials, SESSION, TOKEN));
+	manual.now_real_ms -= 1;
+	assert_err(find(credentials, SESSION, TOKEN), E_AUTH_TOKEN_EXPIRED);
+}
+
 static void test_a_session_that_has_ended_is_not_opened(UNUSED void **state)
 {
 	CLEANUP(credentials_free) struct credentials *credentials = memory();
@@ -319,6 +330,7 @@ int main(void)
 		TEST(test_a_missing_token_is_refused),
 		TEST(test_a_token_with_a_long_lived_key_is_refused),
 		TEST(test_a_session_ends_while_it_is_in_memory),
+		TEST(test_a_clock_that_is_set_back_lengthens_no_session),
 		TEST(test_a_session_that_has_ended_is_not_opened),
 		TEST(test_a_revoked_session_is_unknown_to_the_next_call),
 		TEST(test_what_was_loaded_across_a_drop_is_not_kept),
