@@ -143,6 +143,7 @@ static const struct verb policy_verbs[] = {CREATE(policy_create, "holdfast user 
 					   LIST,
 					   SHOW(only_name),
 					   UPDATE(policy_update),
+					   TAGGING,
 					   DELETE(only_name),
 					   VERBS_END};
 
@@ -151,6 +152,7 @@ static const struct verb service_verbs[] = {
 	LIST,
 	SHOW(only_self),
 	UPDATE(described),
+	TAGGING,
 	DELETE(only_self),
 	VERBS_END};
 
