@@ -40,6 +40,10 @@ static struct err deny(struct call_work *work, const char *rule)
 	work->verdict = (struct auth_verdict){.outcome = AUTH_DENIED};
 	(void)!err_failed(text_copy(work->verdict.decided_by, sizeof work->verdict.decided_by,
 				    view_of_text(rule)));
+	for (size_t i = 0; i < WORK_KEYS_MAX; i++)
+		if (work->keys[i] != NULL &&
+		    resolve_is_foreign(work, &keyring_key(work->keys[i])->key.scope))
+			return resolve_refuse_unseen(work, i); /* as if it were not there */
 	return work_refuse(work, ERR(E_ACCESS_DENIED),
 			   "User: %s is not authorized to perform: %s because no identity-based "
 			   "policy allows the action",

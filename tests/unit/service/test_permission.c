@@ -27,9 +27,17 @@ static void adjust(struct kms_store_ops *ops)
 	ops->key_load = load;
 }
 
-static struct world world = {.adjust = adjust};
+static struct err load_by_id(void *self, struct view id, struct auth_identity *out);
+
+static void adjust_identities(struct auth_identities *identities)
+{
+	identities->load_by_id = load_by_id;
+}
+
+static struct world world = {.adjust = adjust, .adjust_identities = adjust_identities};
 static char key[KMS_KEY_ID_TEXT + 1];
-static bool rotten; /* stored policies cannot be understood */
+static bool careless; /* callers' own policies cannot be understood */
+static bool rotten;   /* stored policies cannot be understood */
 
 static struct err load(void *self, const struct kms_scope *scope, const struct kms_key_id *id,
 		       struct kms_key_full *out)
@@ -39,6 +47,16 @@ static struct err load(void *self, const struct kms_scope *scope, const struct k
 		return OK;
 	mem_free(TAKE(out->key.policy));
 	return text_new(VIEW_LITERAL("{\"Statement\":[{\"Effect\":\"Allow\"}]}"), &out->key.policy);
+}
+
+static struct err load_by_id(void *self, struct view id, struct auth_identity *out)
+{
+	TRY(store_sqlite_identities(world.first.store).load_by_id(self, id, out));
+	if (!careless)
+		return OK;
+	mem_free(TAKE(out->document));
+	return text_new(VIEW_LITERAL("{\"Policies\":[{\"Name\":\"P\",\"Document\":\"{}\"}]}"),
+			&out->document);
 }
 
 static struct caller bob = {.name = "bob", .account = WORLD_ACCOUNT};
@@ -336,6 +354,22 @@ static void test_another_accounts_keys_cannot_be_told_from_none(UNUSED void **st
 	}
 }
 
+static void test_nor_by_a_caller_whose_own_policy_is_malformed(UNUSED void **state)
+{
+	char there[KMS_KEY_ARN_TEXT];
+	allow_eve_everything();
+	assert_ok(text_copy(there, sizeof there, view_of_text(world_arn(key))));
+	log_configure(LOG_FORM_TEXT, LOG_ERROR, -1);
+	careless = true;
+	allow_nothing(&eve); /* drops what memory has */
+	assert_unseen(3, there);
+	assert_recorded("a policy of the caller cannot be understood");
+	assert_unseen(3, world_arn(MISSING));
+	careless = false;
+	log_configure(LOG_FORM_TEXT, LOG_ERROR, 2);
+	allow_eve_everything();
+}
+
 static void test_nor_by_alias_or_ciphertext(UNUSED void **state)
 {
 	char blob[512];
@@ -446,6 +480,7 @@ int main(void)
 			test_that_a_ciphertext_is_another_keys_is_told_with_permission_alone),
 		cmocka_unit_test(test_a_rotten_policy_lets_nobody_in_until_it_is_reset),
 		cmocka_unit_test(test_another_accounts_keys_cannot_be_told_from_none),
+		cmocka_unit_test(test_nor_by_a_caller_whose_own_policy_is_malformed),
 		cmocka_unit_test(test_nor_by_alias_or_ciphertext),
 		cmocka_unit_test(test_a_bare_id_is_one_of_the_callers_account),
 		cmocka_unit_test(test_a_shared_key_serves_whom_both_accounts_let),
