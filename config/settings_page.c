@@ -10,38 +10,13 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/writer.h"
+#include "config/page_file.h"
 #include "config/table.h"
 
 #define MARK ".\\\" @settings@"
-#define FILE_BYTES_MAX ((size_t)1 << 20)
 #define COLUMNS 76
 
 enum { ARGUMENT_TEMPLATE = 1, ARGUMENT_SETTINGS, ARGUMENT_PAGE, ARGUMENTS };
-
-static void close_file(FILE **file)
-{
-	if (*file != NULL)
-		(void)fclose(*file);
-}
-
-static struct err read_all(const char *path, struct buf *out)
-{
-	CLEANUP(close_file) FILE *file = fopen(path, "r");
-	REQUIRE(file != NULL, E_SETTINGS);
-	char part[4096];
-	for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0;)
-		TRY(buf_append(out, view_of(part, n)));
-	REQUIRE(ferror(file) == 0, E_SETTINGS);
-	return OK;
-}
-
-static struct err write_all(const char *path, struct view text)
-{
-	CLEANUP(close_file) FILE *file = fopen(path, "w");
-	REQUIRE(file != NULL && fwrite(text.ptr, 1, text.len, file) == text.len, E_SETTINGS);
-	REQUIRE(fflush(file) == 0, E_SETTINGS);
-	return OK;
-}
 
 /* --- mdoc(7) --- */
 
@@ -144,7 +119,7 @@ static struct err find_comment(struct view text, const struct setting *row, stru
 static struct err write_setting(struct writer *w, const struct setting *row, struct view comments)
 {
 	CLEANUP(buf_cleanup) struct buf comment;
-	buf_init(&comment, FILE_BYTES_MAX);
+	buf_init(&comment, PAGE_BYTES_MAX);
 	struct err found = find_comment(comments, row, &comment);
 	if (err_failed(found)) {
 		(void)fprintf(stderr, "holdfast.conf does not explain %s in [%s]\n", row->name,
@@ -176,11 +151,11 @@ static struct err write_settings(struct writer *w, struct view comments)
 static struct err make_page(char **paths)
 {
 	CLEANUP(buf_cleanup) struct buf template, comments, page;
-	buf_init(&template, FILE_BYTES_MAX);
-	buf_init(&comments, FILE_BYTES_MAX);
-	buf_init(&page, FILE_BYTES_MAX);
-	TRY(read_all(paths[ARGUMENT_TEMPLATE], &template));
-	TRY(read_all(paths[ARGUMENT_SETTINGS], &comments));
+	buf_init(&template, PAGE_BYTES_MAX);
+	buf_init(&comments, PAGE_BYTES_MAX);
+	buf_init(&page, PAGE_BYTES_MAX);
+	TRY(page_file_read(paths[ARGUMENT_TEMPLATE], &template));
+	TRY(page_file_read(paths[ARGUMENT_SETTINGS], &comments));
 	struct writer w;
 	writer_init_buf(&w, &page);
 	bool marked = false;
@@ -195,7 +170,7 @@ static struct err make_page(char **paths)
 	}
 	TRY(writer_end(&w));
 	REQUIRE(marked, E_FORMAT);
-	return write_all(paths[ARGUMENT_PAGE], buf_view(&page));
+	return page_file_write(paths[ARGUMENT_PAGE], buf_view(&page));
 }
 
 int main(int argc, char **argv)

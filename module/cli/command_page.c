@@ -9,36 +9,11 @@
 #include "base/buf.h"
 #include "base/writer.h"
 #include "cli/command.h"
+#include "config/page_file.h"
 
 #define MARK ".\\\" @commands@"
-#define FILE_BYTES_MAX ((size_t)1 << 20)
 
 enum { ARGUMENT_TEMPLATE = 1, ARGUMENT_PAGE, ARGUMENT_COUNT };
-
-static void close_file(FILE **file)
-{
-	if (*file != NULL)
-		(void)fclose(*file);
-}
-
-static struct err read_all(const char *path, struct buf *out)
-{
-	CLEANUP(close_file) FILE *file = fopen(path, "r");
-	REQUIRE(file != NULL, E_USAGE);
-	char part[4096];
-	for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0;)
-		TRY(buf_append(out, view_of(part, n)));
-	REQUIRE(ferror(file) == 0, E_USAGE);
-	return OK;
-}
-
-static struct err write_all(const char *path, struct view text)
-{
-	CLEANUP(close_file) FILE *file = fopen(path, "w");
-	REQUIRE(file != NULL && fwrite(text.ptr, 1, text.len, file) == text.len, E_USAGE);
-	REQUIRE(fflush(file) == 0, E_USAGE);
-	return OK;
-}
 
 /* mdoc(7): a hyphen in an option's name is written as it is; the two in front are one of Fl's own
  * and one of ours. */
@@ -117,11 +92,11 @@ static struct err run(char **argv)
 {
 	CLEANUP(buf_cleanup) struct buf template;
 	CLEANUP(buf_cleanup) struct buf page;
-	buf_init(&template, FILE_BYTES_MAX);
-	buf_init(&page, FILE_BYTES_MAX);
-	TRY(read_all(argv[ARGUMENT_TEMPLATE], &template));
+	buf_init(&template, PAGE_BYTES_MAX);
+	buf_init(&page, PAGE_BYTES_MAX);
+	TRY(page_file_read(argv[ARGUMENT_TEMPLATE], &template));
 	TRY(write_page(buf_view(&template), &page));
-	return write_all(argv[ARGUMENT_PAGE], buf_view(&page));
+	return page_file_write(argv[ARGUMENT_PAGE], buf_view(&page));
 }
 
 int main(int argc, char **argv)
