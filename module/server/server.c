@@ -108,9 +108,10 @@ NODISCARD struct err server_start(const struct server_options *options, struct s
 	TRY(load_tls(server, &o));
 	TRY(open_admin(server, &o));
 	metrics_name();
+	TRY(open_public(server, &o));
+	/* Last, since whoever hears from it that the service is ready comes at once. */
 	TRY(open_health(server, &o));
 	TRY(open_metrics(server, &o));
-	TRY(open_public(server, &o));
 	*out = TAKE(server);
 	return OK;
 }
