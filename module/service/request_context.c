@@ -165,11 +165,8 @@ static const char *principal_arn(const struct auth_principal *who)
 static const char *user_id(struct request_context *request, const struct auth_principal *who)
 {
 	if (who->type != AUTH_ROLE_SESSION)
-		return who->id;
-	struct err e =
-		text_format(request->user_id, sizeof request->user_id, "%s:%s", who->id, who->name);
-	if (err_failed(e))
-		fail(request, e);
+		return who->id; /* of most calls, and without any formatting */
+	identity_user_id(who, request->user_id);
 	return request->user_id;
 }
 

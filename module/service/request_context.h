@@ -11,6 +11,7 @@
 #ifndef HOLDFAST_SERVICE_REQUEST_CONTEXT_H
 #define HOLDFAST_SERVICE_REQUEST_CONTEXT_H
 
+#include "service/identity_text.h"
 #include "service/operation.h"
 
 /* Room without allocation: for every key with one value, and for usual lists and contexts. */
@@ -35,7 +36,7 @@ struct request_context {
 	struct err failure; /* the first */
 	void *owned[REQUEST_OWNED_MAX];
 	size_t owned_count, view_count, pair_count;
-	char user_id[AUTH_PRINCIPAL_ID_LEN + AUTH_SESSION_NAME_MAX + 2];
+	char user_id[IDENTITY_USER_ID_TEXT];
 	char service[AUTH_NAME_MAX + 1]; /* of a service, without its Region */
 	struct view views[REQUEST_VIEWS];
 	struct auth_pair pairs[REQUEST_PAIRS];

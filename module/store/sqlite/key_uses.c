@@ -3,25 +3,15 @@
 #include "store/sqlite/change.h"
 #include "store/sqlite/identity_ports.h"
 
-static struct err use_write(struct sqlite_connection *writer, const struct auth_key_use *use)
-{
-	CLEANUP(store_batch_cleanup) struct store_batch batch;
-	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	int changed = 0;
-	store_batch_init(&batch);
-	TRY(store_batch_add(&batch, &store_table_key_uses, use));
-	TRY(sqlite_statement_take(writer, SQL_KEY_USE_PUT, &statement));
-	sqlite_bind_row(&statement, &batch, 0);
-	return sqlite_statement_run(&statement, &changed); /* 0: a later use is known */
-}
-
 /* An access key that went meanwhile takes its uses along. */
 static struct err use_put(struct sqlite_connection *writer, const struct auth_key_use *use)
 {
 	int64_t count = 0;
 	TRY(sqlite_ask_named(writer, SQL_ACCESS_KEY_IS_THERE, ":access_key_id",
 			     view_of_text(use->access_key_id), &count));
-	return count == 1 ? use_write(writer, use) : OK;
+	if (count != 1)
+		return OK;
+	return sqlite_row_put(writer, SQL_KEY_USE_PUT, &store_table_key_uses, use);
 }
 
 NODISCARD struct err sqlite_key_use_save(void *self, const struct auth_key_use *uses, size_t count)

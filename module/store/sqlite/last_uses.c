@@ -6,18 +6,6 @@
 #include "base/text.h"
 #include "store/sqlite/ports.h"
 
-static struct err use_write(struct sqlite_connection *writer, const struct kms_last_use *use)
-{
-	CLEANUP(store_batch_cleanup) struct store_batch batch;
-	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	int changed = 0;
-	store_batch_init(&batch);
-	TRY(store_batch_add(&batch, &store_table_last_uses, use));
-	TRY(sqlite_statement_take(writer, SQL_LAST_USE_PUT, &statement));
-	sqlite_bind_row(&statement, &batch, 0);
-	return sqlite_statement_run(&statement, &changed); /* 0: a later use is known */
-}
-
 /* A key that went meanwhile takes its uses along. */
 static struct err use_put(struct sqlite_connection *writer, const struct kms_last_use *use)
 {
@@ -25,7 +13,7 @@ static struct err use_put(struct sqlite_connection *writer, const struct kms_las
 	if (err_is(found, E_NOT_FOUND))
 		return OK;
 	TRY(found);
-	return use_write(writer, use);
+	return sqlite_row_put(writer, SQL_LAST_USE_PUT, &store_table_last_uses, use);
 }
 
 NODISCARD struct err sqlite_last_use_save(void *self, const struct kms_last_use *uses, size_t count)

@@ -429,6 +429,20 @@ NODISCARD struct err sqlite_row_insert(struct sqlite_connection *connection,
 	return OK;
 }
 
+NODISCARD struct err sqlite_row_put(struct sqlite_connection *connection,
+				    enum sqlite_statement_id id, const struct store_table *table,
+				    const void *object)
+{
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int changed = 0;
+	store_batch_init(&batch);
+	TRY(store_batch_add(&batch, table, object));
+	TRY(sqlite_statement_take(connection, id, &statement));
+	sqlite_bind_row(&statement, &batch, 0);
+	return sqlite_statement_run(&statement, &changed); /* 0: a newer one is there */
+}
+
 /* SQLite's own copy, borrowed until the next step. A type of none of ours gets no tag. */
 static struct store_value column_value(sqlite3_stmt *raw, int at)
 {

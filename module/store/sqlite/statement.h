@@ -137,6 +137,12 @@ NODISCARD struct err sqlite_row_insert(struct sqlite_connection *connection,
 				       enum sqlite_statement_id id, const struct store_batch *batch,
 				       size_t at);
 
+/* Of an advisory table, whose rows carry no seal: puts the object with an INSERT that leaves a
+ * newer row as it is. In the writer's transaction. */
+NODISCARD struct err sqlite_row_put(struct sqlite_connection *connection,
+				    enum sqlite_statement_id id, const struct store_table *table,
+				    const void *object);
+
 /*
  * Steps through a SELECT and adds each row to the batch, not yet verified. Stops after `enough`
  * bytes (SIZE_MAX: never); *more tells whether rows may be left.
