@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include "base/lock.h"
 #include "base/mem.h"
@@ -242,6 +243,27 @@ static void a_slow_creation_does_not_hold_up_sealing(UNUSED void **state)
 	assert_int_equal(tally.ok, 1);
 }
 
+/* Goes on while the token is away, so that the faults behind the first are met, too. */
+static void *seal_and_open_on(void *argument)
+{
+	enum { TRIES = 10000 };
+	struct err *result = (struct err *)argument;
+	struct hsm_sealing s = sealing_of(&version);
+	for (int i = 0, tries = 0; i < ROUNDS && tries < TRIES; tries++) {
+		CLEANUP(buf_cleanup) struct buf sealed = {0};
+		struct err e = seal_text(token.hsm, &s, "text", &sealed);
+		if (!err_failed(e))
+			e = open_text(token.hsm, &s, buf_view(&sealed), "text");
+		if (err_failed(e) && !err_is(e, E_HSM_AWAY))
+			*result = e;
+		if (err_failed(e))
+			(void)usleep(1000);
+		else
+			i++;
+	}
+	return NULL;
+}
+
 /* Recovery in the middle of traffic: nothing is lost, nothing is mixed up. */
 static void the_token_goes_and_comes_under_load(UNUSED void **state)
 {
@@ -252,13 +274,13 @@ static void the_token_goes_and_comes_under_load(UNUSED void **state)
 	struct err results[THREADS];
 	for (int i = 0; i < THREADS; i++) {
 		results[i] = OK;
-		assert_int_equal(pthread_create(&threads[i], NULL, seal_and_open, &results[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, seal_and_open_on, &results[i]),
+				 0);
 	}
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	for (int i = 0; i < THREADS; i++)
-		if (err_failed(results[i]))
-			assert_int_equal(results[i].code, E_HSM_AWAY);
+		assert_ok(results[i]);
 	struct hsm_status status;
 	hsm_status(token.hsm, &status);
 	assert_true(status.generation >= 3);
