@@ -100,6 +100,12 @@ static void put_additional(struct json_out *out, const struct audit_record *reco
 	json_out_end_object(out);
 }
 
+static void put_details(struct json_out *out, const struct audit_record *record)
+{
+	if (record->detail_members.len > 0)
+		put_members(out, "serviceEventDetails", record->detail_members);
+}
+
 static void put_tls(struct json_out *out, const struct audit_record *record)
 {
 	if (record->tls_members.len > 0)
@@ -126,7 +132,8 @@ NODISCARD struct err audit_record_write(const struct audit_record *record, struc
 {
 	ENSURE(record->resource_count <= AUDIT_RESOURCES_MAX);
 	ENSURE(is_one_line(record->request_members) && is_one_line(record->response_members) &&
-	       is_one_line(record->additional_members) && is_one_line(record->tls_members));
+	       is_one_line(record->additional_members) && is_one_line(record->detail_members) &&
+	       is_one_line(record->tls_members));
 	size_t start = w->len;
 	struct json_out out;
 	json_out_init(&out, w);
@@ -144,6 +151,7 @@ NODISCARD struct err audit_record_write(const struct audit_record *record, struc
 	put_text(&out, "eventType", view_of_text(record->event_type));
 	json_out_bool(&out, "managementEvent", true);
 	put_text(&out, "recipientAccountId", record->recipient_account);
+	put_details(&out, record);
 	json_out_text(&out, "eventCategory", VIEW_LITERAL("Management"));
 	put_tls(&out, record);
 	json_out_end_object(&out);

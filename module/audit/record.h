@@ -67,6 +67,9 @@ struct audit_record {
 	struct view decided_by;
 	struct view additional_members;
 
+	/* serviceEventDetails, of an AwsServiceEvent: members without braces; empty: left out */
+	struct view detail_members;
+
 	/* tlsDetails: members without braces; empty: left out */
 	struct view tls_members;
 

@@ -26,7 +26,13 @@ static int64_t system_steady_ms(const struct clock *self)
 	return read_ms(CLOCK_MONOTONIC);
 }
 
-const struct clock clock_system = {system_real_ms, system_steady_ms};
+static int64_t system_boot_ms(const struct clock *self)
+{
+	(void)self;
+	return read_ms(CLOCK_BOOTTIME);
+}
+
+const struct clock clock_system = {system_real_ms, system_steady_ms, system_boot_ms};
 
 static const struct clock_manual *manual_of(const struct clock *self)
 {
@@ -46,7 +52,8 @@ static int64_t manual_steady_ms(const struct clock *self)
 
 void clock_manual_init(struct clock_manual *manual, int64_t real_ms)
 {
-	*manual = (struct clock_manual){{manual_real_ms, manual_steady_ms}, real_ms, 0};
+	*manual = (struct clock_manual){
+		{manual_real_ms, manual_steady_ms, manual_steady_ms}, real_ms, 0};
 }
 
 void clock_manual_advance(struct clock_manual *manual, int64_t ms)

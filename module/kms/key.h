@@ -65,6 +65,24 @@ enum kms_key_origin {
 };
 enum kms_key_manager { KMS_MANAGER_CUSTOMER = 1, KMS_MANAGER_AWS };
 
+/* What made a version (KMS API: RotationType). Stored. */
+enum kms_rotation_type {
+	KMS_ROTATION_NONE = 0, /* the first of its key */
+	KMS_ROTATION_AUTOMATIC = 1,
+	KMS_ROTATION_ON_DEMAND = 2,
+	KMS_ROTATION_BUDGET = 3, /* suite 3: before the message budget was used up. Told as
+				    ON_DEMAND, and not counted against the limit of those */
+	KMS_ROTATION_COUNT
+};
+
+/* Where the object of a version is. Stored. */
+enum kms_material_state {
+	KMS_MATERIAL_PRESENT = 0,
+	KMS_MATERIAL_GOING = 1, /* being destroyed on the token: no use, no way back */
+	KMS_MATERIAL_GONE = 2,  /* imported material that expired or was deleted; the row stays */
+	KMS_MATERIAL_COUNT
+};
+
 /* Names as the API writes them ("Enabled", "ENCRYPT_DECRYPT", ...); never NULL ("" for no such
  * value). */
 const char *kms_state_name(enum kms_key_state state);
@@ -72,6 +90,7 @@ const char *kms_usage_name(enum kms_key_usage usage);
 const char *kms_spec_name(enum kms_key_spec spec);
 const char *kms_origin_name(enum kms_key_origin origin);
 const char *kms_manager_name(enum kms_key_manager manager);
+const char *kms_rotation_name(enum kms_rotation_type type); /* BUDGET: "ON_DEMAND" */
 
 /* E_FORMAT for a name that is none. */
 NODISCARD struct err kms_spec_parse(struct view name, enum kms_key_spec *out);
@@ -86,6 +105,9 @@ struct kms_version {
 	int64_t created_ms;
 	uint8_t material_id[KMS_MATERIAL_ID_LEN]; /* KeyMaterialId, shown as 64 hex digits */
 	uint64_t messages_reserved; /* suite 3: messages of its budget handed out so far; else 0 */
+	enum kms_rotation_type rotation;
+	int64_t valid_to_ms; /* imported material that expires: when; else 0 */
+	enum kms_material_state material;
 };
 
 /* One key. Heap fields are owned; kms_key_cleanup(). */
@@ -102,8 +124,17 @@ struct kms_key {
 	int64_t deletion_ms;      /* PENDING_DELETION: when; else 0 */
 	uint32_t current_version; /* 0 while CREATING */
 	uint64_t revision;        /* grows by one with every stored change */
-	char *description;        /* never NULL */
-	char *policy;             /* the document named "default"; never NULL */
+
+	/* Automatic rotation: kms/rotation.h reads and sets these four. */
+	bool rotation_enabled;
+	uint32_t rotation_period_days; /* kept while it is off; 0: never switched on */
+	int64_t rotation_from_ms;      /* the next is due one period after this; 0: never set */
+	int64_t on_demand_ms; /* RotateKeyOnDemand was accepted then and is not done; else 0 */
+
+	bool destroying;   /* PENDING_DELETION: the window is over and its versions are being
+			      destroyed; CancelKeyDeletion comes too late */
+	char *description; /* never NULL */
+	char *policy;      /* the document named "default"; never NULL */
 };
 
 void kms_key_cleanup(struct kms_key *key);

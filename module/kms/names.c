@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names that the KMS API gives to states, usages, specs, origins and managers. */
+/*
+ * The names that the KMS API gives to states, usages, specs, origins, managers and rotations; and
+ * ours of due work. */
 #include "base/macros.h"
+#include "kms/agenda.h"
 #include "kms/key.h"
 
 struct name_row {
@@ -59,6 +62,18 @@ static const struct name_row managers[] = {
 _Static_assert(ARRAY_LEN(states) == KMS_STATE_COUNT - 1, "every state has its name");
 _Static_assert(ARRAY_LEN(specs) == KMS_SPEC_COUNT - 1, "every spec has its name");
 
+static const struct name_row rotations[] = {
+	{KMS_ROTATION_AUTOMATIC, "AUTOMATIC"},
+	{KMS_ROTATION_ON_DEMAND, "ON_DEMAND"},
+	{KMS_ROTATION_BUDGET, "ON_DEMAND"},
+};
+
+static const struct name_row due_kinds[] = {
+	{KMS_DUE_ROTATION, "rotation"},
+	{KMS_DUE_DELETION, "deletion"},
+	{KMS_DUE_EXPIRY, "expiry"},
+};
+
 static const char *name_of(const struct name_row *rows, size_t count, unsigned value)
 {
 	for (size_t i = 0; i < count; i++)
@@ -102,6 +117,16 @@ const char *kms_origin_name(enum kms_key_origin origin)
 const char *kms_manager_name(enum kms_key_manager manager)
 {
 	return name_of(managers, ARRAY_LEN(managers), manager);
+}
+
+const char *kms_rotation_name(enum kms_rotation_type type)
+{
+	return name_of(rotations, ARRAY_LEN(rotations), type);
+}
+
+const char *kms_due_name(enum kms_due_kind kind)
+{
+	return name_of(due_kinds, ARRAY_LEN(due_kinds), kind);
 }
 
 NODISCARD struct err kms_spec_parse(struct view name, enum kms_key_spec *out)

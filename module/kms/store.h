@@ -9,7 +9,8 @@
  * what the sealer answers.
  *
  * A change takes the audit record of the call that made it: `outbox` is written in the same
- * transaction, under its event id, and stays until outbox_done().
+ * transaction, under its event id, and stays until outbox_done(). NULL, where a function allows it:
+ * a step of an act whose end is recorded.
  */
 #ifndef HOLDFAST_KMS_STORE_H
 #define HOLDFAST_KMS_STORE_H
@@ -92,8 +93,26 @@ struct kms_store_ops {
 	 */
 	NODISCARD struct err (*key_create)(void *self, const struct kms_new_key *made,
 					   const struct kms_outbox_record *outbox);
-	/* Stores `key` where the stored revision is key->revision - 1; else E_STORE_CONFLICT. */
+	/* Stores `key` where the stored revision is key->revision - 1; else E_STORE_CONFLICT.
+	 * `outbox` may be NULL. */
 	NODISCARD struct err (*key_update)(void *self, const struct kms_key *key,
+					   const struct kms_outbox_record *outbox);
+	/* A rotation: as key_update(), and the new version `made` is added, whose number is
+	 * key->current_version; its intent is removed. E_STORE_CONFLICT also when the intent is not
+	 * as this process added it (key_create()); E_EXISTS: a version of that number. */
+	NODISCARD struct err (*key_rotate)(void *self, const struct kms_key *key,
+					   const struct kms_version *made,
+					   const struct kms_outbox_record *outbox);
+	/* As key_update(), and stores `version`, which is there already, as it is now: its material
+	 * state and validity; nothing else of it may have changed. `outbox` may be NULL. */
+	NODISCARD struct err (*material_update)(void *self, const struct kms_key *key,
+						const struct kms_version *version,
+						const struct kms_outbox_record *outbox);
+	/* The end of a key: its row and all that hangs on it - versions, grants, aliases, tags,
+	 * last use, claims - in one transaction. Where the stored revision is seen->revision; else
+	 * E_STORE_CONFLICT. E_NOT_FOUND. The objects on the token are gone before: E_BUG unless
+	 * seen->destroying. */
+	NODISCARD struct err (*key_delete)(void *self, const struct kms_key *seen,
 					   const struct kms_outbox_record *outbox);
 	/* Key and all its versions. E_NOT_FOUND. */
 	NODISCARD struct err (*key_load)(void *self, const struct kms_scope *scope,

@@ -29,6 +29,8 @@ struct service {
 	struct pool *pool;
 	struct outbox *outbox;
 	struct readiness *readiness;
+	struct clock_trust *clock_trust;
+	struct scheduler *scheduler;
 
 	pthread_mutex_t lock;
 	pthread_cond_t answered;

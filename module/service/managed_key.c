@@ -4,10 +4,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "codec/uuid.h"
 #include "service/core.h"
 #include "service/key_making.h"
-#include "service/outbox.h"
+#include "service/service_event.h"
 
 #define ALIAS_PREFIX "alias/aws/"
 #define POLICY_MAX 2048
@@ -82,14 +81,15 @@ struct making {
 	struct kms_key key; /* kms_key_cleanup() */
 	struct kms_version version;
 	struct kms_alias alias;
-	char event_id[KMS_EVENT_ID_LEN + 1];
-	struct buf line;
+	char alias_arn[KMS_ALIAS_ARN_TEXT], response[RESPONSE_MAX];
+	struct service_event event;
+	struct service_event_record record;
 };
 
 static void making_cleanup(struct making *making)
 {
 	kms_key_cleanup(&making->key);
-	buf_cleanup(&making->line);
+	service_event_cleanup(&making->record);
 }
 
 static struct err fill(const struct call_work *work, struct view alias, struct making *making)
@@ -119,50 +119,27 @@ static struct err fill(const struct call_work *work, struct view alias, struct m
 	return kms_alias_check(&making->alias);
 }
 
-static struct err add_resource(struct audit_record *record, const struct kms_scope *scope,
-			       const char *type, const char *arn)
-{
-	struct audit_resource *resource = &record->resources[record->resource_count++];
-	resource->type = type;
-	TRY(text_copy(resource->account, sizeof resource->account, view_of_text(scope->account)));
-	return text_copy(resource->arn, sizeof resource->arn, view_of_text(arn));
-}
-
 /* CloudTrail: the service makes the key, not the one that it acts for; whom that is the record of
  * the call itself tells, under the same request id. */
 static struct err write_record(const struct call_work *work, struct making *making)
 {
-	char key_arn[KMS_KEY_ARN_TEXT], alias_arn[KMS_ALIAS_ARN_TEXT], response[RESPONSE_MAX];
+	char key_arn[KMS_KEY_ARN_TEXT];
 	const struct kms_scope *home = &work->home;
-	struct view service = view_of_text(work->principal.via_service);
 	kms_key_arn_format(home, &making->key.id, key_arn);
-	kms_alias_arn_format(home, view_of_text(making->alias.name), alias_arn);
-	TRY(text_format(response, sizeof response, "\"keyId\":\"%s\"", key_arn));
-	TRY(uuid_make(making->event_id));
-	struct audit_record record = {
+	kms_alias_arn_format(home, view_of_text(making->alias.name), making->alias_arn);
+	TRY(text_format(making->response, sizeof making->response, "\"keyId\":\"%s\"", key_arn));
+	making->event = (struct service_event){
+		.name = "CreateKey",
 		.time_ms = work->time_ms,
-		.event_source = "kms.amazonaws.com",
-		.event_name = VIEW_LITERAL("CreateKey"),
-		.event_type = "AwsServiceEvent",
-		.region = view_of_text(home->region),
-		.recipient_account = view_of_text(home->account),
-		.source_address = service,
-		.user_agent = service,
-		.identity_type = "AWSService",
-		.account = view_of_text(home->account),
-		.invoked_by = service,
-		.response_members = view_of_text(response),
+		.scope = home,
+		.key_id = &making->key.id,
+		.alias_arn = making->alias_arn,
+		.invoked_by = view_of_text(work->principal.via_service),
+		.request_id = work->call->request_id,
+		.response_members = view_of_text(making->response),
 		.decided_by = VIEW_LITERAL("service: first use of its key in the account"),
 	};
-	TRY(text_copy(record.event_id, sizeof record.event_id, view_of_text(making->event_id)));
-	TRY(text_copy(record.request_id, sizeof record.request_id,
-		      view_of_text(work->call->request_id)));
-	TRY(add_resource(&record, home, AUDIT_TYPE_KEY, key_arn));
-	TRY(add_resource(&record, home, AUDIT_TYPE_ALIAS, alias_arn));
-	struct writer w;
-	writer_init_buf(&w, &making->line);
-	TRY(audit_record_write(&record, &w));
-	return writer_end(&w);
+	return service_event_write(&making->event, &making->record);
 }
 
 static struct err commit(struct service *service, struct making *making)
@@ -170,9 +147,7 @@ static struct err commit(struct service *service, struct making *making)
 	const struct kms_store *store = &service->options.store;
 	const struct kms_new_key made = {
 		.key = &making->key, .version = &making->version, .alias = &making->alias};
-	struct kms_outbox_record outbox = {.line = buf_view(&making->line)};
-	TRY(text_copy(outbox.event_id, sizeof outbox.event_id, view_of_text(making->event_id)));
-	struct err e = store->ops->key_create(store->self, &made, &outbox);
+	struct err e = store->ops->key_create(store->self, &made, &making->record.outbox);
 	/* On a conflict somebody else has claimed the intent, and the object with it. */
 	if (err_failed(e) && !err_is(e, E_STORE_CONFLICT))
 		key_making_abandon(service, &making->key.scope, &making->version);
@@ -198,7 +173,6 @@ NODISCARD struct err managed_key_make(struct call_work *work, struct view alias,
 	REQUIRE(work->may_block, E_WOULD_BLOCK);
 	REQUIRE(audit_log_healthy(service->options.audit), E_AUDIT);
 	CLEANUP(making_cleanup) struct making making = {.version = {.number = 0}};
-	buf_init(&making.line, AUDIT_RECORD_MAX);
 	TRY(fill(work, alias, &making));
 	TRY(write_record(work, &making));
 	TRY(key_making_begin(service, &making.key.scope, &making.version));
@@ -207,7 +181,7 @@ NODISCARD struct err managed_key_make(struct call_work *work, struct view alias,
 		return find(work, alias, out);
 	TRY(e);
 	/* The record is durable in the store's outbox; the log has it within a second. */
-	outbox_keep(service->outbox, making.event_id, &making.line);
+	service_event_tell(service, &making.event, &making.record, false);
 	*out = making.key.id;
 	log_event(LOG_INFO, "key.made_for_service", LOG_VIEW("alias", alias),
 		  LOG_TEXT("account", work->home.account));

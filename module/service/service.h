@@ -6,6 +6,8 @@
 #include "audit/log.h"
 #include "auth/identities.h"
 #include "base/clock.h"
+#include "event/bus.h"
+#include "kms/agenda.h"
 #include "kms/catalog.h"
 #include "kms/grants.h"
 #include "kms/installation.h"
@@ -20,7 +22,9 @@ struct service_options {
 	struct kms_store store;
 	struct kms_catalog catalog;
 	struct kms_grants grants;
+	struct kms_agenda agenda;
 	struct auth_identities identities;
+	struct event_bus *events; /* borrowed; NULL: nobody is told */
 	struct audit_log *audit;
 	const char *audit_directory; /* of `audit`; NULL: left-over records are appended without
 					looking whether the log has them */
@@ -33,6 +37,11 @@ struct service_options {
 	uint64_t direct_messages_max; /* 0: 2^31; suite 3: messages under one version, well before
 					 2^32 */
 	uint64_t direct_block;        /* 0: 2^16; suite 3: messages reserved at a time */
+	struct kms_rotation_rules rotation; /* 0 in any: 1,095 days; 25; 7/8 of direct_messages_max
+					     */
+	uint32_t due_interval_ms;           /* 0: 1,000; between two rounds of the scheduler */
+	uint32_t due_share_percent; /* 0: 20; of the time may go into due work on the token; 1..100
+				     */
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
 	void (*more_checks)(void *user, struct service_checks *out);
 	void *more_checks_user;
