@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "kms/rotation.h"
 #include "kms/store.h"
 
 /* KMS API: KeyState, "Key states of AWS KMS keys". UNAVAILABLE is shown and never stored. */
@@ -94,6 +95,12 @@ static bool has_material(const struct kms_key *key)
 	return key->state != KMS_STATE_CREATING && key->state != KMS_STATE_PENDING_IMPORT;
 }
 
+static bool has_period(const struct kms_key *key)
+{
+	return key->rotation_period_days >= KMS_ROTATION_DAYS_MIN &&
+	       key->rotation_period_days <= KMS_ROTATION_DAYS_MAX;
+}
+
 NODISCARD struct err kms_key_check(const struct kms_key *key)
 {
 	ENSURE(key->state >= KMS_STATE_CREATING && key->state < KMS_STATE_COUNT);
@@ -108,6 +115,8 @@ NODISCARD struct err kms_key_check(const struct kms_key *key)
 	ENSURE(key->current_version != 0 || !has_material(key) ||
 	       (key->state == KMS_STATE_PENDING_DELETION && key->origin == KMS_ORIGIN_EXTERNAL));
 	ENSURE(key->current_version == 0 || key->state != KMS_STATE_CREATING);
+	ENSURE(!key->rotation_enabled || has_period(key));
+	ENSURE(!key->destroying || key->state == KMS_STATE_PENDING_DELETION);
 	ENSURE(is_text(key->description, (size_t)4 * KMS_DESCRIPTION_MAX, KMS_DESCRIPTION_MAX));
 	ENSURE(is_text(key->policy, KMS_POLICY_MAX, KMS_POLICY_MAX));
 	return OK;
