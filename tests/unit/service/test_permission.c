@@ -327,6 +327,11 @@ static const struct {
 	{"UpdateKeyDescription", ",\"Description\":\"d\""},
 	{"ScheduleKeyDeletion", ""},
 	{"CancelKeyDeletion", ""},
+	{"EnableKeyRotation", ""},
+	{"DisableKeyRotation", ""},
+	{"GetKeyRotationStatus", ""},
+	{"RotateKeyOnDemand", ""},
+	{"ListKeyRotations", ""},
 };
 
 static void assert_unseen(size_t row, const char *arn)
