@@ -125,7 +125,6 @@ NODISCARD struct err kms_key_check(const struct kms_key *key)
 	ENSURE(*key->scope.partition && *key->scope.region);
 	ENSURE(view_of_text(key->scope.account).len == KMS_ACCOUNT_LEN);
 	ENSURE((key->state == KMS_STATE_PENDING_DELETION) == (key->deletion_ms != 0));
-	ENSURE(!key->destroying || key->state == KMS_STATE_PENDING_DELETION);
 	/* One whose material was never imported may wait for its deletion. */
 	ENSURE(key->current_version != 0 || !has_material(key) ||
 	       (key->state == KMS_STATE_PENDING_DELETION && key->origin == KMS_ORIGIN_EXTERNAL));
