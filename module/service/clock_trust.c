@@ -14,11 +14,12 @@
 #define HOUR_MS (INT64_C(60) * 60 * 1000)
 #define DAY_MS (24 * HOUR_MS)
 #define GAP_MS (CLOCK_GAP_DAYS * DAY_MS)
-#define FOLLOW_MAX_MS (INT64_C(10) * 60 * 1000) /* a machine that slept was not slewed meanwhile \
-						 */
-#define UNTRUSTED_INTERVAL_MS INT64_C(5000)     /* looks whether another daemon knows better */
-#define READ_SPAN_MS 1000                       /* longer between two readings of boot time: */
-#define READ_ATTEMPTS 5                         /* something came in between */
+#define FOLLOW_MAX_MS                                                                        \
+	(INT64_C(10) * 60 * 1000)           /* a machine that slept was not slewed meanwhile \
+					     */
+#define UNTRUSTED_INTERVAL_MS INT64_C(5000) /* looks whether another daemon knows better */
+#define READ_SPAN_MS 1000                   /* longer between two readings of boot time: */
+#define READ_ATTEMPTS 5                     /* something came in between */
 #define ACCEPT_ATTEMPTS 4
 
 struct reading {
