@@ -308,6 +308,40 @@ NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_H
 	return OK;
 }
 
+/* Only what is sound is known to be alone with its id: put_once(). */
+static bool find_known(struct p11_objects *objects, const struct hsm_key_id *id,
+		       CK_OBJECT_HANDLE *out)
+{
+	LOCK_SCOPE(&objects->lock);
+	const struct p11_object *found =
+		(const struct p11_object *)map_get(&objects->by_id, id_view(id));
+	if (found == NULL || !found->shown.sound || !objects->trusted || objects->doubtful)
+		return false;
+	*out = found->handle;
+	return true;
+}
+
+NODISCARD struct err p11_objects_destroy_known(struct p11_objects *objects,
+					       struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					       const struct hsm_object *object, bool *done)
+{
+	CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+	bool named = false;
+	*done = false;
+	if (!find_known(objects, &object->id, &handle))
+		return OK;
+	struct err e = is_named(funnel, session, handle, object, &named);
+	if (p11_funnel_effect(e) == P11_EFFECT_HANDLE)
+		return OK;
+	TRY(e);
+	if (!named)
+		return OK;
+	TRY(P11_CALL(funnel, C_DestroyObject, session, handle));
+	p11_objects_remove(objects, &object->id);
+	*done = true;
+	return OK;
+}
+
 NODISCARD struct err p11_objects_adopt(struct p11_objects *objects, struct p11_funnel *funnel,
 				       CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle,
 				       struct p11_object *out)

@@ -161,25 +161,46 @@ static struct err settle_after_destroying(struct p11_lane *lane, const struct hs
 {
 	struct hsm *hsm = lane->hsm;
 	struct p11_object left;
-	p11_message_keys_forget(&hsm->keys, id);
 	struct err e =
 		p11_objects_refind(&hsm->objects, &hsm->module.funnel, lane->session, id, &left);
 	return err_is(e, E_HSM_KEY_UNKNOWN) ? OK : e;
+}
+
+static struct err search_and_destroy(struct p11_lane *lane, const struct hsm_object *object)
+{
+	struct hsm *hsm = lane->hsm;
+	bool occupied = false;
+	size_t destroyed = 0;
+	TRY(p11_objects_occupied(&hsm->module.funnel, lane->session, &object->id, &occupied));
+	if (!occupied)
+		return unknown(lane);
+	TRY(p11_objects_destroy(&hsm->module.funnel, lane->session, object, &destroyed));
+	REQUIRE(destroyed > 0, E_HSM_REFUSED); /* there is one, and it has another label */
+	return settle_after_destroying(lane, &object->id);
+}
+
+/* Three searches, each of which looks at every object of the token, are spared where the cache can
+ * be trusted: on SoftHSM at 10,000 keys they cost ten times what the destruction itself does. */
+static struct err destroy(struct p11_lane *lane, const struct hsm_object *object)
+{
+	struct hsm *hsm = lane->hsm;
+	bool done = false;
+	TRY(p11_objects_destroy_known(&hsm->objects, &hsm->module.funnel, lane->session, object,
+				      &done));
+	return done ? OK : search_and_destroy(lane, object);
 }
 
 NODISCARD struct err p11_destroy_execute(struct p11_lane *lane, struct hsm_op *op)
 {
 	struct hsm *hsm = lane->hsm;
 	LOCK_SCOPE(&hsm->admin);
-	bool occupied = false;
-	size_t destroyed = 0;
 	struct p11_softhsm_mark mark = p11_softhsm_mark(&hsm->softhsm);
-	TRY(p11_objects_occupied(&hsm->module.funnel, lane->session, &op->object.id, &occupied));
-	if (!occupied)
-		return unknown(lane);
-	TRY(p11_objects_destroy(&hsm->module.funnel, lane->session, &op->object, &destroyed));
-	REQUIRE(destroyed > 0, E_HSM_REFUSED); /* there is one, and it has another label */
-	TRY(settle_after_destroying(lane, &op->object.id));
+	struct err e = destroy(lane, &op->object);
+	/* What derives from a key goes with it, or with the doubt whether it is still there. */
+	p11_message_keys_forget(&hsm->keys, &op->object.id);
+	if (err_is(e, E_HSM_KEY_UNKNOWN))
+		p11_objects_remove(&hsm->objects, &op->object.id);
+	TRY(e);
 	log_event(LOG_INFO, "token.key_destroyed", LOG_TEXT("label", op->object.label));
 	return p11_softhsm_sync(&hsm->softhsm, mark);
 }
