@@ -82,6 +82,19 @@ static void commit_service(struct plan *plan, struct wiring *w)
 	service_set_calls_max(w->service, (uint32_t)s->service.calls_max);
 }
 
+/* What the endpoint is, the next start says; what it is told now is tried again. */
+static struct err prepare_events(struct plan *plan, struct wiring *w)
+{
+	(void)w;
+	return wiring_check(plan->fresh);
+}
+
+static void commit_events(struct plan *plan, struct wiring *w)
+{
+	(void)plan;
+	event_bus_reopen(w->events);
+}
+
 static struct err prepare_log(struct plan *plan, struct wiring *w)
 {
 	(void)w;
@@ -105,6 +118,7 @@ static const struct part {
 } parts[] = {
 	{"users", prepare_users, commit_doors, NULL},
 	{"service", NULL, commit_service, NULL},
+	{"events", prepare_events, commit_events, NULL},
 	{"log", prepare_log, commit_log, NULL},
 	{"tls", prepare_tls, NULL, NULL},
 };
