@@ -39,6 +39,8 @@ enum metric_door { METRIC_DOOR_PUBLIC, METRIC_DOOR_ADMIN, METRIC_DOOR_HEALTH, ME
 enum metric_handshake { METRIC_HANDSHAKE_OK, METRIC_HANDSHAKE_FAILED };
 enum metric_sink { METRIC_SINK_FILE, METRIC_SINK_ENDPOINT };
 enum metric_lookup { METRIC_LOOKUP_HIT, METRIC_LOOKUP_MISS };
+/* As enum kms_due_kind has them; and sessions that ended. */
+enum metric_due { METRIC_DUE_SESSION, METRIC_DUE_ROTATION, METRIC_DUE_DELETION, METRIC_DUE_EXPIRY };
 enum metric_store { METRIC_STORE_READ, METRIC_STORE_WRITE, METRIC_STORE_COMMIT };
 
 /* Upper bounds of every histogram, from 50 µs to 10 s; above them is one bucket more. */
