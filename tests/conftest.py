@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "support"))
 
 from holdfast.installation import running  # noqa: E402 pylint: disable=wrong-import-position
+from holdfast.timeline import Timeline  # noqa: E402 pylint: disable=wrong-import-position
 
 RUNNING = []
 
@@ -51,6 +52,14 @@ def make(tmp_path):
             return stack.enter_context(kept(folder, **options))
 
         yield one
+
+
+@pytest.fixture(scope="module")
+def calendar(tmp_path_factory):
+    """The days of an installation that the tests of one file share, in their order."""
+    folder = tmp_path_factory.mktemp("calendar")
+    with kept(folder, settings={"events": {"file": folder / "events.jsonl"}}) as installation:
+        yield Timeline(installation)
 
 
 @pytest.fixture(scope="session")
