@@ -155,8 +155,11 @@ NODISCARD struct err kms_key_copy(const struct kms_key *from, struct kms_key *to
  */
 NODISCARD struct err kms_key_move(struct kms_key *key, enum kms_key_state to);
 
-/* What is wrong with a key as a whole, as the store or a defect may hand it out: E_BUG, or OK. */
+/* What is wrong with a key as a whole, as the store or a defect may hand it out: E_BUG, or OK. The
+ * same of one of its versions. */
 NODISCARD struct err kms_key_check(const struct kms_key *key);
+NODISCARD struct err kms_version_check(const struct kms_key *key,
+				       const struct kms_version *version);
 
 /* The label of a version's token object: holdfast:<installation>:<key id>:<version>. */
 #define KMS_INSTALLATION_LEN 32 /* hex digits */
