@@ -127,7 +127,7 @@ struct kms_key {
 
 	/* Automatic rotation: kms/rotation.h reads and sets these four. */
 	bool rotation_enabled;
-	uint32_t rotation_period_days; /* kept while it is off; 0: never switched on */
+	uint32_t rotation_period_days; /* 0 while it is off */
 	int64_t rotation_from_ms;      /* the next is due one period after this; 0: never set */
 	int64_t on_demand_ms; /* RotateKeyOnDemand was accepted then and is not done; else 0 */
 
