@@ -12,7 +12,9 @@
 #include "kms/key.h"
 #include "service/core.h"
 #include "service/key_making.h"
+#include "service/key_numbers.h"
 #include "service/refused.h"
+#include "service/scheduler.h"
 
 #define OBJECTS_MAX 1000000 /* on one token */
 
@@ -213,8 +215,9 @@ static struct err check_version(void *user, const struct kms_scope *scope,
 	return refused_add(inventory->service->refused, &version->token_id);
 }
 
-/* Objects under our name that no version knows: reported, never destroyed. */
-static void report_unknown(struct inventory *inventory)
+/* Objects under our name that no version knows: reported, never destroyed. Ciphertexts may name
+ * their numbers, which are not given to other versions. */
+static struct err report_unknown(struct inventory *inventory)
 {
 	const char *installation = inventory->service->options.installation.id;
 	size_t at = 0;
@@ -226,12 +229,14 @@ static void report_unknown(struct inventory *inventory)
 		if (found->known || !ours)
 			continue;
 		inventory->unknown++;
+		TRY(key_numbers_note(inventory->service->key_numbers, &key_id, number));
 		log_event(LOG_WARNING, "reconcile.object_unknown",
 			  LOG_TEXT("label", found->object.label),
 			  LOG_TEXT("meaning", "the store does not know this key of the token"),
 			  LOG_TEXT("action", "restore the store if it is an older copy; the key is "
 					     "left alone"));
 	}
+	return OK;
 }
 
 static struct err check_versions(struct service *service)
@@ -241,7 +246,7 @@ static struct err check_versions(struct service *service)
 	TRY(map_init(&inventory.objects));
 	TRY(list_objects(&inventory));
 	TRY(store->ops->version_each(store->self, check_version, &inventory));
-	report_unknown(&inventory);
+	TRY(report_unknown(&inventory));
 	log_event(LOG_INFO, "reconcile.done", LOG_NUMBER("versions", inventory.versions),
 		  LOG_NUMBER("refused", inventory.unsound),
 		  LOG_NUMBER("unknown_objects", inventory.unknown));
@@ -253,5 +258,8 @@ NODISCARD struct err service_reconcile(struct service *service)
 	TRY(append_outbox(service));
 	TRY(settle_all(service));
 	TRY(adopt_identities(service));
-	return check_versions(service);
+	TRY(check_versions(service));
+	atomic_store(&service->reconciled, true);
+	scheduler_wake(service->scheduler);
+	return OK;
 }

@@ -22,7 +22,7 @@ struct service_options {
 	struct kms_store store;
 	struct kms_catalog catalog;
 	struct kms_grants grants;
-	struct kms_agenda agenda;
+	struct kms_agenda agenda; /* no ops: nothing is ever due */
 	struct auth_identities identities;
 	struct event_bus *events; /* borrowed; NULL: nobody is told */
 	struct audit_log *audit;

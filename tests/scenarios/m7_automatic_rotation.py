@@ -44,7 +44,7 @@ def test_a_year(calendar, story):
         ran = calendar.installation.aws("kms", command, "--key-id", story.key, *arguments)
         return json.loads(ran.stdout) if ran.stdout else None
 
-    assert kms("get-key-rotation-status") == {"KeyId": story.key, "KeyRotationEnabled": False}
+    assert kms("get-key-rotation-status") == {"KeyId": story.id, "KeyRotationEnabled": False}
     kms("enable-key-rotation")
     first, sealed = story.material(), story.encrypt(OLD)
     assert story.next_day() == 365
