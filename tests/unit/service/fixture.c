@@ -188,6 +188,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.installation = installation,
 		.direct_messages_max = w->direct_messages_max,
 		.direct_block = w->direct_block,
+		.rotation = {.on_demand_max = KMS_ROTATION_ON_DEMAND_MAX_DEFAULT},
 	};
 	assert_ok(service_start(&options, &s->service));
 	assert_ok(service_reconcile(s->service));
