@@ -308,6 +308,28 @@ NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_H
 	return OK;
 }
 
+static bool knows_all(struct p11_objects *objects)
+{
+	LOCK_SCOPE(&objects->lock);
+	return objects->trusted && !objects->doubtful;
+}
+
+NODISCARD struct err p11_objects_destroy_known(struct p11_objects *objects,
+					       struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					       const struct p11_object *known, bool *done)
+{
+	*done = false;
+	if (!known->shown.sound || !knows_all(objects))
+		return OK; /* there may be two */
+	bool named = false;
+	TRY(is_named(funnel, session, known->handle, &known->shown, &named));
+	if (!named)
+		return OK;
+	TRY(P11_CALL(funnel, C_DestroyObject, session, known->handle));
+	*done = true;
+	return OK;
+}
+
 NODISCARD struct err p11_objects_adopt(struct p11_objects *objects, struct p11_funnel *funnel,
 				       CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle,
 				       struct p11_object *out)

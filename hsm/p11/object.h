@@ -74,6 +74,14 @@ void p11_objects_doubt(struct p11_objects *objects);
 NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
 					 const struct hsm_object *object, size_t *out);
 
+/*
+ * As above, without a search, where a trusted cache says that `known` is the only one with its id:
+ * its handle is asked for its name and destroyed. false in *done: it must be searched for.
+ */
+NODISCARD struct err p11_objects_destroy_known(struct p11_objects *objects,
+					       struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					       const struct p11_object *known, bool *done);
+
 /* Reads a key just made back and adds it to the cache; *out as it is. */
 NODISCARD struct err p11_objects_adopt(struct p11_objects *objects, struct p11_funnel *funnel,
 				       CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle,

@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "hsm/p11/canary.h"
 #include "hsm/p11/template.h"
 
@@ -156,32 +157,72 @@ NODISCARD struct err p11_destroy_check(const struct hsm_op *op)
 	return OK;
 }
 
+/*
+ * Nobody finds the key from here on, nor a message key of it: whatever becomes of the destruction,
+ * and also when another program has destroyed it already. One of this id under another label is
+ * somebody else's.
+ */
+static struct err withdraw(struct hsm *hsm, const struct hsm_object *object,
+			   struct p11_object *known)
+{
+	struct err e = p11_objects_get(&hsm->objects, &object->id, known);
+	bool found = !err_failed(e);
+	REQUIRE(!found || !known->shown.sound || text_equal(known->shown.label, object->label),
+		E_HSM_REFUSED);
+	p11_objects_remove(&hsm->objects, &object->id);
+	p11_message_keys_forget(&hsm->keys, &object->id);
+	return OK;
+}
+
 /* Whatever else has this id stays, and the cache says so. */
 static struct err settle_after_destroying(struct p11_lane *lane, const struct hsm_key_id *id)
 {
 	struct hsm *hsm = lane->hsm;
 	struct p11_object left;
-	p11_message_keys_forget(&hsm->keys, id);
 	struct err e =
 		p11_objects_refind(&hsm->objects, &hsm->module.funnel, lane->session, id, &left);
 	return err_is(e, E_HSM_KEY_UNKNOWN) ? OK : e;
+}
+
+static struct err destroy_searched(struct p11_lane *lane, const struct hsm_object *object)
+{
+	struct p11_funnel *funnel = &lane->hsm->module.funnel;
+	bool occupied = false;
+	size_t destroyed = 0;
+	TRY(p11_objects_occupied(funnel, lane->session, &object->id, &occupied));
+	if (!occupied)
+		return unknown(lane);
+	struct err e = p11_objects_destroy(funnel, lane->session, object, &destroyed);
+	struct err settled = settle_after_destroying(lane, &object->id);
+	TRY(e);
+	REQUIRE(destroyed > 0, E_HSM_REFUSED); /* there is one, and it has another label */
+	return settled;
+}
+
+static struct err destroy(struct p11_lane *lane, const struct hsm_object *object)
+{
+	struct hsm *hsm = lane->hsm;
+	struct p11_object known = {0};
+	bool done = false;
+	TRY(withdraw(hsm, object, &known));
+	TRY(p11_objects_destroy_known(&hsm->objects, &hsm->module.funnel, lane->session, &known,
+				      &done));
+	return done ? OK : destroy_searched(lane, object);
 }
 
 NODISCARD struct err p11_destroy_execute(struct p11_lane *lane, struct hsm_op *op)
 {
 	struct hsm *hsm = lane->hsm;
 	LOCK_SCOPE(&hsm->admin);
-	bool occupied = false;
-	size_t destroyed = 0;
 	struct p11_softhsm_mark mark = p11_softhsm_mark(&hsm->softhsm);
-	TRY(p11_objects_occupied(&hsm->module.funnel, lane->session, &op->object.id, &occupied));
-	if (!occupied)
-		return unknown(lane);
-	TRY(p11_objects_destroy(&hsm->module.funnel, lane->session, &op->object, &destroyed));
-	REQUIRE(destroyed > 0, E_HSM_REFUSED); /* there is one, and it has another label */
-	TRY(settle_after_destroying(lane, &op->object.id));
+	struct err e = destroy(lane, &op->object);
+	/* One that is not there may have gone a moment before a crash: that is made to last, too.
+	 */
+	if (!err_failed(e) || err_is(e, E_HSM_KEY_UNKNOWN))
+		TRY(p11_softhsm_sync(&hsm->softhsm, mark));
+	TRY(e);
 	log_event(LOG_INFO, "token.key_destroyed", LOG_TEXT("label", op->object.label));
-	return p11_softhsm_sync(&hsm->softhsm, mark);
+	return OK;
 }
 
 NODISCARD struct err p11_enumerate_check(UNUSED const struct hsm_op *op)

@@ -11,8 +11,10 @@ static const struct state_row states[KMS_STATE_COUNT] = {
 	[KMS_STATE_CREATING] = {"Creating",
 				STATE_BIT(KMS_STATE_ENABLED) | STATE_BIT(KMS_STATE_PENDING_IMPORT)},
 	[KMS_STATE_ENABLED] = {"Enabled", STATE_BIT(KMS_STATE_DISABLED) |
+						  STATE_BIT(KMS_STATE_PENDING_IMPORT) |
 						  STATE_BIT(KMS_STATE_PENDING_DELETION)},
 	[KMS_STATE_DISABLED] = {"Disabled", STATE_BIT(KMS_STATE_ENABLED) |
+						    STATE_BIT(KMS_STATE_PENDING_IMPORT) |
 						    STATE_BIT(KMS_STATE_PENDING_DELETION)},
 	[KMS_STATE_PENDING_DELETION] = {"PendingDeletion",
 					STATE_BIT(KMS_STATE_DISABLED) |
@@ -76,6 +78,7 @@ NODISCARD struct err kms_key_copy(const struct kms_key *from, struct kms_key *to
 NODISCARD struct err kms_key_move(struct kms_key *key, enum kms_key_state to)
 {
 	REQUIRE(state_may_move(states, ARRAY_LEN(states), key->state, to), E_KMS_INVALID_STATE);
+	REQUIRE(!key->destroying, E_KMS_INVALID_STATE);
 	if (key->state == KMS_STATE_PENDING_DELETION)
 		key->deletion_ms = 0;
 	key->state = to;

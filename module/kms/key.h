@@ -143,15 +143,17 @@ NODISCARD struct err kms_key_copy(const struct kms_key *from, struct kms_key *to
 /*
  * The life of a key (KMS API: "Key states of AWS KMS keys"):
  *
- *   Creating ─► Enabled ◄──► Disabled
- *      │           │            │  ▲
- *      │           ▼            ▼  │ cancel
- *      └──► PendingImport ◄─► PendingDeletion ─► (gone)
+ *   Creating         → Enabled, PendingImport
+ *   Enabled          → Disabled, PendingImport (imported material expired), PendingDeletion
+ *   Disabled         → Enabled, PendingImport (likewise), PendingDeletion
+ *   PendingImport    → PendingDeletion
+ *   PendingDeletion  → Disabled or PendingImport (cancelled), gone
  *
- * Cancelled, a key whose material was never imported is PendingImport again. To PendingDeletion:
- * set deletion_ms as well; it is cleared on the way back.
+ * Cancelled, a key whose material is not there (never imported, or expired) is PendingImport again.
+ * To PendingDeletion: set deletion_ms as well; it is cleared on the way back.
  *
- * E_KMS_INVALID_STATE for a move that is not drawn; the key is then unchanged.
+ * E_KMS_INVALID_STATE for a move that is not drawn, and for any of a key that is being destroyed;
+ * the key is then unchanged.
  */
 NODISCARD struct err kms_key_move(struct kms_key *key, enum kms_key_state to);
 

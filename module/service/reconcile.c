@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an interrupted run left: audit records in the outbox, intents, half-made objects. A token
- * object is destroyed only when an intent of ours names it; one that nobody knows is reported.
+ * object is destroyed only when an intent of ours names it; one that nobody knows is reported. What
+ * a deletion or an expiry left is not touched: it is due, and goes on by itself.
  */
 #include "service/reconcile.h"
 
@@ -195,24 +196,59 @@ static bool is_usable(const struct service *service, const struct kms_version *v
 	       object->suite == version->suite && text_equal(object->label, label);
 }
 
+static void report_version(const struct kms_version *version, struct err why)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	kms_key_id_format(&version->key_id, id);
+	log_event(LOG_ERROR, "reconcile.version_refused", LOG_TEXT("key", id),
+		  LOG_NUMBER("version", version->number), LOG_ERR(why));
+}
+
+static void report_left(const struct kms_version *version)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	kms_key_id_format(&version->key_id, id);
+	log_event(
+		LOG_WARNING, "reconcile.object_left", LOG_TEXT("key", id),
+		LOG_NUMBER("version", version->number),
+		LOG_TEXT("meaning", "the token has material that was destroyed as expired"),
+		LOG_TEXT("action", "the token was restored from a copy: destroy the object there"));
+}
+
+/* Whether the object may be missing: those of a key that is being deleted go one by one. */
+static bool is_going(struct service *service, const struct kms_scope *scope,
+		     const struct kms_version *version)
+{
+	const struct kms_store *store = &service->options.store;
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	if (version->material == KMS_MATERIAL_GOING)
+		return true;
+	struct err e = store->ops->key_load(store->self, scope, &version->key_id, &full);
+	/* Not found: another daemon was at it. A row that cannot be read is no excuse. */
+	return err_failed(e) ? err_is(e, E_NOT_FOUND) : full.key.destroying;
+}
+
 static struct err check_version(void *user, const struct kms_scope *scope,
 				const struct kms_version *version)
 {
-	(void)scope;
 	struct inventory *inventory = (struct inventory *)user;
+	struct service *service = inventory->service;
 	struct found *found = map_get(&inventory->objects, VIEW_ARRAY(version->token_id.bytes));
 	inventory->versions++;
 	if (found != NULL)
 		found->known = true;
-	if (found != NULL && is_usable(inventory->service, version, &found->object))
+	if (version->material == KMS_MATERIAL_GONE) {
+		if (found != NULL)
+			report_left(version);
 		return OK;
-	char id[KMS_KEY_ID_TEXT + 1];
-	kms_key_id_format(&version->key_id, id);
-	log_event(LOG_ERROR, "reconcile.version_refused", LOG_TEXT("key", id),
-		  LOG_NUMBER("version", version->number),
-		  LOG_ERR(ERR(found != NULL ? E_HSM_ATTRIBUTES : E_HSM_KEY_UNKNOWN)));
+	}
+	if (found != NULL && is_usable(service, version, &found->object))
+		return OK;
+	if (found == NULL && is_going(service, scope, version))
+		return OK;
+	report_version(version, ERR(found != NULL ? E_HSM_ATTRIBUTES : E_HSM_KEY_UNKNOWN));
 	inventory->unsound++;
-	return refused_add(inventory->service->refused, &version->token_id);
+	return refused_add(service->refused, &version->token_id);
 }
 
 /* Objects under our name that no version knows: reported, never destroyed. Ciphertexts may name

@@ -454,6 +454,7 @@ static void only_the_key_that_is_meant_is_destroyed(UNUSED void **state)
 	loose = *strict;
 	loose.C_FindObjectsInit = find_loosely;
 	token.hsm->module.funnel.list = &loose;
+	token.hsm->objects.trusted = false; /* so that it is searched for */
 	struct hsm_op op = op_of(HSM_KEY_DESTROY);
 	op.object = other;
 	struct err e = hsm_call(token.hsm, &op);
