@@ -38,7 +38,8 @@
 #define DIRECT_BLOCK_DEFAULT (UINT64_C(1) << 16)
 #define DUE_INTERVAL_DEFAULT_MS 1000
 #define DUE_SHARE_DEFAULT_PERCENT 20
-#define BUDGET_LEFT 8 /* of the message budget, one part in so many is left for the rotation */
+#define BLOCKS_LEAST 4 /* a message budget is reserved in at least so many blocks */
+#define BUDGET_LEFT 8  /* of the message budget, one part in so many is left for the rotation */
 
 #define DEFAULT(field, value) ((field) = (field) != 0 ? (field) : (value))
 
@@ -52,10 +53,13 @@ static void fill_defaults(struct service_options *options)
 	DEFAULT(options->direct_block, DIRECT_BLOCK_DEFAULT);
 	DEFAULT(options->due_interval_ms, DUE_INTERVAL_DEFAULT_MS);
 	DEFAULT(options->due_share_percent, DUE_SHARE_DEFAULT_PERCENT);
+	if (options->rotation.managed_days == 0)
+		DEFAULT(options->rotation.on_demand_max, KMS_ROTATION_ON_DEMAND_MAX_DEFAULT);
 	DEFAULT(options->rotation.managed_days, KMS_ROTATION_MANAGED_DAYS_DEFAULT);
-	DEFAULT(options->rotation.on_demand_max, KMS_ROTATION_ON_DEMAND_MAX_DEFAULT);
 	uint64_t most = options->direct_messages_max;
 	DEFAULT(options->rotation.budget_force, most - most / BUDGET_LEFT);
+	/* Else the first block of a version would force its rotation already. */
+	options->direct_block = MIN_OF(options->direct_block, MAX_OF(most / BLOCKS_LEAST, 1u));
 }
 
 /* On the keyring's thread. */
@@ -223,6 +227,11 @@ void service_set_calls_max(struct service *service, uint32_t calls_max)
 	pool_set_queue_max(service->pool, calls_max);
 	LOCK_SCOPE(&service->lock);
 	service->options.calls_max = calls_max;
+}
+
+void service_set_due_pace(struct service *service, uint32_t interval_ms, uint32_t share_percent)
+{
+	scheduler_set_pace(service->scheduler, interval_ms, share_percent);
 }
 
 NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms)
