@@ -111,6 +111,34 @@ static struct err check_uri(const struct setting *row, const char *value, char *
 	return OK;
 }
 
+/* RFC 3986 §3.2. The value is not repeated in these messages: a password may stand in it. */
+static struct err check_http_url(const struct setting *row, const char *value, char *message)
+{
+	struct view rest = view_of_text(value);
+	size_t scheme = view_starts_with(rest, VIEW_LITERAL("https://"))  ? 8
+			: view_starts_with(rest, VIEW_LITERAL("http://")) ? 7
+									  : 0;
+	if (scheme == 0)
+		WRONG("%s must begin with https:// or http://; write it as https://host/path",
+		      row->name);
+	for (size_t i = 0; i < rest.len; i++)
+		if (rest.ptr[i] <= ' ' || rest.ptr[i] >= 0x7f)
+			WRONG("%s has a blank or a character that no URL has; encode it as %%20 "
+			      "and "
+			      "the like",
+			      row->name);
+	struct view authority = view_part(rest, scheme, rest.len);
+	for (size_t i = 0; i < 3; i++)
+		authority.len = view_find(authority, (uint8_t) "/?#"[i]);
+	if (authority.len == 0 || authority.ptr[0] == ':')
+		WRONG("%s names no host; write it as https://host/path", row->name);
+	if (view_find(authority, '@') != authority.len)
+		WRONG("%s carries a user or password; take it out, and name a file with a bearer "
+		      "token in token_file",
+		      row->name);
+	return OK;
+}
+
 /* The value is not repeated in these messages: it may be a PIN in the wrong place. */
 static struct err check_pin_source(const struct setting *row, const char *value, char *message)
 {
@@ -130,13 +158,10 @@ static struct err check_pin_source(const struct setting *row, const char *value,
 }
 
 static struct err (*const checks[])(const struct setting *row, const char *value, char *message) = {
-	[SETTING_TEXT] = check_text,
-	[SETTING_PATH] = check_path,
-	[SETTING_LISTEN] = check_listen,
-	[SETTING_CHOICE] = check_choice,
-	[SETTING_USERS] = check_users,
-	[SETTING_URI] = check_uri,
-	[SETTING_PIN_SOURCE] = check_pin_source,
+	[SETTING_TEXT] = check_text,         [SETTING_PATH] = check_path,
+	[SETTING_LISTEN] = check_listen,     [SETTING_CHOICE] = check_choice,
+	[SETTING_USERS] = check_users,       [SETTING_URI] = check_uri,
+	[SETTING_HTTP_URL] = check_http_url, [SETTING_PIN_SOURCE] = check_pin_source,
 };
 
 static struct err set_integer(const struct setting *row, const char *value, struct settings *out,

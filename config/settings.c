@@ -260,6 +260,21 @@ static bool ca_without_clients(const struct settings *s)
 	return given(s->tls.client_ca) && text_equal(s->tls.client_certificates, "off");
 }
 
+static bool authorities_without_url(const struct settings *s)
+{
+	return given(s->events.ca_file) && !given(s->events.url);
+}
+
+static bool token_without_url(const struct settings *s)
+{
+	return given(s->events.token_file) && !given(s->events.url);
+}
+
+static bool spool_is_file(const struct settings *s)
+{
+	return text_equal(s->events.spool, s->events.file);
+}
+
 static const struct rule rules[] = {
 	{certificate_without_key, "tls", "certificate", "tls", "private_key",
 	 "certificate and private_key of [tls] belong together; set both, or neither for plain "
@@ -283,6 +298,13 @@ static const struct rule rules[] = {
 	 "[admin] socket and [token] socket are the same path; give each its own"},
 	{address_above_all, "server", "connections_per_address_max", "server", "connections_max",
 	 "connections_per_address_max is above connections_max; lower it, or set it to 0"},
+	{authorities_without_url, "events", "ca_file", "events", "url",
+	 "ca_file is set and url is not, so that nothing is sent; set url, or remove ca_file"},
+	{token_without_url, "events", "token_file", "events", "url",
+	 "token_file is set and url is not, so that nothing is sent; set url, or remove "
+	 "token_file"},
+	{spool_is_file, "events", "spool", "events", "file",
+	 "[events] spool and [events] file are the same path; give each its own"},
 	{block_above_budget, "token", "direct_block", "token", "direct_messages_max",
 	 "direct_block is above direct_messages_max; lower it"},
 };

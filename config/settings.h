@@ -53,6 +53,15 @@ struct settings {
 		int64_t warn_free_mib;   /* 1024; 0..1073741824 */
 	} audit;
 	struct {
+		settings_text file;       /* of JSON lines; empty: no such sink */
+		settings_text url;        /* http(s)://...; empty: no such sink */
+		settings_text ca_file;    /* PEM; empty: the system's */
+		settings_text token_file; /* empty: no bearer token */
+		int64_t queue_max;        /* 10000; 1..50000 */
+		int64_t timeout_s;        /* 10; 1..300: one request */
+		settings_text spool;      /* /var/lib/holdfast/events.spool */
+	} events;
+	struct {
 		int64_t blocking_threads; /* 4; 1..64 */
 		int64_t calls_max;        /* 4096; 16..65536 */
 		int64_t keys_cached_max;  /* 20000; 16..1000000 */

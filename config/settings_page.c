@@ -78,6 +78,7 @@ static void write_type(struct writer *w, const struct setting *row)
 		[SETTING_LISTEN] = "A numeric address and a port",
 		[SETTING_USERS] = "User names or uids, separated by blanks",
 		[SETTING_URI] = "A PKCS#11 URI",
+		[SETTING_HTTP_URL] = "An http or https URL",
 		[SETTING_PIN_SOURCE] = "file:PATH, fd:NUMBER or credential:NAME",
 	};
 	if (row->type == SETTING_INTEGER)

@@ -17,6 +17,7 @@ enum setting_type {
 	SETTING_CHOICE,     /* one of `choices` */
 	SETTING_USERS,      /* names or uids, blank-separated */
 	SETTING_URI,        /* RFC 7512 */
+	SETTING_HTTP_URL,   /* http:// or https://, without user and password */
 	SETTING_PIN_SOURCE, /* file:<absolute path>, fd:<number>, credential:<name> */
 };
 

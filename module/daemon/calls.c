@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The system calls of holdfastd from just before its doors open until its end. */
+#include <linux/netlink.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -38,4 +39,14 @@ const struct confine_table sandbox_calls = {
 	.group_count = ARRAY_LEN(groups),
 	.checks = checks,
 	.check_count = ARRAY_LEN(checks),
+};
+
+/* getaddrinfo(3) asks the kernel which addresses this machine has. */
+static const struct confine_check outbound_checks[] = {
+	{"socket", CONFINE_INT(0, AF_NETLINK), CONFINE_INT(2, NETLINK_ROUTE)},
+};
+
+const struct confine_table sandbox_outbound = {
+	.checks = outbound_checks,
+	.check_count = ARRAY_LEN(outbound_checks),
 };

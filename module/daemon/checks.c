@@ -114,6 +114,59 @@ static void check_certificate(const struct checks_context *c, const struct setti
 			  remedy, "%.200s, %lld days left", tls.subject, (long long)tls.days_left);
 }
 
+/* ---- events ---- */
+
+#define DROPPED_TOLD_MS (INT64_C(24) * 3600 * 1000)
+
+static void check_sink(const struct event_sink_report *sink, const char *name, const char *place,
+		       struct service_checks *out)
+{
+	char since[TIMESTAMP_ISO_TEXT] = "";
+	bool failing = sink->failing_since_ms != 0;
+	int64_t now = clock_real_ms(&clock_system);
+	bool dropped = sink->dropped > 0 && now - sink->dropped_ms < DROPPED_TOLD_MS;
+	timestamp_iso(sink->failing_since_ms, false, since);
+	service_check_add(
+		out, name, failing || dropped ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+		failing ? "mend what [events] names, or the way to it; SIGHUP tries again at once"
+			: "take from the audit log what was not told; see events.dropped in the "
+			  "log",
+		"%.100s: %llu told, %llu waiting, %llu dropped%s%s%s%s", place,
+		(unsigned long long)sink->delivered, (unsigned long long)sink->waiting,
+		(unsigned long long)sink->dropped, failing ? "; failing since " : "",
+		failing ? since : "", failing || dropped ? ": " : "",
+		failing || dropped ? sink->last_error : "");
+}
+
+/* Scheme and host: what stands behind them may be a secret. */
+static void cut_url(const char *url, char out[SETTINGS_TEXT_MAX])
+{
+	struct view all = view_of_text(url);
+	size_t slashes = 0, end = 0;
+	for (; end < all.len && slashes < 3; end++)
+		slashes += all.ptr[end] == '/';
+	all.len = view_find(view_part(all, 0, end), '?');
+	if (err_failed(text_copy(out, SETTINGS_TEXT_MAX, all)))
+		out[0] = '\0';
+}
+
+static void check_events(const struct checks_context *c, const struct settings *s,
+			 struct service_checks *out)
+{
+	char place[SETTINGS_TEXT_MAX];
+	struct event_bus_report report;
+	cut_url(s->events.url, place);
+	event_bus_report(c->w->events, &report);
+	const struct event_sink_report *file = &report.sinks[EVENT_SINK_FILE];
+	const struct event_sink_report *endpoint = &report.sinks[EVENT_SINK_ENDPOINT];
+	if (!file->present && !endpoint->present)
+		service_check_add(out, "events", SERVICE_LEVEL_OK, "", "told to nobody");
+	if (file->present)
+		check_sink(file, endpoint->present ? "events file" : "events", s->events.file, out);
+	if (endpoint->present)
+		check_sink(endpoint, file->present ? "events endpoint" : "events", place, out);
+}
+
 /* ---- settings and log ---- */
 
 static void check_settings(const struct checks_context *c, const struct settings *s,
@@ -196,7 +249,8 @@ static void check_sandbox(const struct checks_context *c, const struct settings 
 
 static void (*const parts[])(const struct checks_context *c, const struct settings *s,
 			     struct service_checks *out) = {
-	check_disks, check_retention, check_certificate, check_settings, check_log, check_sandbox,
+	check_disks,    check_retention, check_certificate, check_events,
+	check_settings, check_log,       check_sandbox,
 };
 
 void checks_collect(void *user, struct service_checks *out)

@@ -84,6 +84,19 @@ static void commit_service(struct plan *plan, struct wiring *w)
 			     (uint32_t)s->scheduler.share_percent);
 }
 
+/* What the endpoint is, the next start says; what it is told now is tried again. */
+static struct err prepare_events(struct plan *plan, struct wiring *w)
+{
+	(void)w;
+	return wiring_check(plan->fresh);
+}
+
+static void commit_events(struct plan *plan, struct wiring *w)
+{
+	(void)plan;
+	event_bus_reopen(w->events);
+}
+
 static struct err prepare_log(struct plan *plan, struct wiring *w)
 {
 	(void)w;
@@ -107,6 +120,7 @@ static const struct part {
 } parts[] = {
 	{"users", prepare_users, commit_doors, NULL},
 	{"service", NULL, commit_service, NULL},
+	{"events", prepare_events, commit_events, NULL},
 	{"log", prepare_log, commit_log, NULL},
 	{"tls", prepare_tls, NULL, NULL},
 };

@@ -75,7 +75,8 @@ NODISCARD struct err sandbox_confine(const struct settings *settings)
 		.action = "report this with the line; until it is mended, seccomp = log in "
 			  "[sandbox] lets such calls pass",
 		.mode = confine_mode_of(settings->sandbox.seccomp),
-		.tables = {&confine_runtime, &sandbox_calls}});
+		.tables = {&confine_runtime, &sandbox_calls,
+			   settings->events.url[0] != '\0' ? &sandbox_outbound : NULL}});
 }
 
 void sandbox_limits(uint64_t connections)

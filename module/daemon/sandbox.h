@@ -16,6 +16,9 @@ NODISCARD struct err sandbox_enter(void);
 /* The system calls that are left to holdfastd (calls.c). */
 extern const struct confine_table sandbox_calls;
 
+/* What is needed besides when it looks up names and connects to others: [events] url. */
+extern const struct confine_table sandbox_outbound;
+
 /*
  * The filter of system calls, for good: after everything that starts once, before the doors open.
  * As confine_enter().

@@ -70,11 +70,37 @@ NODISCARD struct err wiring_users(const struct settings *settings, int64_t *uid,
 	return admin_uids(settings, uids, count);
 }
 
+static struct event_bus_options event_options(const struct settings *s)
+{
+	return (struct event_bus_options){
+		.file = s->events.file,
+		.url = s->events.url,
+		.ca_file = s->events.ca_file,
+		.token_file = s->events.token_file,
+		.spool = s->events.spool,
+		.queue_max = (uint32_t)s->events.queue_max,
+		.timeout_ms = (uint32_t)(s->events.timeout_s * MS_PER_S),
+		.clock = &clock_system,
+	};
+}
+
+static struct err check_events(const struct settings *settings)
+{
+	const struct event_bus_options options = event_options(settings);
+	const char *fault = event_bus_fault(&options);
+	if (fault == NULL)
+		return OK;
+	log_event(LOG_ERROR, "settings.endpoint_wrong", LOG_TEXT("section", "[events]"),
+		  LOG_TEXT("what", fault));
+	return ERR(E_SETTINGS);
+}
+
 NODISCARD struct err wiring_check(const struct settings *settings)
 {
 	int64_t uid = 0;
 	uint32_t uids[SERVER_ADMIN_UIDS_MAX];
 	size_t count = 0;
+	TRY(check_events(settings));
 	return wiring_users(settings, &uid, uids, &count);
 }
 
@@ -186,6 +212,12 @@ static struct kms_rotation_rules rotation_rules(const struct settings *s)
 	};
 }
 
+static struct err open_events(struct wiring *w)
+{
+	const struct event_bus_options options = event_options(w->settings);
+	return event_bus_open(&options, &w->events);
+}
+
 static struct err start_service(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -196,6 +228,7 @@ static struct err start_service(struct wiring *w)
 			.catalog = store_sqlite_catalog(w->store),
 			.grants = store_sqlite_grants(w->store),
 			.identities = store_sqlite_identities(w->store),
+			.events = w->events,
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,
 			.clock = &clock_system,
@@ -317,6 +350,7 @@ static const struct step {
 	{"open the store", open_store},
 	{"verify the installation", open_installation},
 	{"open the audit log", open_audit},
+	{"open the sinks of events", open_events},
 	{"start the service", start_service},
 	{"settle store and token", reconcile},
 	{"watch over the audit log", start_keeper},
@@ -376,6 +410,7 @@ void wiring_stop(struct wiring *w)
 	stop_parts(w);
 	if (w->service != NULL)
 		service_stop(&w->service);
+	event_bus_close(&w->events);
 	if (w->audit != NULL)
 		audit_log_close(&w->audit);
 	if (w->store != NULL)

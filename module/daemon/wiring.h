@@ -11,6 +11,7 @@
 #include "audit/keeper.h"
 #include "audit/log.h"
 #include "config/settings.h"
+#include "event/bus.h"
 #include "hsm/hsm.h"
 #include "server/server.h"
 #include "service/service.h"
@@ -29,6 +30,7 @@ struct wiring {
 	struct store_sqlite *store;
 	struct kms_installation installation;
 	struct audit_log *audit;
+	struct event_bus *events;
 	struct service *service;
 	pthread_mutex_t parts; /* of the two below: they come and go while calls look at them */
 	struct audit_keeper *keeper;
@@ -40,7 +42,8 @@ struct wiring {
 void wiring_look(struct wiring *w, struct audit_keeper_report *keeper,
 		 struct server_tls_status *tls);
 
-/* The settings that need more than their own line to be judged: users. E_SETTINGS, logged. */
+/* The settings that need more than their own line to be judged: users, and the endpoint of events.
+ * E_SETTINGS, logged. */
 NODISCARD struct err wiring_check(const struct settings *settings);
 
 /* [audit], as the keeper takes it. */

@@ -26,6 +26,10 @@ struct event_bus_options {
 	const struct clock *clock;
 };
 
+/* NULL, or what is wrong with the options for an endpoint, and what to do about it: for the
+ * operator, without opening anything. Never repeats the URL. */
+const char *event_bus_fault(const struct event_bus_options *options);
+
 /* Reads the spool, starts the thread. *out owned by the caller, event_bus_close(). E_SYSTEM,
  * E_SETTINGS (logged). */
 NODISCARD struct err event_bus_open(const struct event_bus_options *options,
@@ -33,22 +37,31 @@ NODISCARD struct err event_bus_open(const struct event_bus_options *options,
 /* Writes what the file sink lacks, leaves the rest in the spool, ends the thread. */
 void event_bus_close(struct event_bus **bus);
 
-/* Another `file` handle after it was moved away (SIGHUP). Thread-safe. */
+/* Another `file` handle (SIGHUP); a file that was moved away is noticed without it, too. What waits
+ * is tried at once. Thread-safe; `bus` may be NULL. */
 void event_bus_reopen(struct event_bus *bus);
 
 /* Takes an event. In the spool, if there is one, when this returns; the sinks get it later. Blocks
  * as a disk does; never fails: what cannot be kept is counted and logged. `bus` may be NULL. */
 void event_bus_post(struct event_bus *bus, const struct event *event);
 
-struct event_bus_report {
-	bool file, endpoint;        /* which sinks there are */
-	uint64_t posted, delivered; /* events; delivered to all sinks */
-	uint64_t waiting;           /* for the endpoint */
-	uint64_t dropped;           /* never told to one of the sinks */
-	int64_t failing_since_ms;   /* Unix time; 0: the last delivery was well */
-	char last_error[128];       /* of the last failed delivery; "" */
+enum event_sink { EVENT_SINK_FILE, EVENT_SINK_ENDPOINT, EVENT_SINK_COUNT };
+
+#define EVENT_SAID_MAX 128
+
+struct event_sink_report {
+	bool present;
+	uint64_t delivered, waiting, dropped; /* events; dropped: never told to this sink */
+	int64_t dropped_ms;                   /* Unix time of the last one dropped; 0: none was */
+	int64_t failing_since_ms;             /* Unix time; 0: the last delivery was well */
+	char last_error[EVENT_SAID_MAX];      /* of the last failed delivery; "" */
 };
-/* Never blocks for long. Thread-safe. */
+
+struct event_bus_report {
+	uint64_t posted;
+	struct event_sink_report sinks[EVENT_SINK_COUNT];
+};
+/* Never blocks for long. Thread-safe; `bus` may be NULL. */
 void event_bus_report(struct event_bus *bus, struct event_bus_report *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* EventBridge's envelope around the one member that KMS puts into it: the key's id. */
+/* EventBridge's envelope around what KMS puts into it. */
 #include "event/event.h"
 
 #include "codec/json.h"
@@ -21,6 +21,22 @@ static void put(struct json_out *out, const char *name, const char *text)
 	json_out_text(out, name, view_of_text(text));
 }
 
+static void put_detail(struct json_out *out, const struct event *event)
+{
+	const struct {
+		const char *name, *text;
+	} members[] = {
+		{"key-id", event->key_id},
+		{"key-origin", event->key_origin},
+		{"rotation-type", event->rotation_type},
+		{"previous-key-material-id", event->previous_material_id},
+		{"current-key-material-id", event->current_material_id},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(members); i++)
+		if (members[i].text != NULL)
+			put(out, members[i].name, members[i].text);
+}
+
 NODISCARD struct err event_write(const struct event *event, struct writer *w)
 {
 	char time[TIMESTAMP_ISO_TEXT];
@@ -40,7 +56,7 @@ NODISCARD struct err event_write(const struct event *event, struct writer *w)
 	put(&out, NULL, event->key_arn);
 	json_out_end_array(&out);
 	json_out_begin_object(&out, "detail");
-	put(&out, "key-id", event->key_id);
+	put_detail(&out, event);
 	json_out_end_object(&out);
 	json_out_end_object(&out);
 	TRY(json_out_end(&out));

@@ -25,6 +25,9 @@ struct event {
 	int64_t time_ms;
 	const char *account, *region;
 	const char *key_arn, *key_id;
+	/* Further members of `detail`, which AWS has for rotations; NULL: left out. */
+	const char *key_origin, *rotation_type;
+	const char *previous_material_id, *current_material_id;
 };
 
 /* detail-type; never NULL. */

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "kms/key.h"
 #include "service/core.h"
+#include "service/event_told.h"
 #include "service/key_making.h"
 #include "service/key_numbers.h"
 #include "service/refused.h"
@@ -34,11 +35,15 @@ static void outbox_page_cleanup(struct outbox_page *page)
 	*page = (struct outbox_page){0};
 }
 
-/* Appended unless the log has it already; then out of the outbox. */
+/*
+ * Told, and appended unless the log has it already; then out of the outbox. The sinks may have
+ * heard of it before, under the same id.
+ */
 static struct err append(struct service *service, const struct kms_outbox_record *record)
 {
 	const struct kms_store *store = &service->options.store;
 	bool found = false;
+	event_told_post(service->options.events, record->line);
 	if (service->options.audit_directory != NULL)
 		TRY(audit_log_contains(service->options.audit_directory, record->event_id, &found));
 	if (!found)

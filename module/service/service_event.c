@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "codec/uuid.h"
 #include "service/core.h"
+#include "service/event_told.h"
 #include "service/outbox.h"
 
 #define OURSELVES "AWS Internal" /* as CloudTrail names the service itself */
@@ -72,29 +73,11 @@ NODISCARD struct err service_event_write(const struct service_event *event,
 	return OK;
 }
 
-static void tell_sinks(struct service *service, const struct service_event *event,
-		       const char *event_id)
-{
-	char arn[KMS_KEY_ARN_TEXT], id[KMS_KEY_ID_TEXT + 1];
-	struct event told = {
-		.kind = event->kind,
-		.time_ms = event->time_ms,
-		.account = event->scope->account,
-		.region = event->scope->region,
-		.key_arn = arn,
-		.key_id = id,
-	};
-	kms_key_arn_format(event->scope, event->key_id, arn);
-	kms_key_id_format(event->key_id, id);
-	if (!err_failed(text_copy(told.id, sizeof told.id, view_of_text(event_id))))
-		event_bus_post(service->options.events, &told);
-}
-
 void service_event_tell(struct service *service, const struct service_event *event,
 			struct service_event_record *record, bool wait)
 {
 	if (event->kind != 0)
-		tell_sinks(service, event, record->event_id);
+		event_told_post(service->options.events, buf_view(&record->line));
 	struct err e = wait ? audit_log_append_wait(service->options.audit, buf_view(&record->line))
 			    : ERR(E_WOULD_BLOCK);
 	if (err_failed(e))
