@@ -7,6 +7,7 @@
 #include "base/metric.h"
 #include "base/text.h"
 #include "service/core.h"
+#include "service/key_deletion.h"
 #include "service/key_rotation.h"
 #include "service/scheduler_local.h"
 
@@ -23,10 +24,28 @@ static struct err rotate(struct service *service, const struct kms_due *due, uns
 	return key_rotation_run(service, &due->scope, &due->key_id, done);
 }
 
+static struct err delete_key(struct service *service, const struct kms_due *due, unsigned *done)
+{
+	bool ended = false;
+	struct err e = key_deletion_run(service, &due->scope, &due->key_id, &ended);
+	*done = ended;
+	return e;
+}
+
+static struct err expire(struct service *service, const struct kms_due *due, unsigned *done)
+{
+	bool ended = false;
+	struct err e = key_expiry_run(service, &due->scope, &due->key_id, due->number, &ended);
+	*done = ended;
+	return e;
+}
+
 /* *done says what was done, of an act that fails in the end, too. */
 static struct err (*const acts[KMS_DUE_COUNT])(struct service *service, const struct kms_due *due,
 					       unsigned *done) = {
 	[KMS_DUE_ROTATION] = rotate,
+	[KMS_DUE_DELETION] = delete_key,
+	[KMS_DUE_EXPIRY] = expire,
 };
 
 /* ---- what is due ---- */
@@ -321,8 +340,6 @@ static struct err list_all(struct round *round)
 	for (enum kms_due_kind kind = KMS_DUE_ROTATION; kind < KMS_DUE_COUNT; kind++) {
 		const struct kms_due_query query = query_of(round->scheduler, kind);
 		struct agenda_page *page = &round->pages[kind];
-		if (acts[kind] == NULL)
-			continue;
 		TRY(agenda->ops->due_list(agenda->self, &query, &page->list, &page->count));
 	}
 	return OK;
