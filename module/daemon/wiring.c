@@ -227,6 +227,7 @@ static struct err start_service(struct wiring *w)
 			.store = store_sqlite_keys(w->store),
 			.catalog = store_sqlite_catalog(w->store),
 			.grants = store_sqlite_grants(w->store),
+			.agenda = store_sqlite_agenda(w->store),
 			.identities = store_sqlite_identities(w->store),
 			.events = w->events,
 			.audit = w->audit,

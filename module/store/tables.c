@@ -284,6 +284,27 @@ static const struct store_column clock_marks[] = {
 };
 #undef M
 
+#define D struct kms_due
+static const struct store_column dues[] = {
+	BYTES("key_id", D, key_id.bytes),
+	U32("number", D, number, 0, UINT32_MAX),
+	TEXT("account", D, scope.account),
+	TEXT("region", D, scope.region),
+	TEXT("partition", D, scope.partition),
+	BOOL("multi_region", D, key_id.multi_region),
+	U32("kind", D, kind, KMS_DUE_ROTATION, KMS_DUE_COUNT - 1),
+	INTEGER("due", STORE_I64, D, due_ms, INT64_MIN, INT64_MAX),
+};
+#undef D
+
+#define W struct kms_due_count
+static const struct store_column due_counts[] = {
+	U64("due", W, due),
+	TIME("since_ms", W, since_ms),
+	U64("failed", W, failed),
+};
+#undef W
+
 const struct store_table store_table_installation = TABLE("installation", installation, 1);
 const struct store_table store_table_keys = TABLE("keys", keys, 3);
 const struct store_table store_table_versions = TABLE("versions", versions, 4);
@@ -300,3 +321,5 @@ const struct store_table store_table_tags = TABLE("tags", tags, 4);
 const struct store_table store_table_last_uses = ADVISORY_TABLE("last_uses", last_uses, 3);
 const struct store_table store_table_claims = ADVISORY_TABLE("claims", claims, 3);
 const struct store_table store_table_clock_marks = TABLE("clock_marks", clock_marks, 1);
+const struct store_table store_table_dues = ADVISORY_TABLE("dues", dues, 2);
+const struct store_table store_table_due_counts = ADVISORY_TABLE("due_counts", due_counts, 1);

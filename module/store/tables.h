@@ -63,4 +63,8 @@ extern const struct store_table store_table_last_uses;   /* struct kms_last_use;
 extern const struct store_table store_table_claims;      /* struct store_claim; advisory */
 extern const struct store_table store_table_clock_marks; /* struct store_clock_mark */
 
+/* No tables of a file: what the questions of store/sqlite/due.h answer. */
+extern const struct store_table store_table_dues;       /* struct kms_due */
+extern const struct store_table store_table_due_counts; /* struct kms_due_count */
+
 #endif

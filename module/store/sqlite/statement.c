@@ -2,9 +2,10 @@
 #include "store/sqlite/statement.h"
 
 #include "base/text.h"
+#include "store/sqlite/due.h"
 #include "store/tables.h"
 
-#define SQL_MAX 2048
+#define SQL_MAX 4096
 #define NAME_MAX_BYTES 64
 
 enum form { FORM_TEXT, FORM_INSERT, FORM_SELECT, FORM_UPDATE, FORM_DELETE };
@@ -265,6 +266,39 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 
 	[SQL_CLAIM_OF_KEY_DELETE] = {"claims of key delete", FORM_TEXT, NULL,
 				     "DELETE FROM claims" OF_KEY},
+	[SQL_CLAIM_TAKE] = {"claim take", FORM_INSERT, &store_table_claims,
+			    " ON CONFLICT DO UPDATE SET owner=excluded.owner,"
+			    "lease_ms=excluded.lease_ms WHERE owner=excluded.owner"
+			    " OR lease_ms<=:now OR lease_ms>:now+86400000"},
+	[SQL_CLAIM_DELETE] = {"claim delete", FORM_TEXT, NULL,
+			      "DELETE FROM claims WHERE key_id=:key_id AND kind=:kind"
+			      " AND number=:number AND (owner=:owner OR lease_ms=0)"},
+	[SQL_CLAIM_FAIL] = {"claim fail", FORM_INSERT, &store_table_claims,
+			    " ON CONFLICT DO UPDATE SET owner=excluded.owner,lease_ms=0,"
+			    "attempts=min(attempts+1,4294967295),retry_ms=excluded.retry_ms,"
+			    "error=excluded.error WHERE owner=excluded.owner OR lease_ms=0"},
+	[SQL_CLAIM_ATTEMPTS] = {"claim attempts", FORM_TEXT, NULL,
+				"SELECT coalesce((SELECT attempts FROM claims"
+				" WHERE key_id=:key_id AND kind=:kind AND number=:number),-1)"},
+	[SQL_CLAIM_FAILURES] = {"failures", FORM_SELECT, &store_table_claims, sqlite_due_failures},
+
+	[SQL_DUE_SCHEDULED] = {"due by schedule", FORM_TEXT, NULL, sqlite_due_scheduled},
+	[SQL_DUE_MANAGED] = {"due of services", FORM_TEXT, NULL, sqlite_due_managed},
+	[SQL_DUE_DEMANDED] = {"due on demand", FORM_TEXT, NULL, sqlite_due_demanded},
+	[SQL_DUE_BUDGET] = {"due by budget", FORM_TEXT, NULL, sqlite_due_budget},
+	[SQL_DUE_DELETION] = {"due deletions", FORM_TEXT, NULL, sqlite_due_deletion},
+	[SQL_DUE_DESTROYING] = {"due destructions", FORM_TEXT, NULL, sqlite_due_destroying},
+	[SQL_DUE_ENDED] = {"ended material", FORM_TEXT, NULL, sqlite_due_ended},
+	[SQL_DUE_GOING] = {"going material", FORM_TEXT, NULL, sqlite_due_going},
+	[SQL_DUE_COUNT_ROTATION] = {"rotations due", FORM_TEXT, NULL, sqlite_due_count_rotation},
+	[SQL_DUE_COUNT_DELETION] = {"deletions due", FORM_TEXT, NULL, sqlite_due_count_deletion},
+	[SQL_DUE_COUNT_EXPIRY] = {"expiries due", FORM_TEXT, NULL, sqlite_due_count_expiry},
+
+	[SQL_CLOCK_MARK_INSERT] = {"clock mark insert", FORM_INSERT, &store_table_clock_marks, ""},
+	[SQL_CLOCK_MARK_UPDATE] = {"clock mark update", FORM_UPDATE, &store_table_clock_marks,
+				   " AND revision=:was"},
+	[SQL_CLOCK_MARK_SELECT] = {"clock mark select", FORM_SELECT, &store_table_clock_marks,
+				   " LIMIT 2"},
 };
 
 _Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement has its slot");

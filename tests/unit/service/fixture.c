@@ -181,6 +181,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
 		.grants = {.ops = &s->grants, .self = grants.self},
+		.agenda = store_sqlite_agenda(s->store),
 		.identities = identities,
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,
