@@ -168,7 +168,6 @@ static void post_endpoint(struct event_bus *bus, const struct queue_entry *entry
 	else if (err_failed(e))
 		spool_failed(bus, e);
 	tally_waiting(&bus->tally, EVENT_SINK_ENDPOINT, spool_count(bus->spool));
-	(void)pthread_cond_signal(&bus->wake);
 }
 
 /* false: the event is to be sent again. */
@@ -463,6 +462,7 @@ void event_bus_post(struct event_bus *bus, const struct event *event)
 	LOCK_SCOPE(&bus->work);
 	post_file(bus, &entry);
 	post_endpoint(bus, &entry);
+	(void)pthread_cond_signal(&bus->wake);
 }
 
 void event_bus_report(struct event_bus *bus, struct event_bus_report *out)
