@@ -78,7 +78,7 @@ def test_a_year(calendar, story):
 
     # So have those who listen to events: the same, under the same id.
     (event,) = wait_for(lambda: story.events("KMS CMK Rotation"), "the event is told")
-    assert event["detail"] == {"key-id": story.key.rpartition("/")[2]}
+    assert event["detail"] == {"key-id": story.id}
     assert (event["source"], event["account"], event["id"]) == (
         "aws.kms", ACCOUNT, record["eventID"])
 
@@ -212,7 +212,7 @@ MOVES = {"current_version", "revision", "rotation_from_ms", "seal"}
 def rows(story):
     """The rows of a key in the store: its own, without what a rotation moves, those of its versions,
     and all that hangs on it, seals and all."""
-    number = bytes.fromhex(story.key.rpartition("/")[2].replace("-", ""))
+    number = bytes.fromhex(story.id.replace("-", ""))
     with sqlite3.connect(story.calendar.installation.store) as connection:
         connection.row_factory = sqlite3.Row
 

@@ -63,6 +63,7 @@ class Story:
         self.kms = client or calendar.installation.client()
         self.begin = calendar.now()
         self.key = key or self.kms.create_key(**members)["KeyMetadata"]["Arn"]
+        self.id = self.key.rpartition("/")[2]
 
     def day(self, number):
         """The whole of the day before has passed, and a few seconds of this one."""
