@@ -13,6 +13,7 @@
 #include "codec/uuid.h"
 #include "service/aliases.h"
 #include "service/budget.h"
+#include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/credentials.h"
 #include "service/grants.h"
@@ -127,6 +128,13 @@ static struct err start_memory(struct service *service)
 	return keyring_open(&keyring, &service->keyring);
 }
 
+static struct err open_clock_trust(struct service *service)
+{
+	const struct clock_trust_options options = {.agenda = service->options.agenda,
+						    .clock = service->options.clock};
+	return clock_trust_open(&options, &service->clock_trust);
+}
+
 static struct err start_threads(struct service *service)
 {
 	const struct pool_options pool = {
@@ -169,6 +177,7 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 						  .clock = options->clock};
 	TRY(entropy_fill(service->owner, sizeof service->owner));
 	TRY(start_memory(service));
+	TRY(open_clock_trust(service));
 	TRY(start_threads(service));
 	*out = TAKE(service);
 	return OK;
@@ -201,6 +210,7 @@ void service_stop(struct service **service)
 	outbox_stop(&(*service)->outbox);
 	last_use_stop(&(*service)->last_use);
 	key_uses_stop(&(*service)->key_uses);
+	clock_trust_close(&(*service)->clock_trust);
 	keyring_close(&(*service)->keyring);
 	key_facts_free(&(*service)->key_facts);
 	subjects_free(&(*service)->subjects);
@@ -232,6 +242,11 @@ void service_set_calls_max(struct service *service, uint32_t calls_max)
 void service_set_due_pace(struct service *service, uint32_t interval_ms, uint32_t share_percent)
 {
 	scheduler_set_pace(service->scheduler, interval_ms, share_percent);
+}
+
+NODISCARD struct err service_clock_trusted(struct service *service)
+{
+	return clock_trust_check(service->clock_trust);
 }
 
 NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms)
