@@ -59,6 +59,7 @@ def calendar(tmp_path_factory):
     """The days of an installation that the tests of one file share, in their order."""
     folder = tmp_path_factory.mktemp("calendar")
     settings = {"events": {"file": folder / "events.jsonl"},
+                "scheduler": {"interval_ms": 100, "share_percent": 100},
                 "metrics": {"listen": f"127.0.0.1:{free_port()}"}}
     with kept(folder, settings=settings) as installation:
         yield Timeline(installation)

@@ -78,9 +78,12 @@ def test_a_year(calendar, story):
 
     # So have those who listen to events: the same, under the same id.
     (event,) = wait_for(lambda: story.events("KMS CMK Rotation"), "the event is told")
-    assert event["detail"] == {"key-id": story.id}
     assert (event["source"], event["account"], event["id"]) == (
         "aws.kms", ACCOUNT, record["eventID"])
+    told = event["detail"]
+    assert (told["key-id"], told["rotation-type"]) == (story.id, "AUTOMATIC")
+    assert (told["previous-key-material-id"], told["current-key-material-id"]) == (
+        first, story.material())
 
     # A year later, again.
     second = story.encrypt(NEW)
