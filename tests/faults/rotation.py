@@ -10,6 +10,7 @@ the token for each version and no other, and no intent; the ciphertexts of befor
 import collections
 import sqlite3
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from holdfast import wait_for
@@ -20,8 +21,14 @@ from holdfast.tracing import killer, sequence, steps
 
 TOKEN_CALLS = "openat,write,ftruncate,fsync,fdatasync,rename,unlink,sendto,sendmsg"
 DAEMON_CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,unlink,sendto,sendmsg"
-STEPS_MAX = 32
+STEPS_MAX = 20
 PERIOD_DAYS = 90
+SETTINGS = {"scheduler": {"interval_ms": 50, "share_percent": 100}}  # what a kill left, at once
+
+
+@pytest.fixture
+def quick(make):
+    return make(settings=SETTINGS)
 
 
 class Letter:
@@ -85,9 +92,9 @@ def check_all(own, letters, expected):
     def done():
         return all(len(letter.materials(kms)) == 1 + expected[letter.key] for letter in letters)
 
-    wait_for(done, "every rotation that was accepted is done")
+    wait_for(done, "every rotation that was accepted is done", 60, 0.1)
     # An object that a kill left is settled by the watch, which looks once a second.
-    wait_for(lambda: no_intent(own), "no intent is left")
+    wait_for(lambda: no_intent(own), "no intent is left", 60, 0.1)
     told = successes(own, "RotateKey")
     for letter in letters:
         letter.use(kms)
@@ -127,51 +134,51 @@ def kill_on_demand(own, tmp_path, calls, pick, restart):
     check_all(own, letters, {letter.key: accepted[letter.key] for letter in letters})
 
 
-def test_the_daemon_killed_at_each_step(own, tmp_path):
+def test_the_daemon_killed_at_each_step(quick, tmp_path):
     def restart():
-        own.daemon.wait()
-        own.daemon.start()
+        quick.daemon.wait()
+        quick.daemon.start()
 
-    kill_on_demand(own, tmp_path, DAEMON_CALLS, lambda: own.daemon.pid, restart)
+    kill_on_demand(quick, tmp_path, DAEMON_CALLS, lambda: quick.daemon.pid, restart)
 
 
-def test_the_worker_killed_at_each_step(own, tmp_path):
+def test_the_worker_killed_at_each_step(quick, tmp_path):
     def restart():
         # Its supervisor would replace it as well, later each time.
-        own.token.kill()
-        own.start_token()
+        quick.token.kill()
+        quick.start_token()
 
-    kill_on_demand(own, tmp_path, TOKEN_CALLS, own.worker, restart)
+    kill_on_demand(quick, tmp_path, TOKEN_CALLS, quick.worker, restart)
 
 
-def test_the_daemon_killed_while_it_rotates_by_itself(own, tmp_path):
+def test_the_daemon_killed_while_it_rotates_by_itself(quick, tmp_path):
     """The day comes while the daemon runs, and strace kills it in the thread of the scheduler."""
-    calendar, letters, killed = Timeline(own), [], 0
+    calendar, letters, killed = Timeline(quick), [], 0
 
     def is_rotated(letter):
         try:
-            return len(letter.materials(own.client())) == 2
+            return len(letter.materials(quick.client())) == 2
         except (ClientError, BotoCoreError):
             return False  # killed meanwhile
 
     for step in (("sendto", 1), ("sendto", 2), ("fdatasync", 1), ("fdatasync", 2), ("fdatasync", 3),
                  ("pwrite64", 4), ("pwrite64", 12)):
-        kms = own.client()
+        kms = quick.client()
         letter = Letter(kms)
         letters.append(letter)
         kms.enable_key_rotation(KeyId=letter.key, RotationPeriodInDays=PERIOD_DAYS)
-        pid = own.daemon.pid
+        pid = quick.daemon.pid
         with killer(pid, tmp_path / "kill", *step):
             calendar.clock.advance(days=PERIOD_DAYS)
             wait_for(lambda: is_rotated(letter) or not alive(pid), "rotated or killed", pause=0.1)
         if not alive(pid):
             killed += 1
-            own.daemon.wait()
+            quick.daemon.wait()
             calendar.clock.advance(7200)  # the dead one's claim has ended
-            own.daemon.start()
-            own.await_calls()
-        letter.use(own.client())
+            quick.daemon.start()
+            quick.await_calls()
+        letter.use(quick.client())
         wait_for(lambda: is_rotated(letter), "rotated after the restart")
-        own.client().disable_key_rotation(KeyId=letter.key)
+        quick.client().disable_key_rotation(KeyId=letter.key)
     assert killed > 2
-    check_all(own, letters, {letter.key: 1 for letter in letters})
+    check_all(quick, letters, {letter.key: 1 for letter in letters})
