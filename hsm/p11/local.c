@@ -127,6 +127,7 @@ void hsm_close(struct hsm **hsm)
 	p11_message_keys_cleanup(&gone->keys);
 	p11_objects_cleanup(&gone->objects);
 	p11_module_cleanup(&gone->module);
+	p11_softhsm_cleanup(&gone->softhsm);
 	(void)pthread_cond_destroy(&gone->work.grown);
 	(void)pthread_cond_destroy(&gone->admin_work.grown);
 	(void)pthread_cond_destroy(&gone->changed);

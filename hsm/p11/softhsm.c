@@ -177,6 +177,8 @@ static struct err restore_one(int dir, const char *name)
 	return write_file(dir, TOKEN_OBJECT, buf_view(&copy));
 }
 
+static const struct timespec ever = {0}; /* older than any file */
+
 static bool older(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
@@ -284,19 +286,65 @@ static struct p11_softhsm_mark mark_now(void)
 	return (struct p11_softhsm_mark){real, ns_of(&real) - ns_of(&before)};
 }
 
-struct p11_softhsm_mark p11_softhsm_mark(const struct p11_softhsm *softhsm)
+void p11_softhsm_follow(struct p11_softhsm *softhsm)
 {
-	/* File times come from the kernel's coarse clock: compared with any other, a file just
-	 * written may look older than the mark. */
-	return softhsm->active ? mark_now() : (struct p11_softhsm_mark){0};
+	if (!softhsm->active)
+		return;
+	struct err e = p11_softhsm_watch_begin(&softhsm->watch, softhsm->token_dir);
+	softhsm->follows = !err_failed(e);
+	if (err_failed(e))
+		log_event(LOG_WARNING, "softhsm.not_watched",
+			  LOG_TEXT("directory", softhsm->token_dir), LOG_ERR(e),
+			  LOG_TEXT("action", "every new key costs a reading of the whole directory "
+					     "until fs.inotify.max_user_instances allows more"));
 }
 
-NODISCARD struct err p11_softhsm_sync(const struct p11_softhsm *softhsm,
-				      struct p11_softhsm_mark mark)
+struct p11_softhsm_mark p11_softhsm_mark(struct p11_softhsm *softhsm)
 {
-	static const struct timespec ever = {0};
+	if (!softhsm->active)
+		return (struct p11_softhsm_mark){0};
+	if (softhsm->follows && !softhsm->watch.whole)
+		p11_softhsm_follow(softhsm);
+	/* File times come from the kernel's coarse clock: compared with any other, a file just
+	 * written may look older than the mark. */
+	return mark_now();
+}
+
+/* What was written in one token's directory, if anything. */
+static struct err sync_told(const struct p11_softhsm *softhsm, size_t index,
+			    const struct p11_softhsm_written *written)
+{
+	char path[PATH_MAX];
+	CLEANUP(close_fd) int dir = -1;
+	TRY(text_format(path, sizeof(path), "%s/%s", softhsm->token_dir,
+			softhsm->watch.dirs[index].name));
+	for (size_t i = 0; i < written->count; i++) {
+		if (written->files[i].dir != index)
+			continue;
+		if (dir < 0)
+			dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (dir < 0)
+			return system_error();
+		TRY(sync_file(dir, written->files[i].name, &ever));
+	}
+	return dir < 0 || fsync(dir) == 0 ? OK : system_error();
+}
+
+static struct err sync_all_told(const struct p11_softhsm *softhsm,
+				const struct p11_softhsm_written *written)
+{
+	for (size_t i = 0; i < softhsm->watch.dir_count; i++)
+		TRY(sync_told(softhsm, i, written));
+	return OK;
+}
+
+NODISCARD struct err p11_softhsm_sync(struct p11_softhsm *softhsm, struct p11_softhsm_mark mark)
+{
+	UNINITIALISED struct p11_softhsm_written written;
 	if (!softhsm->active)
 		return OK;
+	if (!err_failed(p11_softhsm_watch_read(&softhsm->watch, &written)))
+		return sync_all_told(softhsm, &written);
 	/* A clock that was set back makes what was just written look older than the mark. */
 	bool set = mark_now().offset_ns != mark.offset_ns;
 	return visit_all(softhsm, TASK_SYNC, set ? &ever : &mark.since);
@@ -306,7 +354,6 @@ NODISCARD struct err p11_softhsm_sync_new_token(const struct p11_softhsm *sofths
 {
 	if (!softhsm->active)
 		return OK;
-	struct timespec ever = {0};
 	TRY(visit_all(softhsm, TASK_SYNC, &ever));
 	CLEANUP(close_fd) int fd = open(softhsm->token_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) != 0)
@@ -348,6 +395,11 @@ static bool is_softhsm(const char *module_path)
 	while (name.ptr != NULL && view_find(name, '/') < name.len)
 		(void)view_cut(&name, '/');
 	return view_starts_with(name, VIEW_LITERAL("libsofthsm2"));
+}
+
+void p11_softhsm_cleanup(struct p11_softhsm *softhsm)
+{
+	p11_softhsm_watch_end(&softhsm->watch);
 }
 
 NODISCARD struct err p11_softhsm_init(struct p11_softhsm *softhsm, const char *module_path)

@@ -16,6 +16,7 @@
 static struct err log_in(struct hsm *hsm)
 {
 	TRY(p11_softhsm_keep(&hsm->softhsm));
+	p11_softhsm_follow(&hsm->softhsm);
 	struct p11_softhsm_mark mark = p11_softhsm_mark(&hsm->softhsm);
 	TRY(p11_login_open(&hsm->login, &hsm->module));
 	return p11_softhsm_sync(&hsm->softhsm, mark);

@@ -150,28 +150,121 @@ static void a_broken_token_is_not_initialised_beside(UNUSED void **state)
 
 static ino_t watched;
 static unsigned synced;
+static unsigned synced_in_all;
+static unsigned looks;
+
+/* The same, to see what is looked at. */
+int fstatat(int dir, const char *name, struct stat *out, int flags)
+{
+	looks++;
+	return (int)syscall(SYS_newfstatat, dir, name, out, flags);
+}
 
 /* In the place of libc's, to see what is synced. */
 int fsync(int fd)
 {
 	struct stat st;
 	synced += fstat(fd, &st) == 0 && st.st_ino == watched;
+	synced_in_all++;
 	return (int)syscall(SYS_fsync, fd);
 }
 
-static unsigned syncs_of(const struct p11_softhsm *softhsm, struct p11_softhsm_mark mark)
+static unsigned syncs_of(struct p11_softhsm *softhsm, struct p11_softhsm_mark mark)
 {
 	struct stat st;
 	assert_int_equal(stat(token_object, &st), 0);
 	watched = st.st_ino;
 	synced = 0;
+	synced_in_all = 0;
 	assert_ok(p11_softhsm_sync(softhsm, mark));
 	return synced;
 }
 
+static void write_bytes(const char *path, const uint8_t *bytes, size_t n)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
+	assert_true(fd >= 0 && write(fd, bytes, n) == (ssize_t)n);
+	(void)close(fd);
+}
+
+/* As SoftHSM rewrites a file. */
+static void write_anew(const char *path)
+{
+	uint8_t bytes[4096];
+	write_bytes(path, bytes, read_whole(path, bytes, sizeof(bytes)));
+}
+
+static const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+
+static void what_was_written_is_synced_and_nothing_else(UNUSED void **state)
+{
+	CLEANUP(p11_softhsm_cleanup) struct p11_softhsm softhsm = {0};
+	assert_ok(p11_softhsm_init(&softhsm, MODULE_SOFTHSM));
+	p11_softhsm_follow(&softhsm);
+	struct p11_softhsm_mark mark = p11_softhsm_mark(&softhsm);
+	write_anew(token_object);
+	assert_int_equal(utimensat(AT_FDCWD, token_object, long_ago, 0), 0);
+	assert_int_equal(syncs_of(&softhsm, mark), 1); /* whatever its time says */
+	assert_int_equal(synced_in_all, 2);            /* and the directory */
+}
+
+static void files_in_plenty_are_all_synced(UNUSED void **state)
+{
+	char path[192];
+	CLEANUP(p11_softhsm_cleanup) struct p11_softhsm softhsm = {0};
+	assert_ok(p11_softhsm_init(&softhsm, MODULE_SOFTHSM));
+	p11_softhsm_follow(&softhsm);
+	struct p11_softhsm_mark mark = p11_softhsm_mark(&softhsm);
+	for (int i = 0; i <= P11_SOFTHSM_WATCH_FILES; i++) {
+		assert_ok(text_format(path, sizeof(path), "%s.%d", token_object, i));
+		assert_int_equal(symlink("nowhere", path), 0);
+	}
+	write_anew(token_object);
+	assert_int_equal(syncs_of(&softhsm, mark), 1);
+	assert_false(softhsm.watch.whole);
+	mark = p11_softhsm_mark(&softhsm);
+	assert_true(softhsm.watch.whole); /* and followed again */
+	write_anew(token_object);
+	assert_int_equal(syncs_of(&softhsm, mark), 1);
+	assert_int_equal(synced_in_all, 2);
+}
+
+/* Written where nobody looks: the directory that is there is not the one that was watched. */
+static void a_directory_in_the_place_of_another_is_read(UNUSED void **state)
+{
+	char aside[160];
+	char dir[128];
+	uint8_t bytes[4096];
+	CLEANUP(p11_softhsm_cleanup) struct p11_softhsm softhsm = {0};
+	token_directory(&token, dir, sizeof(dir));
+	size_t n = read_whole(token_object, bytes, sizeof(bytes));
+	assert_ok(p11_softhsm_init(&softhsm, MODULE_SOFTHSM));
+	p11_softhsm_follow(&softhsm);
+	assert_ok(text_format(aside, sizeof(aside), "%s.aside", softhsm.token_dir));
+	assert_int_equal(rename(softhsm.token_dir, aside), 0);
+	assert_int_equal(mkdir(softhsm.token_dir, S_IRWXU), 0);
+	assert_int_equal(mkdir(dir, S_IRWXU), 0);
+	struct p11_softhsm_mark mark = p11_softhsm_mark(&softhsm);
+	write_bytes(token_object, bytes, n);
+	assert_int_equal(syncs_of(&softhsm, mark), 1);
+}
+
+/* However many keys there are. */
+static void a_creation_looks_at_three_files(UNUSED void **state)
+{
+	struct hsm_object o;
+	token_open(&token);
+	for (uint8_t i = 2; i < 20; i++) {
+		looks = 0;
+		synced_in_all = 0;
+		assert_ok(make_key(token.hsm, i, HSM_ROLE_VERSION, &o));
+		assert_in_range(looks, 1, 2); /* the object, SoftHSM's count of changes */
+		assert_in_range(synced_in_all, 2, 3);
+	}
+}
+
 static void a_clock_set_back_leaves_nothing_unsynced(UNUSED void **state)
 {
-	const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
 	struct p11_softhsm softhsm = {0};
 	assert_ok(p11_softhsm_init(&softhsm, MODULE_SOFTHSM));
 	assert_int_equal(utimensat(AT_FDCWD, token_object, long_ago, 0), 0);
@@ -280,6 +373,10 @@ int main(void)
 		TEST(a_token_object_being_written_is_left_alone),
 		TEST(a_broken_token_is_not_initialised_beside),
 		TEST(a_clock_set_back_leaves_nothing_unsynced),
+		TEST(what_was_written_is_synced_and_nothing_else),
+		TEST(files_in_plenty_are_all_synced),
+		TEST(a_directory_in_the_place_of_another_is_read),
+		TEST(a_creation_looks_at_three_files),
 		TEST(a_broken_copy_is_not_restored),
 		TEST(a_token_that_was_begun_is_finished),
 		TEST(dying_at_any_step_loses_no_key),
