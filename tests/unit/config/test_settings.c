@@ -285,6 +285,34 @@ static void a_misplaced_pin_is_not_repeated(void **state)
 	}
 }
 
+/* Nor is a password in the URL of the endpoint, or a part of the path that is as good as one. */
+static void the_endpoint_of_events_is_a_plain_url(void **state)
+{
+	(void)state;
+	struct settings out;
+	static const char *const right[] = {
+		"[events]\nurl = https://events.example/hook?to=a@b\n",
+		"[events]\nurl = http://127.0.0.1:8080\ntoken_file = /etc/holdfast/bearer\n",
+		"[events]\nurl =\n",
+	};
+	static const char *const wrong[] = {
+		"[events]\nurl = 739184\n",
+		"[events]\nurl = ftp://events.example/739184\n",
+		"[events]\nurl = https://user:739184@events.example/\n",
+		"[events]\nurl = https://739184@events.example\n",
+		"[events]\nurl = https:///739184\n",
+		"[events]\nurl = https://:739184/\n",
+		"[events]\nurl = https://events.example/ 739184\n",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(right); i++)
+		accepted(right[i], &out);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		assert_true(err_is(parse(wrong[i], &out), E_SETTINGS));
+		assert_non_null(strstr(message, "test.conf:2: url "));
+		assert_null(strstr(message, "739184"));
+	}
+}
+
 static void nul_bytes_are_refused(void **state)
 {
 	(void)state;
@@ -361,6 +389,15 @@ static void settings_must_fit_each_other(void **state)
 		 "set it to 0"},
 		{"[token]\ndirect_messages_max = 65536\ndirect_block = 65537\n",
 		 "test.conf:3: direct_block is above direct_messages_max; lower it"},
+		{"[events]\nca_file = /a\n",
+		 "test.conf:2: ca_file is set and url is not, so that nothing is sent; set url, or "
+		 "remove ca_file"},
+		{"[events]\ntoken_file = /a\n",
+		 "test.conf:2: token_file is set and url is not, so that nothing is sent; set url, "
+		 "or remove token_file"},
+		{"[events]\nfile = /a\nspool = /a\n",
+		 "test.conf:3: [events] spool and [events] file are the same path; give each its "
+		 "own"},
 		{"[token]\n\nsocket = /run/holdfast/admin.sock\n",
 		 "test.conf:3: [admin] socket and [token] socket are the same path; give each its "
 		 "own"},
@@ -399,6 +436,7 @@ int main(void)
 		cmocka_unit_test(texts_have_a_form),
 		cmocka_unit_test(a_socket_path_fits_the_kernel),
 		cmocka_unit_test(a_misplaced_pin_is_not_repeated),
+		cmocka_unit_test(the_endpoint_of_events_is_a_plain_url),
 		cmocka_unit_test(nul_bytes_are_refused),
 		cmocka_unit_test(long_lines_are_taken_whole_or_refused),
 		cmocka_unit_test(settings_must_fit_each_other),

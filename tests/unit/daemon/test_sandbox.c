@@ -55,6 +55,34 @@ static void netlink_ends_it(void **state)
 				&(struct confined_call){"socket", netlink_socket});
 }
 
+/* With an endpoint for events, names are looked up. */
+static struct err enter_with_url(void)
+{
+	static struct settings settings;
+	settings_defaults(&settings);
+	TRY(text_copy(settings.events.url, sizeof settings.events.url,
+		      VIEW_LITERAL("https://events.example/")));
+	return sandbox_confine(&settings);
+}
+
+static int route_socket(void)
+{
+	return close(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0 /* NETLINK_ROUTE */));
+}
+
+static int audit_socket(void)
+{
+	return close(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 9 /* NETLINK_AUDIT */)) * 0;
+}
+
+static void an_endpoint_opens_one_kind_of_netlink(void **state)
+{
+	(void)state;
+	confined_assert_passes(enter_with_url, route_socket);
+	confined_assert_refused(enter_with_url, "holdfastd",
+				&(struct confined_call){"socket", audit_socket});
+}
+
 /* A segment's or a backup's life. */
 static int file_life(void)
 {
@@ -140,6 +168,7 @@ int main(void)
 		cmocka_unit_test(escapes_end_it),
 		cmocka_unit_test(what_only_the_supervisor_may_ends_it),
 		cmocka_unit_test(netlink_ends_it),
+		cmocka_unit_test(an_endpoint_opens_one_kind_of_netlink),
 		cmocka_unit_test(files_are_kept),
 		cmocka_unit_test(sockets_are_kept),
 		cmocka_unit_test(counters_are_kept),
