@@ -8,7 +8,8 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "support"))
 
-from holdfast.installation import running  # noqa: E402 pylint: disable=wrong-import-position
+from holdfast.installation import free_port, running  # noqa: E402 pylint: disable=wrong-import-position
+from holdfast.timeline import Timeline  # noqa: E402 pylint: disable=wrong-import-position
 
 RUNNING = []
 
@@ -51,6 +52,17 @@ def make(tmp_path):
             return stack.enter_context(kept(folder, **options))
 
         yield one
+
+
+@pytest.fixture(scope="module")
+def calendar(tmp_path_factory):
+    """The days of an installation that the tests of one file share, in their order."""
+    folder = tmp_path_factory.mktemp("calendar")
+    settings = {"events": {"file": folder / "events.jsonl"},
+                "scheduler": {"interval_ms": 100, "share_percent": 100},
+                "metrics": {"listen": f"127.0.0.1:{free_port()}"}}
+    with kept(folder, settings=settings) as installation:
+        yield Timeline(installation)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ strace kills holdfast-token's worker, or holdfastd, at its n-th system call that
 talks to the other process; n goes through all of them. After each, everything must be as if the
 call had been made or not been made, without a hand being moved.
 """
-import collections
 import os
 import signal
 import sqlite3
@@ -19,7 +18,7 @@ from holdfast import Signer, wait_for
 from holdfast.installation import read_credentials
 from holdfast.objects import token_objects
 from holdfast.process import alive
-from holdfast.tracing import Tracer, kill_at, killer, longest_thread
+from holdfast.tracing import kill_at, killer, sequence, steps
 
 TOKEN_CALLS = "openat,write,ftruncate,fsync,fdatasync,rename,unlink,sendto,sendmsg"
 DAEMON_CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,unlink,sendto,sendmsg"
@@ -27,18 +26,6 @@ LOGIN_CALLS = ("ftruncate", "write", "fsync", "rename", "unlink")
 INIT_CALLS = ("fsync", "fdatasync", "pwrite64", "ftruncate", "sendto", "sendmsg", "write")
 TAGS = [{"TagKey": "owner", "TagValue": "ada"}, {"TagKey": "room", "TagValue": ""}]
 STEPS_MAX = 70  # when there are more, these are spread over them, truncations all included
-
-
-def steps(calls):
-    """(system call, which of its occurrences) to be killed at."""
-    seen, all_steps = collections.Counter(), []
-    for name in calls:
-        seen[name] += 1
-        all_steps.append((name, seen[name]))
-    if len(all_steps) <= STEPS_MAX:
-        return all_steps
-    spread = {round(i * (len(calls) - 1) / (STEPS_MAX - 1)) for i in range(STEPS_MAX)}
-    return [step for i, step in enumerate(all_steps) if i in spread or step[0] == "ftruncate"]
 
 
 def try_create(kms):
@@ -100,23 +87,16 @@ class Ledger:
                 assert connection.execute(f'SELECT count(*) FROM "{table}"').fetchone() == (0,)
 
 
-def sequence(pid, tmp_path, calls, act):
-    """The calls that the busiest thread of a process makes meanwhile."""
-    with Tracer(pid, tmp_path / "dry-run", "-e", f"trace={calls}") as tracer:
-        act()
-    return longest_thread(tracer.lines())
-
-
 def test_the_worker_killed_at_each_step(make, tmp_path):
     own = make()
     ledger = Ledger(own)
     ledger.acknowledged.add(try_create(own.client()))
     ledger.check(1)
-    calls = sequence(own.worker(), tmp_path, TOKEN_CALLS,
+    calls = sequence(own.worker(), tmp_path / "dry-run", TOKEN_CALLS,
                      lambda: ledger.acknowledged.add(try_create(own.client())))
     assert "ftruncate" in calls, calls
     asked, killed = 2, 0
-    for step in steps(calls):
+    for step in steps(calls, STEPS_MAX):
         worker = own.worker()
         with killer(worker, tmp_path / "kill", *step):
             arn = try_create(own.client())
@@ -131,7 +111,7 @@ def test_the_worker_killed_at_each_step(make, tmp_path):
         own.start_token()
         own.await_calls()
         ledger.check(asked)
-    assert killed > len(steps(calls)) / 2
+    assert killed > len(steps(calls, STEPS_MAX)) / 2
     ledger.check_token()
 
 
@@ -140,11 +120,11 @@ def test_the_daemon_killed_at_each_step(own, tmp_path):
     ledger.acknowledged.add(try_create(own.client()))
     ledger.check(1)
     client = own.client()
-    calls = sequence(own.daemon.pid, tmp_path, DAEMON_CALLS,
+    calls = sequence(own.daemon.pid, tmp_path / "dry-run", DAEMON_CALLS,
                      lambda: ledger.acknowledged.add(try_create(client)))
     assert {"fdatasync", "fsync"} & set(calls), calls
     asked, killed = 2, 0
-    for step in steps(calls):
+    for step in steps(calls, STEPS_MAX):
         pid = own.daemon.pid
         with killer(pid, tmp_path / "kill", *step):
             arn = try_create(own.client())
@@ -157,7 +137,7 @@ def test_the_daemon_killed_at_each_step(own, tmp_path):
         own.daemon.start()
         own.await_calls()
         ledger.check(asked)
-    assert killed > len(steps(calls)) / 2
+    assert killed > len(steps(calls, STEPS_MAX)) / 2
     ledger.check_token()
 
 

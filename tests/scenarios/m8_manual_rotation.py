@@ -9,8 +9,11 @@ That is why the old key must stay enabled for as long as anything encrypted unde
 import base64
 import json
 import time
+from dataclasses import dataclass
 
 import pytest
+from botocore.exceptions import ClientError
+from holdfast.operations import MODEL
 
 OLD, NEW = b"Meet me at the harbour at nine.\n", b"The harbour is closed. Meet me at the mill.\n"
 
@@ -127,3 +130,61 @@ def test_going_back(kms):
     kms.update_alias(AliasName=name, TargetKeyId=old)
     assert (between["KeyId"], kms.encrypt(KeyId=name, Plaintext=OLD)["KeyId"]) == (new, old)
     assert kms.decrypt(CiphertextBlob=between["CiphertextBlob"])["Plaintext"] == NEW
+
+
+@dataclass
+class Craft:
+    """What a key of some usage is for: something that only it makes, and that it knows again."""
+
+    make: object
+    knows: object
+
+
+CRAFTS = {
+    "ENCRYPT_DECRYPT": Craft(
+        lambda kms, **of: kms.encrypt(Plaintext=OLD, **of)["CiphertextBlob"],
+        lambda kms, made, **of: kms.decrypt(CiphertextBlob=made, **of)["Plaintext"] == OLD),
+    "SIGN_VERIFY": Craft(
+        lambda kms, **of: kms.sign(Message=OLD, **of)["Signature"],
+        lambda kms, made, **of: kms.verify(Message=OLD, Signature=made, **of)["SignatureValid"]),
+    "GENERATE_VERIFY_MAC": Craft(
+        lambda kms, **of: kms.generate_mac(Message=OLD, **of)["Mac"],
+        lambda kms, made, **of: kms.verify_mac(Message=OLD, Mac=made, **of)["MacValid"]),
+}
+ALGORITHMS = {"SigningAlgorithms": "SigningAlgorithm", "MacAlgorithms": "MacAlgorithm",
+              "EncryptionAlgorithms": "EncryptionAlgorithm"}
+
+
+def key_of(kms, spec, usage):
+    """The metadata of a new key; None where this service has no such keys."""
+    try:
+        return kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
+    except ClientError as error:
+        # Another usage of the spec, or a spec of another token: neither is made by accident.
+        assert error.response["Error"]["Code"] in (
+            "UnsupportedOperationException", "ValidationException")
+        return None
+
+
+def test_every_type_of_key_that_there_is(kms):
+    """What the old key made, the old key knows again, whatever the name means by now."""
+    rotated = []
+    for spec in MODEL.shape_for("KeySpec").enum:
+        for usage, craft in CRAFTS.items():
+            old = key_of(kms, spec, usage)
+            if old is None:
+                continue
+            algorithm = {member: old[listed][0] for listed, member in ALGORITHMS.items()
+                         if listed in old and old["KeySpec"] != "SYMMETRIC_DEFAULT"}
+            name = f"alias/{spec}/{usage}"
+            kms.create_alias(AliasName=name, TargetKeyId=old["KeyId"])
+            made = craft.make(kms, KeyId=name, **algorithm)
+            new = key_of(kms, spec, usage)
+            kms.update_alias(AliasName=name, TargetKeyId=new["KeyId"])
+            later = craft.make(kms, KeyId=name, **algorithm)
+            assert craft.knows(kms, made, KeyId=old["Arn"], **algorithm)
+            assert craft.knows(kms, later, KeyId=name, **algorithm)
+            with pytest.raises(ClientError):
+                craft.knows(kms, made, KeyId=name, **algorithm)
+            rotated.append((spec, usage))
+    assert ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT") in rotated

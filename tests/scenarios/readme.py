@@ -107,3 +107,11 @@ def test_a_rotation_by_hand(service, blocks, tmp_path):
     ran = run(service, tmp_path, ["sh", "-euc", block])
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "harbourDecrypt\n"
+
+
+def test_a_rotation_by_itself(service, blocks, tmp_path):
+    block = blocks["A key that is rotated by itself"]
+    ran = run(service, tmp_path, ["sh", "-euc", block + 'echo; echo "$KEY"'])
+    assert ran.returncode == 0, ran.stderr
+    status, named, rotations, text, key = ran.stdout.splitlines()
+    assert (status, named, rotations, text) == ("True\t365", key, "ON_DEMAND", "harbour")

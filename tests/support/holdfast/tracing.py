@@ -74,6 +74,26 @@ def longest_thread(lines):
     return max(threads_of(lines), key=len, default=[])
 
 
+def sequence(pid, output, calls, act):
+    """The system calls among `calls` that the busiest thread of a process makes meanwhile."""
+    with Tracer(pid, output, "-e", f"trace={calls}") as tracer:
+        act()
+    return longest_thread(tracer.lines())
+
+
+def steps(calls, most):
+    """(system call, which of its occurrences) to be killed at: all of them, or `most`, spread over
+    them, truncations all included."""
+    seen, all_steps = collections.Counter(), []
+    for name in calls:
+        seen[name] += 1
+        all_steps.append((name, seen[name]))
+    if len(all_steps) <= most:
+        return all_steps
+    spread = {round(i * (len(calls) - 1) / (most - 1)) for i in range(most)}
+    return [step for i, step in enumerate(all_steps) if i in spread or step[0] == "ftruncate"]
+
+
 TRANSFERS = "read,write,readv,writev,pread64,pwrite64,sendto,sendmsg,recvfrom,recvmsg,sendmmsg,recvmmsg"
 
 

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rotation killed at each step is done once or not at all, and never twice.
+
+strace kills holdfast-token's worker, or holdfastd, at its n-th system call that changes a file or
+talks to the other process; n goes through the steps of a rotation, of one key for each kill. A
+rotation that was accepted - its RotateKeyOnDemand is on record, or its day has come - is finished
+without a hand being moved. After it there is one current version, one RotateKey record, one object on
+the token for each version and no other, and no intent; the ciphertexts of before and after open.
+"""
+import collections
+import sqlite3
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from holdfast import wait_for
+from holdfast.objects import token_objects
+from holdfast.process import alive
+from holdfast.timeline import Timeline
+from holdfast.tracing import killer, sequence, steps
+
+TOKEN_CALLS = "openat,write,ftruncate,fsync,fdatasync,rename,unlink,sendto,sendmsg"
+DAEMON_CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,unlink,sendto,sendmsg"
+STEPS_MAX = 20
+PERIOD_DAYS = 90
+SETTINGS = {"scheduler": {"interval_ms": 50, "share_percent": 100}}  # what a kill left, at once
+
+
+@pytest.fixture
+def quick(make):
+    return make(settings=SETTINGS)
+
+
+class Letter:
+    """A key, and a ciphertext from before its rotation."""
+
+    def __init__(self, kms, **members):
+        self.key = kms.create_key(**members)["KeyMetadata"]["Arn"]
+        self.id = self.key.rpartition("/")[2]
+        self.sealed = [kms.encrypt(KeyId=self.key, Plaintext=b"before")["CiphertextBlob"]]
+        self.accepted = False
+
+    def rotate(self, kms):
+        try:
+            kms.rotate_key_on_demand(KeyId=self.key)
+            self.accepted = True
+        except (ClientError, BotoCoreError):
+            pass  # it may have been accepted all the same: the log knows
+
+    def use(self, kms):
+        """What was encrypted ever opens; and encrypting goes on."""
+        self.sealed.append(kms.encrypt(KeyId=self.key, Plaintext=b"after")["CiphertextBlob"])
+        opened = [kms.decrypt(CiphertextBlob=blob)["Plaintext"] for blob in self.sealed]
+        assert opened == [b"before"] + [b"after"] * (len(opened) - 1)
+
+    def materials(self, kms):
+        listed = kms.list_key_rotations(KeyId=self.key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+        return [one["KeyMaterialState"] for one in listed["Rotations"]]
+
+
+def successes(own, name):
+    """{key: how many} records of an event that was no failure; each event stands there once."""
+    records = [record for record in own.daemon.audit_records()
+               if record["eventName"] == name and not record.get("errorCode")]
+    assert len({record["eventID"] for record in records}) == len(records)
+    return collections.Counter(record["resources"][0]["ARN"] for record in records)
+
+
+def check_store(own, letters):
+    """Everything stopped: no intent is left, and the token has the store's versions, no more."""
+    with sqlite3.connect(own.store) as connection:
+        assert connection.execute("SELECT count(*) FROM intents").fetchone() == (0,)
+        versions = {(key_id.hex(), number) for key_id, number in
+                    connection.execute("SELECT key_id, number FROM versions")}
+        current = dict(connection.execute("SELECT hex(key_id), current_version FROM keys"))
+    # SoftHSM leaves files of objects that never came to be: no id, no label, no value.
+    labels = [one["label"].split(":") for one in token_objects(own) if one["label"].count(":") == 3]
+    assert sorted((key.replace("-", ""), int(number)) for _, _, key, number in labels) == sorted(
+        versions)
+    for letter in letters:
+        name = letter.id.replace("-", "")
+        numbers = [number for key, number in versions if key == name]
+        assert current[name.upper()] == max(numbers)
+
+
+def check_all(own, letters, expected):
+    """`expected`: {key: rotations}. Once the leases of what was interrupted have ended."""
+    calendar = Timeline(own)
+    calendar.restart(7200)
+    kms = own.client()
+
+    def done():
+        return all(len(letter.materials(kms)) == 1 + expected[letter.key] for letter in letters)
+
+    wait_for(done, "every rotation that was accepted is done", 60, 0.1)
+    # An object that a kill left is settled by the watch, which looks once a second.
+    wait_for(lambda: no_intent(own), "no intent is left", 60, 0.1)
+    told = successes(own, "RotateKey")
+    for letter in letters:
+        letter.use(kms)
+        materials = letter.materials(kms)
+        assert materials.count("CURRENT") == 1 and len(materials) == 1 + expected[letter.key]
+        assert told[letter.key] == expected[letter.key]
+    own.stop()
+    check_store(own, letters)
+
+
+def no_intent(own):
+    with sqlite3.connect(own.store) as connection:
+        return connection.execute("SELECT count(*) FROM intents").fetchone() == (0,)
+
+
+def kill_on_demand(own, tmp_path, calls, pick, restart):
+    """Rotates one key for each step among `calls` of a process (`pick`: its id), killed there."""
+    kms = own.client()
+    first = Letter(kms)
+    seen = sequence(pick(), tmp_path / "dry-run", calls, lambda: first.rotate(own.client()))
+    assert first.accepted and {"fdatasync", "fsync"} & set(seen), seen
+    letters, killed, chosen = [first], 0, steps(seen, STEPS_MAX)
+    for step in chosen:
+        letter, pid = Letter(own.client()), pick()
+        letters.append(letter)
+        with killer(pid, tmp_path / "kill", *step):
+            letter.rotate(own.client())
+        if alive(pid):
+            continue  # this run needed fewer calls
+        killed += 1
+        restart()
+        own.await_calls()
+        letter.use(own.client())
+    assert killed > len(chosen) / 2
+    accepted = successes(own, "RotateKeyOnDemand")
+    assert all(accepted[letter.key] for letter in letters if letter.accepted)
+    check_all(own, letters, {letter.key: accepted[letter.key] for letter in letters})
+
+
+def test_the_daemon_killed_at_each_step(quick, tmp_path):
+    def restart():
+        quick.daemon.wait()
+        quick.daemon.start()
+
+    kill_on_demand(quick, tmp_path, DAEMON_CALLS, lambda: quick.daemon.pid, restart)
+
+
+def test_the_worker_killed_at_each_step(quick, tmp_path):
+    def restart():
+        # Its supervisor would replace it as well, later each time.
+        quick.token.kill()
+        quick.start_token()
+
+    kill_on_demand(quick, tmp_path, TOKEN_CALLS, quick.worker, restart)
+
+
+def test_the_daemon_killed_while_it_rotates_by_itself(quick, tmp_path):
+    """The day comes while the daemon runs, and strace kills it in the thread of the scheduler."""
+    calendar, letters, killed = Timeline(quick), [], 0
+
+    def is_rotated(letter):
+        try:
+            return len(letter.materials(quick.client())) == 2
+        except (ClientError, BotoCoreError):
+            return False  # killed meanwhile
+
+    for step in (("sendto", 1), ("sendto", 2), ("fdatasync", 1), ("fdatasync", 2), ("fdatasync", 3),
+                 ("pwrite64", 4), ("pwrite64", 12)):
+        kms = quick.client()
+        letter = Letter(kms)
+        letters.append(letter)
+        kms.enable_key_rotation(KeyId=letter.key, RotationPeriodInDays=PERIOD_DAYS)
+        pid = quick.daemon.pid
+        with killer(pid, tmp_path / "kill", *step):
+            calendar.clock.advance(days=PERIOD_DAYS)
+            wait_for(lambda: is_rotated(letter) or not alive(pid), "rotated or killed", pause=0.1)
+        if not alive(pid):
+            killed += 1
+            quick.daemon.wait()
+            calendar.clock.advance(7200)  # the dead one's claim has ended
+            quick.daemon.start()
+            quick.await_calls()
+        letter.use(quick.client())
+        wait_for(lambda: is_rotated(letter), "rotated after the restart")
+        quick.client().disable_key_rotation(KeyId=letter.key)
+    assert killed > 2
+    check_all(quick, letters, {letter.key: 1 for letter in letters})
