@@ -59,6 +59,14 @@ struct settings {
 		int64_t drain_timeout_s;  /* 20; 0..600: SIGTERM waits for calls under way */
 	} service;
 	struct {
+		int64_t managed_period_days; /* 1095; 1..36500: keys that services make */
+		int64_t on_demand_max;       /* 25; 0..1000: for the life of a key */
+	} rotation;
+	struct {
+		int64_t interval_ms;   /* 1000; 10..60000: between two looks at what is due */
+		int64_t share_percent; /* 20; 1..100: of the time goes into due work */
+	} scheduler;
+	struct {
 		settings_text socket; /* /run/holdfast/token.sock */
 		settings_text user;   /* name or uid of the user that holdfast-token runs as; empty:
 					 root or our own */

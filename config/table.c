@@ -84,6 +84,16 @@ const struct setting settings_table[] = {
 	INTEGER_LIVE(service, drain_timeout_s, 0, 600, 20,
 		"seconds that a stop waits for calls under way"),
 
+	INTEGER(rotation, managed_period_days, 1, 36500, 1095,
+		"days between two rotations of a key that a service made"),
+	INTEGER(rotation, on_demand_max, 0, 1000, 25,
+		"rotations on demand that one key may have in all"),
+
+	INTEGER_LIVE(scheduler, interval_ms, 10, 60000, 1000,
+		     "milliseconds between two looks at what is due"),
+	INTEGER_LIVE(scheduler, share_percent, 1, 100, 20,
+		     "percent of the time that goes into a backlog of due work"),
+
 	TEXT(token, socket, SETTING_PATH, 1, SOCKET_MAX, "/run/holdfast/token.sock",
 	     "socket between holdfastd and holdfast-token"),
 	TEXT(token, user, SETTING_USERS, 0, 64, "", "user that holdfast-token runs as"),

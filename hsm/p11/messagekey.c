@@ -137,6 +137,7 @@ static struct err derive(struct p11_message_keys *keys, const struct p11_base *b
 	TRY(MEM_NEW(&key));
 	name_base(key->name, base, nonce);
 	key->users = 1;
+	key->forgotten = base->forgotten;
 	LOCK_SCOPE(&keys->holder_lock);
 	key->epoch = keys->epoch;
 	TRY(p11_message_key_derive(keys->funnel, keys->holder, base, nonce, &key->handle));
@@ -177,6 +178,8 @@ static struct err make_current(struct p11_message_keys *keys, struct p11_message
 	LOCK_SCOPE(&keys->lock);
 	if (key->epoch != keys->epoch)
 		return ERR(E_HSM_AWAY);
+	if (key->forgotten != keys->forgotten)
+		return OK; /* its base may be gone: for this message alone */
 	key->messages = 1;
 	key->retire_at_ms = clock_steady_ms(keys->clock) + (int64_t)keys->age_max_ms;
 	TRY(cache(keys, key));
@@ -244,7 +247,8 @@ void p11_message_keys_keep(struct p11_message_keys *keys, struct p11_message_key
 	{
 		LOCK_SCOPE(&keys->lock);
 		bool known = key->cached || map_get(&keys->by_name, name_of(key)) != NULL;
-		if (known || key->epoch != keys->epoch || err_failed(cache(keys, key)))
+		if (known || key->epoch != keys->epoch || key->forgotten != keys->forgotten ||
+		    err_failed(cache(keys, key)))
 			return;
 		evict_beyond(keys, &dead);
 	}
@@ -299,9 +303,15 @@ void p11_message_keys_forget(struct p11_message_keys *keys, const struct hsm_key
 	struct dead dead = {NULL};
 	{
 		LOCK_SCOPE(&keys->lock);
+		keys->forgotten++;
 		uncache_all(keys, id, &dead);
 	}
 	destroy_dead(keys, &dead);
+}
+
+uint64_t p11_message_keys_forgotten(struct p11_message_keys *keys)
+{
+	return atomic_load(&keys->forgotten);
 }
 
 /* The epoch is written under both locks, and so may be read under either. */

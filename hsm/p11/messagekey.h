@@ -10,6 +10,7 @@
 #define HOLDFAST_HSM_P11_MESSAGEKEY_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/map.h"
 #include "hsm/hsm.h"
@@ -29,12 +30,14 @@ struct p11_base {
 	struct hsm_key_id id;
 	enum hsm_suite suite; /* SP800_108 or ECB_DATA */
 	enum hsm_purpose purpose;
+	uint64_t forgotten; /* p11_message_keys_forgotten(), before the version key was looked up */
 };
 
 struct p11_message_key {
 	uint8_t name[P11_MESSAGE_KEY_NAME_LEN];
 	CK_OBJECT_HANDLE handle;
 	uint64_t epoch;                /* of the holder session */
+	uint64_t forgotten;            /* of its base */
 	uint32_t users;                /* under the lock; destroyed when 0 and not cached */
 	bool cached;                   /* in the map and in the list */
 	bool current;                  /* the one that seals */
@@ -52,6 +55,7 @@ struct p11_message_keys {
 	struct p11_message_key *oldest;
 	size_t count;
 	uint64_t epoch;
+	_Atomic uint64_t forgotten; /* how often keys of a version key were; grows under the lock */
 
 	pthread_mutex_t holder_lock; /* one call at a time in the holder session */
 	CK_SESSION_HANDLE holder;
@@ -95,8 +99,13 @@ void p11_message_keys_drop(struct p11_message_keys *keys, struct p11_message_key
 /* For CLEANUP as well: *key may be NULL and becomes NULL. */
 void p11_message_keys_release(struct p11_message_keys *keys, struct p11_message_key **key);
 
-/* Forgets every message key of a version key. */
+/*
+ * Forgets every message key of a version key, which nobody can look up any more. One that is being
+ * derived at this moment serves the message that it is for and does not enter the cache.
+ */
 void p11_message_keys_forget(struct p11_message_keys *keys, const struct hsm_key_id *id);
+
+uint64_t p11_message_keys_forgotten(struct p11_message_keys *keys);
 
 static inline const uint8_t *p11_message_key_nonce(const struct p11_message_key *key)
 {

@@ -308,36 +308,24 @@ NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_H
 	return OK;
 }
 
-/* Only what is sound is known to be alone with its id: put_once(). */
-static bool find_known(struct p11_objects *objects, const struct hsm_key_id *id,
-		       CK_OBJECT_HANDLE *out)
+static bool knows_all(struct p11_objects *objects)
 {
 	LOCK_SCOPE(&objects->lock);
-	const struct p11_object *found =
-		(const struct p11_object *)map_get(&objects->by_id, id_view(id));
-	if (found == NULL || !found->shown.sound || !objects->trusted || objects->doubtful)
-		return false;
-	*out = found->handle;
-	return true;
+	return objects->trusted && !objects->doubtful;
 }
 
 NODISCARD struct err p11_objects_destroy_known(struct p11_objects *objects,
 					       struct p11_funnel *funnel, CK_SESSION_HANDLE session,
-					       const struct hsm_object *object, bool *done)
+					       const struct p11_object *known, bool *done)
 {
-	CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-	bool named = false;
 	*done = false;
-	if (!find_known(objects, &object->id, &handle))
-		return OK;
-	struct err e = is_named(funnel, session, handle, object, &named);
-	if (p11_funnel_effect(e) == P11_EFFECT_HANDLE)
-		return OK;
-	TRY(e);
+	if (!known->shown.sound || !knows_all(objects))
+		return OK; /* there may be two */
+	bool named = false;
+	TRY(is_named(funnel, session, known->handle, &known->shown, &named));
 	if (!named)
 		return OK;
-	TRY(P11_CALL(funnel, C_DestroyObject, session, handle));
-	p11_objects_remove(objects, &object->id);
+	TRY(P11_CALL(funnel, C_DestroyObject, session, known->handle));
 	*done = true;
 	return OK;
 }

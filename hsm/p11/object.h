@@ -75,13 +75,12 @@ NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_H
 					 const struct hsm_object *object, size_t *out);
 
 /*
- * As p11_objects_destroy(), of a key that a trusted cache knows as the only one of its id: without
- * a search, and then it has left the cache, too. *done is false, and nothing was destroyed, where
- * only a search can tell.
+ * As above, without a search, where a trusted cache says that `known` is the only one with its id:
+ * its handle is asked for its name and destroyed. false in *done: it must be searched for.
  */
 NODISCARD struct err p11_objects_destroy_known(struct p11_objects *objects,
 					       struct p11_funnel *funnel, CK_SESSION_HANDLE session,
-					       const struct hsm_object *object, bool *done);
+					       const struct p11_object *known, bool *done);
 
 /* Reads a key just made back and adds it to the cache; *out as it is. */
 NODISCARD struct err p11_objects_adopt(struct p11_objects *objects, struct p11_funnel *funnel,

@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "hsm/p11/canary.h"
 #include "hsm/p11/template.h"
 
@@ -156,6 +157,23 @@ NODISCARD struct err p11_destroy_check(const struct hsm_op *op)
 	return OK;
 }
 
+/*
+ * Nobody finds the key from here on, nor a message key of it: whatever becomes of the destruction,
+ * and also when another program has destroyed it already. One of this id under another label is
+ * somebody else's.
+ */
+static struct err withdraw(struct hsm *hsm, const struct hsm_object *object,
+			   struct p11_object *known)
+{
+	struct err e = p11_objects_get(&hsm->objects, &object->id, known);
+	bool found = !err_failed(e);
+	REQUIRE(!found || !known->shown.sound || text_equal(known->shown.label, object->label),
+		E_HSM_REFUSED);
+	p11_objects_remove(&hsm->objects, &object->id);
+	p11_message_keys_forget(&hsm->keys, &object->id);
+	return OK;
+}
+
 /* Whatever else has this id stays, and the cache says so. */
 static struct err settle_after_destroying(struct p11_lane *lane, const struct hsm_key_id *id)
 {
@@ -166,28 +184,30 @@ static struct err settle_after_destroying(struct p11_lane *lane, const struct hs
 	return err_is(e, E_HSM_KEY_UNKNOWN) ? OK : e;
 }
 
-static struct err search_and_destroy(struct p11_lane *lane, const struct hsm_object *object)
+static struct err destroy_searched(struct p11_lane *lane, const struct hsm_object *object)
 {
-	struct hsm *hsm = lane->hsm;
+	struct p11_funnel *funnel = &lane->hsm->module.funnel;
 	bool occupied = false;
 	size_t destroyed = 0;
-	TRY(p11_objects_occupied(&hsm->module.funnel, lane->session, &object->id, &occupied));
+	TRY(p11_objects_occupied(funnel, lane->session, &object->id, &occupied));
 	if (!occupied)
 		return unknown(lane);
-	TRY(p11_objects_destroy(&hsm->module.funnel, lane->session, object, &destroyed));
+	struct err e = p11_objects_destroy(funnel, lane->session, object, &destroyed);
+	struct err settled = settle_after_destroying(lane, &object->id);
+	TRY(e);
 	REQUIRE(destroyed > 0, E_HSM_REFUSED); /* there is one, and it has another label */
-	return settle_after_destroying(lane, &object->id);
+	return settled;
 }
 
-/* Three searches, each of which looks at every object of the token, are spared where the cache can
- * be trusted: on SoftHSM at 10,000 keys they cost ten times what the destruction itself does. */
 static struct err destroy(struct p11_lane *lane, const struct hsm_object *object)
 {
 	struct hsm *hsm = lane->hsm;
+	struct p11_object known = {0};
 	bool done = false;
-	TRY(p11_objects_destroy_known(&hsm->objects, &hsm->module.funnel, lane->session, object,
+	TRY(withdraw(hsm, object, &known));
+	TRY(p11_objects_destroy_known(&hsm->objects, &hsm->module.funnel, lane->session, &known,
 				      &done));
-	return done ? OK : search_and_destroy(lane, object);
+	return done ? OK : destroy_searched(lane, object);
 }
 
 NODISCARD struct err p11_destroy_execute(struct p11_lane *lane, struct hsm_op *op)
@@ -196,13 +216,13 @@ NODISCARD struct err p11_destroy_execute(struct p11_lane *lane, struct hsm_op *o
 	LOCK_SCOPE(&hsm->admin);
 	struct p11_softhsm_mark mark = p11_softhsm_mark(&hsm->softhsm);
 	struct err e = destroy(lane, &op->object);
-	/* What derives from a key goes with it, or with the doubt whether it is still there. */
-	p11_message_keys_forget(&hsm->keys, &op->object.id);
-	if (err_is(e, E_HSM_KEY_UNKNOWN))
-		p11_objects_remove(&hsm->objects, &op->object.id);
+	/* One that is not there may have gone a moment before a crash: that is made to last, too.
+	 */
+	if (!err_failed(e) || err_is(e, E_HSM_KEY_UNKNOWN))
+		TRY(p11_softhsm_sync(&hsm->softhsm, mark));
 	TRY(e);
 	log_event(LOG_INFO, "token.key_destroyed", LOG_TEXT("label", op->object.label));
-	return p11_softhsm_sync(&hsm->softhsm, mark);
+	return OK;
 }
 
 NODISCARD struct err p11_enumerate_check(UNUSED const struct hsm_op *op)

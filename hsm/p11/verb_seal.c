@@ -74,12 +74,13 @@ static void key_in_use_cleanup(struct key_in_use *k)
 static struct err base_key(struct hsm *hsm, const struct hsm_sealing *s, struct p11_base *out)
 {
 	struct p11_object object;
+	uint64_t forgotten = p11_message_keys_forgotten(&hsm->keys);
 	TRY(p11_objects_get(&hsm->objects, &s->key, &object));
 	REQUIRE(object.shown.role == HSM_ROLE_VERSION || object.shown.role == HSM_ROLE_SECRET_WRAP,
 		E_HSM_KEY_ROLE);
 	REQUIRE(object.shown.sound, E_HSM_ATTRIBUTES);
 	REQUIRE((object.suites & P11_SUITE_BIT(s->suite)) != 0, E_HSM_KEY_ROLE);
-	*out = (struct p11_base){object.handle, s->key, s->suite, s->purpose};
+	*out = (struct p11_base){object.handle, s->key, s->suite, s->purpose, forgotten};
 	return OK;
 }
 

@@ -38,6 +38,8 @@ enum metric_stage { METRIC_STAGE_TOKEN, METRIC_STAGE_AUDIT };
 enum metric_door { METRIC_DOOR_PUBLIC, METRIC_DOOR_ADMIN, METRIC_DOOR_HEALTH, METRIC_DOOR_METRICS };
 enum metric_handshake { METRIC_HANDSHAKE_OK, METRIC_HANDSHAKE_FAILED };
 enum metric_lookup { METRIC_LOOKUP_HIT, METRIC_LOOKUP_MISS };
+/* As enum kms_due_kind has them; and sessions that ended. */
+enum metric_due { METRIC_DUE_SESSION, METRIC_DUE_ROTATION, METRIC_DUE_DELETION, METRIC_DUE_EXPIRY };
 enum metric_store { METRIC_STORE_READ, METRIC_STORE_WRITE, METRIC_STORE_COMMIT };
 
 /* Upper bounds of every histogram, from 50 µs to 10 s; above them is one bucket more. */

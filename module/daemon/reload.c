@@ -80,6 +80,8 @@ static void commit_service(struct plan *plan, struct wiring *w)
 	const struct audit_retention retention = wiring_retention(s);
 	audit_keeper_set(w->keeper, &retention);
 	service_set_calls_max(w->service, (uint32_t)s->service.calls_max);
+	service_set_due_pace(w->service, (uint32_t)s->scheduler.interval_ms,
+			     (uint32_t)s->scheduler.share_percent);
 }
 
 static struct err prepare_log(struct plan *plan, struct wiring *w)

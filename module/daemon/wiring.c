@@ -177,6 +177,15 @@ static struct err open_audit(struct wiring *w)
 		&w->audit);
 }
 
+/* budget_force: the service's default. */
+static struct kms_rotation_rules rotation_rules(const struct settings *s)
+{
+	return (struct kms_rotation_rules){
+		.managed_days = (uint32_t)s->rotation.managed_period_days,
+		.on_demand_max = (uint32_t)s->rotation.on_demand_max,
+	};
+}
+
 static struct err start_service(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -186,6 +195,7 @@ static struct err start_service(struct wiring *w)
 			.store = store_sqlite_keys(w->store),
 			.catalog = store_sqlite_catalog(w->store),
 			.grants = store_sqlite_grants(w->store),
+			.agenda = store_sqlite_agenda(w->store),
 			.identities = store_sqlite_identities(w->store),
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,
@@ -197,6 +207,9 @@ static struct err start_service(struct wiring *w)
 			.keys_cached_max = (uint32_t)s->service.keys_cached_max,
 			.direct_messages_max = (uint64_t)s->token.direct_messages_max,
 			.direct_block = (uint64_t)s->token.direct_block,
+			.rotation = rotation_rules(s),
+			.due_interval_ms = (uint32_t)s->scheduler.interval_ms,
+			.due_share_percent = (uint32_t)s->scheduler.share_percent,
 			.more_checks = w->more_checks,
 			.more_checks_user = w->more_checks_user,
 		},

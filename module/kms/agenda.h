@@ -49,7 +49,11 @@ struct kms_due_count {
 	uint64_t failed;  /* of those, acts that have failed and are to be tried again */
 };
 
-/* An act that a process is at. */
+/*
+ * An act that a process is at. Leases and waits (retry_ms) are KMS_CLAIM_MAX_MS at most: one that
+ * ends later than that from now was written under a clock that was wrong, and holds nothing.
+ */
+#define KMS_CLAIM_MAX_MS KMS_DAY_MS
 struct kms_claim {
 	enum kms_due_kind kind;
 	struct kms_scope scope;
@@ -86,18 +90,20 @@ struct kms_agenda_ops {
 					  struct kms_due_count *out);
 
 	/* E_STORE_CONFLICT while another process has a lease that has not ended at now_ms. An own
-	 * claim is renewed; attempts are kept. */
+	 * claim is renewed; attempts are kept. E_NOT_FOUND: there is no such key. */
 	NODISCARD struct err (*claim_take)(void *self, const struct kms_claim *claim,
 					   int64_t now_ms);
-	/* Done: the claim goes. No failure when it is not there. */
+	/* Done: the claim goes. No failure when it is not there, or another's by now. */
 	NODISCARD struct err (*claim_end)(void *self, const struct kms_claim *claim);
-	/* Not done: counted, and not listed before retry_ms. The lease ends. */
+	/* Not done: counted, and not listed before retry_ms. The lease ends. No failure when the
+	 * key is gone, or the claim another's by now. */
 	NODISCARD struct err (*claim_fail)(void *self, const struct kms_claim *claim,
 					   int64_t retry_ms, const char *error);
 	/* The claim as it is stored, to know how often it failed; E_NOT_FOUND. */
 	NODISCARD struct err (*claim_attempts)(void *self, const struct kms_claim *claim,
 					       uint32_t *attempts);
-	/* Failures, those tried again soonest first, at most `limit` (1..1000). *out mem_free(). */
+	/* Failures of acts that are due or may become so, those tried again soonest first, at most
+	 * `limit` (1..1000). *out mem_free(). */
 	NODISCARD struct err (*failures)(void *self, size_t limit, struct kms_due_failure **out,
 					 size_t *count);
 

@@ -4,15 +4,17 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "kms/store.h"
+#include "kms/rotation.h"
 
 /* KMS API: KeyState, "Key states of AWS KMS keys". UNAVAILABLE is shown and never stored. */
 static const struct state_row states[KMS_STATE_COUNT] = {
 	[KMS_STATE_CREATING] = {"Creating",
 				STATE_BIT(KMS_STATE_ENABLED) | STATE_BIT(KMS_STATE_PENDING_IMPORT)},
 	[KMS_STATE_ENABLED] = {"Enabled", STATE_BIT(KMS_STATE_DISABLED) |
+						  STATE_BIT(KMS_STATE_PENDING_IMPORT) |
 						  STATE_BIT(KMS_STATE_PENDING_DELETION)},
 	[KMS_STATE_DISABLED] = {"Disabled", STATE_BIT(KMS_STATE_ENABLED) |
+						    STATE_BIT(KMS_STATE_PENDING_IMPORT) |
 						    STATE_BIT(KMS_STATE_PENDING_DELETION)},
 	[KMS_STATE_PENDING_DELETION] = {"PendingDeletion",
 					STATE_BIT(KMS_STATE_DISABLED) |
@@ -76,6 +78,7 @@ NODISCARD struct err kms_key_copy(const struct kms_key *from, struct kms_key *to
 NODISCARD struct err kms_key_move(struct kms_key *key, enum kms_key_state to)
 {
 	REQUIRE(state_may_move(states, ARRAY_LEN(states), key->state, to), E_KMS_INVALID_STATE);
+	REQUIRE(!key->destroying, E_KMS_INVALID_STATE);
 	if (key->state == KMS_STATE_PENDING_DELETION)
 		key->deletion_ms = 0;
 	key->state = to;
@@ -94,6 +97,24 @@ static bool has_material(const struct kms_key *key)
 	return key->state != KMS_STATE_CREATING && key->state != KMS_STATE_PENDING_IMPORT;
 }
 
+/* KMS API: RotationPeriodInDays. Services rotate their keys on a schedule of their own. */
+static bool is_period(const struct kms_key *key)
+{
+	uint32_t days = key->rotation_period_days;
+	return days == 0 || key->manager == KMS_MANAGER_AWS ||
+	       (days >= KMS_ROTATION_DAYS_MIN && days <= KMS_ROTATION_DAYS_MAX);
+}
+
+static struct err rotation_check(const struct kms_key *key)
+{
+	ENSURE(is_period(key));
+	ENSURE(!key->rotation_enabled || key->rotation_period_days != 0);
+	ENSURE(!key->rotation_enabled ||
+	       (key->spec == KMS_SPEC_SYMMETRIC_DEFAULT && key->origin == KMS_ORIGIN_AWS_KMS));
+	ENSURE(key->rotation_from_ms >= 0 && key->on_demand_ms >= 0);
+	return OK;
+}
+
 NODISCARD struct err kms_key_check(const struct kms_key *key)
 {
 	ENSURE(key->state >= KMS_STATE_CREATING && key->state < KMS_STATE_COUNT);
@@ -110,5 +131,38 @@ NODISCARD struct err kms_key_check(const struct kms_key *key)
 	ENSURE(key->current_version == 0 || key->state != KMS_STATE_CREATING);
 	ENSURE(is_text(key->description, (size_t)4 * KMS_DESCRIPTION_MAX, KMS_DESCRIPTION_MAX));
 	ENSURE(is_text(key->policy, KMS_POLICY_MAX, KMS_POLICY_MAX));
+	ENSURE(!key->destroying || key->state == KMS_STATE_PENDING_DELETION);
+	return rotation_check(key);
+}
+
+NODISCARD struct err kms_version_check(const struct kms_key *key, const struct kms_version *version)
+{
+	bool present = version->material == KMS_MATERIAL_PRESENT;
+	bool current = version->number == key->current_version;
+	bool usable = key->state == KMS_STATE_ENABLED || key->state == KMS_STATE_DISABLED;
+	ENSURE(kms_key_id_equal(&version->key_id, &key->id));
+	ENSURE(version->number > 0);
+	ENSURE(version->rotation >= KMS_ROTATION_NONE && version->rotation < KMS_ROTATION_COUNT);
+	ENSURE(version->material >= KMS_MATERIAL_PRESENT && version->material < KMS_MATERIAL_COUNT);
+	/* Only what was imported ends before its key. */
+	ENSURE(key->origin == KMS_ORIGIN_EXTERNAL || (present && version->valid_to_ms == 0));
+	ENSURE(version->valid_to_ms >= 0);
+	ENSURE(present || !current || !usable);
+	return OK;
+}
+
+NODISCARD struct err kms_key_full_check(const struct kms_key_full *full)
+{
+	uint32_t before = 0;
+	bool current = full->key.current_version == 0;
+	TRY(kms_key_check(&full->key));
+	for (size_t i = 0; i < full->version_count; i++) {
+		const struct kms_version *version = &full->versions[i];
+		TRY(kms_version_check(&full->key, version));
+		ENSURE(version->number > before);
+		before = version->number;
+		current = current || version->number == full->key.current_version;
+	}
+	ENSURE(current);
 	return OK;
 }

@@ -127,7 +127,7 @@ struct kms_key {
 
 	/* Automatic rotation: kms/rotation.h reads and sets these four. */
 	bool rotation_enabled;
-	uint32_t rotation_period_days; /* kept while it is off; 0: never switched on */
+	uint32_t rotation_period_days; /* 0 while it is off */
 	int64_t rotation_from_ms;      /* the next is due one period after this; 0: never set */
 	int64_t on_demand_ms; /* RotateKeyOnDemand was accepted then and is not done; else 0 */
 
@@ -143,20 +143,25 @@ NODISCARD struct err kms_key_copy(const struct kms_key *from, struct kms_key *to
 /*
  * The life of a key (KMS API: "Key states of AWS KMS keys"):
  *
- *   Creating ─► Enabled ◄──► Disabled
- *      │           │            │  ▲
- *      │           ▼            ▼  │ cancel
- *      └──► PendingImport ◄─► PendingDeletion ─► (gone)
+ *   Creating         → Enabled, PendingImport
+ *   Enabled          → Disabled, PendingImport (imported material expired), PendingDeletion
+ *   Disabled         → Enabled, PendingImport (likewise), PendingDeletion
+ *   PendingImport    → PendingDeletion
+ *   PendingDeletion  → Disabled or PendingImport (cancelled), gone
  *
- * Cancelled, a key whose material was never imported is PendingImport again. To PendingDeletion:
- * set deletion_ms as well; it is cleared on the way back.
+ * Cancelled, a key whose material is not there (never imported, or expired) is PendingImport again.
+ * To PendingDeletion: set deletion_ms as well; it is cleared on the way back.
  *
- * E_KMS_INVALID_STATE for a move that is not drawn; the key is then unchanged.
+ * E_KMS_INVALID_STATE for a move that is not drawn, and for any of a key that is being destroyed;
+ * the key is then unchanged.
  */
 NODISCARD struct err kms_key_move(struct kms_key *key, enum kms_key_state to);
 
-/* What is wrong with a key as a whole, as the store or a defect may hand it out: E_BUG, or OK. */
+/* What is wrong with a key as a whole, as the store or a defect may hand it out: E_BUG, or OK. The
+ * same of one of its versions. */
 NODISCARD struct err kms_key_check(const struct kms_key *key);
+NODISCARD struct err kms_version_check(const struct kms_key *key,
+				       const struct kms_version *version);
 
 /* The label of a version's token object: holdfast:<installation>:<key id>:<version>. */
 #define KMS_INSTALLATION_LEN 32 /* hex digits */

@@ -54,6 +54,8 @@ struct kms_key_full {
 	size_t version_count;
 };
 void kms_key_full_cleanup(struct kms_key_full *full);
+/* kms_key_check() and kms_version_check() of each; numbers ascend, the current one is there. */
+NODISCARD struct err kms_key_full_check(const struct kms_key_full *full);
 
 /* What key_create() stores. Borrowed. */
 struct kms_new_key {

@@ -9,6 +9,7 @@
 #include "service/outbox.h"
 #include "service/readiness.h"
 #include "service/refused.h"
+#include "service/scheduler.h"
 
 static const struct schema_member members[] = {{NULL, NULL, false}};
 static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = members};
@@ -217,6 +218,101 @@ static void check_calls(struct service *service, struct service_checks *out)
 			  (unsigned long long)calls, (unsigned long long)failures, under_way, most);
 }
 
+/* What keeps due work from being done: a failure that is on record, or what put the last round off.
+ */
+static struct err due_trouble(const struct scheduler_report *report)
+{
+	struct err e = report->store;
+	for (size_t kind = 0; kind < KMS_DUE_COUNT && !err_failed(e); kind++)
+		e = report->held[kind];
+	return e;
+}
+
+static void describe_due(const struct scheduler_report *report, struct err held,
+			 char out[SERVICE_CHECK_TEXT])
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	const struct kms_due_failure *worst = &report->worst;
+	if (worst->attempts > 0) {
+		kms_key_id_format(&worst->due.key_id, id);
+		(void)!err_failed(text_format(
+			out, SERVICE_CHECK_TEXT, "; %s of key %s has failed %u times [%s]",
+			kms_due_name(worst->due.kind), id, worst->attempts, worst->error));
+	} else if (err_failed(held)) {
+		(void)!err_failed(text_format(out, SERVICE_CHECK_TEXT, "; put off: %s [%s]",
+					      err_meaning(held), err_name(held)));
+	}
+}
+
+struct due_totals {
+	uint64_t due, late, failing;
+};
+
+static struct due_totals add_up(const struct scheduler_report *report)
+{
+	struct due_totals all = {0};
+	for (size_t kind = 0; kind < KMS_DUE_COUNT; kind++) {
+		all.due += report->kinds[kind].due;
+		all.late += report->late[kind];
+		all.failing += report->kinds[kind].failed;
+	}
+	return all;
+}
+
+static void check_due(const struct service *service, struct service_checks *out)
+{
+	char why[SERVICE_CHECK_TEXT] = "";
+	struct scheduler_report report;
+	scheduler_report(service->scheduler, &report);
+	struct err held = due_trouble(&report);
+	struct due_totals all = add_up(&report);
+	bool well = all.late == 0 && all.failing == 0 && !err_failed(report.store);
+	if (!well)
+		describe_due(&report, held, why);
+	service_check_add(out, "due work", well ? SERVICE_LEVEL_OK : SERVICE_LEVEL_WARNING,
+			  err_failed(held) ? remedy_of(held)
+			  : all.failing > 0
+				  ? "see due.failed in the service's log, which names the keys "
+				    "and what to do; they are tried again by themselves"
+				  : "a backlog: raise share_percent in [scheduler] if it does not "
+				    "shrink fast enough",
+			  "%llu due, %llu late, %llu failing%s", (unsigned long long)all.due,
+			  (unsigned long long)all.late, (unsigned long long)all.failing, why);
+}
+
+static const char *const due_members[KMS_DUE_COUNT] = {
+	[KMS_DUE_ROTATION] = "Rotation",
+	[KMS_DUE_DELETION] = "Deletion",
+	[KMS_DUE_EXPIRY] = "Expiry",
+};
+
+static void write_due_kind(const struct scheduler_report *report, enum kms_due_kind kind,
+			   struct json_out *out)
+{
+	const struct kms_due_count *count = &report->kinds[kind];
+	json_out_begin_object(out, due_members[kind]);
+	json_out_integer(out, "Due", (int64_t)count->due);
+	json_out_integer(out, "Late", (int64_t)report->late[kind]);
+	json_out_integer(out, "Failing", (int64_t)count->failed);
+	if (count->since_ms != 0)
+		json_out_time(out, "Since", count->since_ms);
+	json_out_integer(out, "Done", (int64_t)report->done[kind]);
+	json_out_integer(out, "Failures", (int64_t)report->failed[kind]);
+	if (err_failed(report->held[kind]))
+		write_text(out, "PutOff", err_name(report->held[kind]));
+	json_out_end_object(out);
+}
+
+static void write_due(const struct service *service, struct json_out *out)
+{
+	struct scheduler_report report;
+	scheduler_report(service->scheduler, &report);
+	json_out_begin_object(out, "Due");
+	for (enum kms_due_kind kind = KMS_DUE_ROTATION; kind < KMS_DUE_COUNT; kind++)
+		write_due_kind(&report, kind, out);
+	json_out_end_object(out);
+}
+
 static void collect(struct service *service, const struct readiness_report *report,
 		    struct service_checks *out)
 {
@@ -226,6 +322,7 @@ static void collect(struct service *service, const struct readiness_report *repo
 	check_health(out, "store", report->store, "readable");
 	check_audit(service, report, out);
 	check_keys(service, out);
+	check_due(service, out);
 	check_calls(service, out);
 	if (service->options.more_checks != NULL)
 		service->options.more_checks(service->options.more_checks_user, out);
@@ -273,6 +370,7 @@ static void encode(struct call_work *work, struct json_out *out)
 	json_out_integer(out, "Cached", (int64_t)keyring_count(service->keyring));
 	json_out_integer(out, "VersionsRefused", (int64_t)refused_count(service->refused));
 	json_out_end_object(out);
+	write_due(service, out);
 	write_calls(service, out);
 }
 

@@ -108,6 +108,12 @@ static struct err load(struct budget *budget, const struct kms_scope *scope,
 	return ERR(E_KMS_KEY_UNAVAILABLE);
 }
 
+static void warn_low(const struct budget *budget, uint64_t reserved)
+{
+	if (budget->options.low != NULL && reserved >= budget->options.low_at)
+		budget->options.low(budget->options.user);
+}
+
 /* *more: 0 when nothing is left to reserve. E_STORE_CONFLICT: again. */
 static struct err reserve_once(struct budget *budget, const struct kms_scope *scope,
 			       const struct kms_version *wanted, uint64_t *more)
@@ -117,10 +123,14 @@ static struct err reserve_once(struct budget *budget, const struct kms_scope *sc
 	uint64_t max = budget->options.messages_max;
 	uint64_t open = version.messages_reserved < max ? max - version.messages_reserved : 0;
 	*more = MIN_OF(open, budget->options.block);
-	if (*more == 0)
+	if (*more == 0) {
+		warn_low(budget, version.messages_reserved);
 		return OK;
+	}
 	const struct kms_store *store = &budget->options.store;
-	return store->ops->version_reserve(store->self, scope, &version, *more);
+	TRY(store->ops->version_reserve(store->self, scope, &version, *more));
+	warn_low(budget, version.messages_reserved + *more);
+	return OK;
 }
 
 static struct err reserve(struct budget *budget, const struct kms_scope *scope,

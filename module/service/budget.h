@@ -16,6 +16,11 @@ struct budget_options {
 	uint64_t messages_max; /* under one version, ever */
 	uint64_t block;        /* reserved at a time */
 	size_t versions_max;   /* kept in memory; what is forgotten loses its reserved messages */
+	/* Called when a reservation reaches low_at messages, and with every later one of that
+	 * version: it should be rotated. Does not block. Or NULL. */
+	uint64_t low_at;
+	void (*low)(void *user);
+	void *user;
 };
 
 NODISCARD struct err budget_new(const struct budget_options *options, struct budget **out);

@@ -26,11 +26,13 @@ struct service {
 	struct key_uses *key_uses;
 	struct budget *budget;
 	struct refused *refused;
+	struct key_numbers *key_numbers;
 	struct pool *pool;
 	struct outbox *outbox;
 	struct readiness *readiness;
 	struct clock_trust *clock_trust;
 	struct scheduler *scheduler;
+	_Atomic bool reconciled; /* service_reconcile() has ended well: due work may begin */
 
 	pthread_mutex_t lock;
 	pthread_cond_t answered;

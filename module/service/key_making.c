@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "kms/ciphertext.h"
 #include "service/core.h"
+#include "service/key_unmaking.h"
 
 #define TRIAL_LEN 32 /* bytes sealed and opened to try a new key */
 
@@ -95,16 +96,6 @@ NODISCARD struct err key_making_try(struct service *service, const struct kms_ve
 	return OK;
 }
 
-static struct err destroy(struct service *service, const struct hsm_key_id *token_id,
-			  const struct kms_version *version)
-{
-	CLEANUP(hsm_op_cleanup)
-	struct hsm_op op = {.verb = HSM_KEY_DESTROY, .object = {.id = *token_id}};
-	TRY(label_of(service, version, op.object.label));
-	struct err e = service_token_call(service, &op);
-	return err_is(e, E_HSM_KEY_UNKNOWN) ? OK : e;
-}
-
 static struct err is_committed(struct service *service, const struct kms_scope *scope,
 			       const struct kms_key_id *key_id, const struct hsm_key_id *token_id,
 			       bool *out)
@@ -125,11 +116,12 @@ static struct err is_committed(struct service *service, const struct kms_scope *
 NODISCARD struct err key_making_settle(struct service *service, const struct kms_intent *intent)
 {
 	const struct kms_store *store = &service->options.store;
-	const struct kms_version version = {.key_id = intent->key_id, .number = intent->number};
+	const struct kms_version version = {
+		.key_id = intent->key_id, .number = intent->number, .token_id = intent->token_id};
 	bool committed = false;
 	TRY(is_committed(service, &intent->scope, &intent->key_id, &intent->token_id, &committed));
 	if (!committed)
-		TRY(destroy(service, &intent->token_id, &version));
+		TRY(key_unmaking_destroy(service, &version));
 	struct err e = store->ops->intent_remove(store->self, &intent->token_id);
 	return err_is(e, E_NOT_FOUND) ? OK : e;
 }

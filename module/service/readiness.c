@@ -12,15 +12,12 @@
 #include "service/init.h"
 #include "service/outbox.h"
 #include "service/reconcile.h"
-#include "service/sessions.h"
 
 #define INTERVAL_MS 500
 #define BELIEVED_MS                                                                              \
 	10000            /* how old a report may be; one round may wait for the token's deadline \
 			  */
 #define SETTLE_ROUNDS 20 /* intents are looked at every so many rounds */
-#define SWEEP_ROUNDS \
-	(60 * 60 * 1000 / INTERVAL_MS) /* sessions that ended: at the start, and hourly */
 
 struct readiness {
 	struct service *service;
@@ -94,8 +91,6 @@ static void *serve(void *arg)
 		measure_look(readiness->service);
 		ask_all(readiness);
 		outbox_append_kept(readiness->service->outbox, readiness->service->options.audit);
-		if (round % SWEEP_ROUNDS == 0)
-			sessions_sweep(readiness->service);
 		if (++round % SETTLE_ROUNDS == 0)
 			reconcile_intents(readiness->service);
 	} while (pause_between(readiness));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an interrupted run left: audit records in the outbox, intents, half-made objects. A token
- * object is destroyed only when an intent of ours names it; one that nobody knows is reported.
+ * object is destroyed only when an intent of ours names it; one that nobody knows is reported. What
+ * a deletion or an expiry left is not touched: it is due, and goes on by itself.
  */
 #include "service/reconcile.h"
 
@@ -12,7 +13,9 @@
 #include "kms/key.h"
 #include "service/core.h"
 #include "service/key_making.h"
+#include "service/key_numbers.h"
 #include "service/refused.h"
+#include "service/scheduler.h"
 
 #define OBJECTS_MAX 1000000 /* on one token */
 
@@ -193,28 +196,64 @@ static bool is_usable(const struct service *service, const struct kms_version *v
 	       object->suite == version->suite && text_equal(object->label, label);
 }
 
+static void report_version(const struct kms_version *version, struct err why)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	kms_key_id_format(&version->key_id, id);
+	log_event(LOG_ERROR, "reconcile.version_refused", LOG_TEXT("key", id),
+		  LOG_NUMBER("version", version->number), LOG_ERR(why));
+}
+
+static void report_left(const struct kms_version *version)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	kms_key_id_format(&version->key_id, id);
+	log_event(
+		LOG_WARNING, "reconcile.object_left", LOG_TEXT("key", id),
+		LOG_NUMBER("version", version->number),
+		LOG_TEXT("meaning", "the token has material that was destroyed as expired"),
+		LOG_TEXT("action", "the token was restored from a copy: destroy the object there"));
+}
+
+/* Whether the object may be missing: those of a key that is being deleted go one by one. */
+static bool is_going(struct service *service, const struct kms_scope *scope,
+		     const struct kms_version *version)
+{
+	const struct kms_store *store = &service->options.store;
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	if (version->material == KMS_MATERIAL_GOING)
+		return true;
+	struct err e = store->ops->key_load(store->self, scope, &version->key_id, &full);
+	/* Not found: another daemon was at it. A row that cannot be read is no excuse. */
+	return err_failed(e) ? err_is(e, E_NOT_FOUND) : full.key.destroying;
+}
+
 static struct err check_version(void *user, const struct kms_scope *scope,
 				const struct kms_version *version)
 {
-	(void)scope;
 	struct inventory *inventory = (struct inventory *)user;
+	struct service *service = inventory->service;
 	struct found *found = map_get(&inventory->objects, VIEW_ARRAY(version->token_id.bytes));
 	inventory->versions++;
 	if (found != NULL)
 		found->known = true;
-	if (found != NULL && is_usable(inventory->service, version, &found->object))
+	if (version->material == KMS_MATERIAL_GONE) {
+		if (found != NULL)
+			report_left(version);
 		return OK;
-	char id[KMS_KEY_ID_TEXT + 1];
-	kms_key_id_format(&version->key_id, id);
-	log_event(LOG_ERROR, "reconcile.version_refused", LOG_TEXT("key", id),
-		  LOG_NUMBER("version", version->number),
-		  LOG_ERR(ERR(found != NULL ? E_HSM_ATTRIBUTES : E_HSM_KEY_UNKNOWN)));
+	}
+	if (found != NULL && is_usable(service, version, &found->object))
+		return OK;
+	if (found == NULL && is_going(service, scope, version))
+		return OK;
+	report_version(version, ERR(found != NULL ? E_HSM_ATTRIBUTES : E_HSM_KEY_UNKNOWN));
 	inventory->unsound++;
-	return refused_add(inventory->service->refused, &version->token_id);
+	return refused_add(service->refused, &version->token_id);
 }
 
-/* Objects under our name that no version knows: reported, never destroyed. */
-static void report_unknown(struct inventory *inventory)
+/* Objects under our name that no version knows: reported, never destroyed. Ciphertexts may name
+ * their numbers, which are not given to other versions. */
+static struct err report_unknown(struct inventory *inventory)
 {
 	const char *installation = inventory->service->options.installation.id;
 	size_t at = 0;
@@ -226,12 +265,14 @@ static void report_unknown(struct inventory *inventory)
 		if (found->known || !ours)
 			continue;
 		inventory->unknown++;
+		TRY(key_numbers_note(inventory->service->key_numbers, &key_id, number));
 		log_event(LOG_WARNING, "reconcile.object_unknown",
 			  LOG_TEXT("label", found->object.label),
 			  LOG_TEXT("meaning", "the store does not know this key of the token"),
 			  LOG_TEXT("action", "restore the store if it is an older copy; the key is "
 					     "left alone"));
 	}
+	return OK;
 }
 
 static struct err check_versions(struct service *service)
@@ -241,7 +282,7 @@ static struct err check_versions(struct service *service)
 	TRY(map_init(&inventory.objects));
 	TRY(list_objects(&inventory));
 	TRY(store->ops->version_each(store->self, check_version, &inventory));
-	report_unknown(&inventory);
+	TRY(report_unknown(&inventory));
 	log_event(LOG_INFO, "reconcile.done", LOG_NUMBER("versions", inventory.versions),
 		  LOG_NUMBER("refused", inventory.unsound),
 		  LOG_NUMBER("unknown_objects", inventory.unknown));
@@ -253,5 +294,8 @@ NODISCARD struct err service_reconcile(struct service *service)
 	TRY(append_outbox(service));
 	TRY(settle_all(service));
 	TRY(adopt_identities(service));
-	return check_versions(service);
+	TRY(check_versions(service));
+	atomic_store(&service->reconciled, true);
+	scheduler_wake(service->scheduler);
+	return OK;
 }

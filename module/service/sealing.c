@@ -11,7 +11,8 @@
 static struct err use_version(struct call_work *work, size_t which,
 			      const struct kms_version *version)
 {
-	if (refused_holds(work->service->refused, &version->token_id))
+	if (version->material != KMS_MATERIAL_PRESENT ||
+	    refused_holds(work->service->refused, &version->token_id))
 		return ERR(E_KMS_KEY_UNAVAILABLE);
 	work->out.version[which] = version->number;
 	mem_copy(work->out.material[which], KMS_MATERIAL_ID_LEN, version->material_id,

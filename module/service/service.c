@@ -17,6 +17,7 @@
 #include "service/credentials.h"
 #include "service/grants.h"
 #include "service/key_facts.h"
+#include "service/key_numbers.h"
 #include "service/key_uses.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
@@ -26,6 +27,7 @@
 #include "service/readiness.h"
 #include "service/refused.h"
 #include "service/reply.h"
+#include "service/scheduler.h"
 #include "service/subjects.h"
 
 #define BLOCKING_THREADS_DEFAULT 4
@@ -34,6 +36,10 @@
 #define KEYS_CACHED_DEFAULT 20000
 #define DIRECT_MESSAGES_DEFAULT (UINT64_C(1) << 31)
 #define DIRECT_BLOCK_DEFAULT (UINT64_C(1) << 16)
+#define DUE_INTERVAL_DEFAULT_MS 1000
+#define DUE_SHARE_DEFAULT_PERCENT 20
+#define BLOCKS_LEAST 4 /* a message budget is reserved in at least so many blocks */
+#define BUDGET_LEFT 8  /* of the message budget, one part in so many is left for the rotation */
 
 #define DEFAULT(field, value) ((field) = (field) != 0 ? (field) : (value))
 
@@ -45,6 +51,15 @@ static void fill_defaults(struct service_options *options)
 	DEFAULT(options->keys_cached_max, KEYS_CACHED_DEFAULT);
 	DEFAULT(options->direct_messages_max, DIRECT_MESSAGES_DEFAULT);
 	DEFAULT(options->direct_block, DIRECT_BLOCK_DEFAULT);
+	DEFAULT(options->due_interval_ms, DUE_INTERVAL_DEFAULT_MS);
+	DEFAULT(options->due_share_percent, DUE_SHARE_DEFAULT_PERCENT);
+	if (options->rotation.managed_days == 0)
+		DEFAULT(options->rotation.on_demand_max, KMS_ROTATION_ON_DEMAND_MAX_DEFAULT);
+	DEFAULT(options->rotation.managed_days, KMS_ROTATION_MANAGED_DAYS_DEFAULT);
+	uint64_t most = options->direct_messages_max;
+	DEFAULT(options->rotation.budget_force, most - most / BUDGET_LEFT);
+	/* Else the first block of a version would force its rotation already. */
+	options->direct_block = MIN_OF(options->direct_block, MAX_OF(most / BLOCKS_LEAST, 1u));
 }
 
 /* On the keyring's thread. */
@@ -56,6 +71,13 @@ static void store_changed(void *user)
 	key_facts_drop_all(service->key_facts);
 	grants_drop_all(service->grants);
 	subjects_drop_all(service->subjects);
+}
+
+/* The query of what is due finds the key. */
+static void budget_is_low(void *user)
+{
+	struct service *service = (struct service *)user;
+	scheduler_wake(service->scheduler);
 }
 
 static struct err start_memory(struct service *service)
@@ -73,6 +95,9 @@ static struct err start_memory(struct service *service)
 		.messages_max = options->direct_messages_max,
 		.block = options->direct_block,
 		.versions_max = options->keys_cached_max,
+		.low_at = options->rotation.budget_force,
+		.low = budget_is_low,
+		.user = service,
 	};
 	const struct aliases_options aliases = {
 		.catalog = options->catalog,
@@ -94,6 +119,7 @@ static struct err start_memory(struct service *service)
 	TRY(credentials_new(&credentials, &service->credentials));
 	TRY(budget_new(&budget, &service->budget));
 	TRY(refused_new(&service->refused));
+	TRY(key_numbers_new(&service->key_numbers));
 	TRY(aliases_new(&aliases, &service->aliases));
 	TRY(key_facts_new(&facts, &service->key_facts));
 	TRY(grants_new(&grants, &service->grants));
@@ -117,7 +143,8 @@ static struct err start_threads(struct service *service)
 	TRY(last_use_start(&last_use, &service->last_use));
 	const struct key_uses_options key_uses = {.identities = service->options.identities};
 	TRY(key_uses_start(&key_uses, &service->key_uses));
-	return readiness_start(service, &service->readiness);
+	TRY(readiness_start(service, &service->readiness));
+	return scheduler_start(service, &service->scheduler);
 }
 
 NODISCARD struct err service_start(const struct service_options *options, struct service **out)
@@ -167,7 +194,8 @@ void service_stop(struct service **service)
 	if (*service == NULL)
 		return;
 	wait_for_calls(*service); /* each ends: the token has deadlines, the audit log answers */
-	stop_by(*service, 0);     /* what is left to do can be done after the next start */
+	scheduler_stop(&(*service)->scheduler);
+	stop_by(*service, 0); /* what is left to do can be done after the next start */
 	readiness_stop(&(*service)->readiness);
 	pool_stop(&(*service)->pool);
 	outbox_stop(&(*service)->outbox);
@@ -179,6 +207,7 @@ void service_stop(struct service **service)
 	aliases_free(&(*service)->aliases);
 	grants_free(&(*service)->grants);
 	refused_free(&(*service)->refused);
+	key_numbers_free(&(*service)->key_numbers);
 	budget_free(&(*service)->budget);
 	credentials_free(&(*service)->credentials);
 	(void)pthread_cond_destroy(&(*service)->answered);
@@ -198,6 +227,11 @@ void service_set_calls_max(struct service *service, uint32_t calls_max)
 	pool_set_queue_max(service->pool, calls_max);
 	LOCK_SCOPE(&service->lock);
 	service->options.calls_max = calls_max;
+}
+
+void service_set_due_pace(struct service *service, uint32_t interval_ms, uint32_t share_percent)
+{
+	scheduler_set_pace(service->scheduler, interval_ms, share_percent);
 }
 
 NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms)

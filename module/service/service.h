@@ -22,7 +22,7 @@ struct service_options {
 	struct kms_store store;
 	struct kms_catalog catalog;
 	struct kms_grants grants;
-	struct kms_agenda agenda;
+	struct kms_agenda agenda; /* no ops: nothing is ever due */
 	struct auth_identities identities;
 	struct event_bus *events; /* borrowed; NULL: nobody is told */
 	struct audit_log *audit;
@@ -36,10 +36,12 @@ struct service_options {
 	uint32_t keys_cached_max;     /* 0: 20,000; keys held in memory, and as many aliases */
 	uint64_t direct_messages_max; /* 0: 2^31; suite 3: messages under one version, well before
 					 2^32 */
-	uint64_t direct_block;        /* 0: 2^16; suite 3: messages reserved at a time */
-	struct kms_rotation_rules rotation; /* 0 in any: 1,095 days; 25; 7/8 of direct_messages_max
-					     */
-	uint32_t due_interval_ms;           /* 0: 1,000; between two rounds of the scheduler */
+	uint64_t direct_block;        /* 0: 2^16; suite 3: messages reserved at a time, and never
+					 more than a quarter of direct_messages_max */
+	/* 0 managed_days: 1,095, and 0 on_demand_max: 25 then; 0 budget_force: 7/8 of
+	 * direct_messages_max */
+	struct kms_rotation_rules rotation;
+	uint32_t due_interval_ms;   /* 0: 1,000; between two rounds of the scheduler */
 	uint32_t due_share_percent; /* 0: 20; of the time may go into due work on the token; 1..100
 				     */
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
@@ -63,6 +65,9 @@ void service_handle(struct service *service, struct call *call);
 
 /* Another bound of calls under way (calls_max, 1 and above) from now on. Thread-safe. */
 void service_set_calls_max(struct service *service, uint32_t calls_max);
+
+/* Another pause between two rounds of due work, another share of the time for it. Thread-safe. */
+void service_set_due_pace(struct service *service, uint32_t interval_ms, uint32_t share_percent);
 
 /* For audit/keeper.h: Unix time of the oldest event in the store's outbox, INT64_MAX when it is
  * empty. Errors of the store. Blocks. */

@@ -76,11 +76,12 @@ NODISCARD struct err session_commit(struct call_work *work, const struct session
 	return e;
 }
 
-void sessions_sweep(struct service *service)
+NODISCARD struct err sessions_sweep(struct service *service)
 {
 	const struct auth_identities *identities = &service->options.identities;
 	int64_t now_ms = clock_real_ms(service->options.clock);
 	struct err e = identities->session_sweep(identities->self, now_ms - KEPT_MS);
 	if (err_failed(e))
 		log_event(LOG_WARNING, "sessions.not_swept", LOG_ERR(e));
+	return e;
 }

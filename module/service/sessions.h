@@ -29,7 +29,7 @@ NODISCARD struct err session_make(struct service *service, const struct auth_pri
 NODISCARD struct err session_commit(struct call_work *work, const struct session_made *made);
 
 /* Forgets sessions that ended a day ago and more: until then whoever shows their token is told that
- * they have expired. Blocks; a failure is logged, and the next round repeats it. */
-void sessions_sweep(struct service *service);
+ * they have expired. Blocks. What the store answers, logged. */
+NODISCARD struct err sessions_sweep(struct service *service);
 
 #endif

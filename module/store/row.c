@@ -163,14 +163,24 @@ static struct err value_write(const struct store_column *column, const struct st
 	return ERR(E_BUG);
 }
 
+/* How many columns are in the canonical bytes: zero is what a row has that is older than they. */
+static size_t columns_told(const struct store_table *table, const struct store_value *values)
+{
+	size_t count = table->column_count;
+	while (count > 0 && table->columns[count - 1].later && values[count - 1].integer == 0)
+		count--;
+	return count;
+}
+
 static void canonical_write(const struct store_table *table, const struct store_value *values,
 			    struct writer *w)
 {
+	size_t count = columns_told(table, values);
 	writer_block16(w, ROW_DOMAIN);
 	writer_block16(w, view_of_text(table->name));
 	writer_u8(w, (uint8_t)table->key_count);
-	writer_u8(w, (uint8_t)table->column_count);
-	for (size_t i = 0; i < table->column_count; i++) {
+	writer_u8(w, (uint8_t)count);
+	for (size_t i = 0; i < count; i++) {
 		writer_u8(w, (uint8_t)values[i].tag);
 		if (values[i].tag == STORE_INTEGER) {
 			writer_u32(w, INTEGER_LEN);
@@ -228,6 +238,21 @@ static struct store_value value_next(struct reader *r)
 	return value;
 }
 
+/* Those that are told, then zeros. */
+static struct err values_read(struct reader *r, const struct store_table *table, size_t count,
+			      struct store_value *values)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct store_column *column = &table->columns[i];
+		REQUIRE(i < count || column->later, E_FORMAT);
+		values[i] = i < count ? value_next(r)
+				      : (struct store_value){STORE_INTEGER, 0, VIEW_NONE};
+		TRY(value_check(column, &values[i]));
+	}
+	REQUIRE(columns_told(table, values) == count, E_FORMAT);
+	return OK;
+}
+
 NODISCARD struct err store_row_values(const struct store_table *table, struct view canonical,
 				      struct store_value values[STORE_COLUMNS_MAX])
 {
@@ -238,11 +263,9 @@ NODISCARD struct err store_row_values(const struct store_table *table, struct vi
 	REQUIRE(view_equal(reader_block16(&r, NAME_MAX_BYTES), ROW_DOMAIN), E_FORMAT);
 	REQUIRE(view_equal_text(reader_block16(&r, NAME_MAX_BYTES), table->name), E_FORMAT);
 	REQUIRE(reader_u8(&r) == table->key_count, E_FORMAT);
-	REQUIRE(reader_u8(&r) == table->column_count, E_FORMAT);
-	for (size_t i = 0; i < table->column_count; i++) {
-		values[i] = value_next(&r);
-		TRY(value_check(&table->columns[i], &values[i]));
-	}
+	size_t count = reader_u8(&r);
+	REQUIRE(count <= table->column_count, E_FORMAT);
+	TRY(values_read(&r, table, count, values));
 	return reader_end(&r);
 }
 

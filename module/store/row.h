@@ -12,6 +12,10 @@
  *   domain 16+n │ table name 16+n │ key columns 1 │ columns 1 │ per column: tag 1 │ value 32+n
  *
  * Lengths are big-endian; an integer is 8 bytes, two's complement. Nothing here knows of SQL.
+ *
+ * Later columns are those that came after their table. While one and all behind it are zero, they
+ * are left out, and the number of columns says so: a row that was sealed before they came keeps its
+ * seal. A row has one form still, as a last later column that is zero is refused.
  */
 #ifndef HOLDFAST_STORE_ROW_H
 #define HOLDFAST_STORE_ROW_H
@@ -52,6 +56,8 @@ struct store_column {
 	size_t size;          /* bytes: of the array; for OWNED and VIEW the most allowed */
 	size_t length_offset; /* BLOB: of the length */
 	int64_t min, max;     /* integers */
+	bool later; /* came after the table: an integer, min is 0, no key; none but later ones
+		       follow it */
 };
 
 /* The first key_count columns are the primary key. */

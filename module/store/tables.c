@@ -24,6 +24,12 @@
 #define U32(name, type, member, min, max) INTEGER(name, STORE_U32, type, member, min, max)
 #define TIME(name, type, member) INTEGER(name, STORE_I64, type, member, 0, INT64_MAX)
 #define U64(name, type, member) INTEGER(name, STORE_U64, type, member, 0, INT64_MAX)
+/* Columns that came after their table (row.h). */
+#define LATER(name_, kind_, type, member, max_)                                               \
+	{                                                                                     \
+		.name = (name_), .kind = (kind_), .offset = offsetof(type, member), .min = 0, \
+		.max = (max_), .later = true,                                                 \
+	}
 #define BYTES(name, type, member) ARRAY(name, STORE_BYTES, type, member)
 #define TEXT(name, type, member) ARRAY(name, STORE_TEXT, type, member)
 /* An array of which a size_t member says how much counts. */
@@ -79,6 +85,11 @@ static const struct store_column keys[] = {
 	U64("revision", K, revision),
 	OWNED("description", STORE_TEXT_OWNED, K, description, 4 * KMS_DESCRIPTION_MAX),
 	OWNED("policy", STORE_TEXT_OWNED, K, policy, KMS_POLICY_MAX),
+	LATER("rotation_enabled", STORE_BOOL, K, rotation_enabled, 1),
+	LATER("rotation_period_days", STORE_U32, K, rotation_period_days, UINT32_MAX),
+	LATER("rotation_from_ms", STORE_I64, K, rotation_from_ms, INT64_MAX),
+	LATER("on_demand_ms", STORE_I64, K, on_demand_ms, INT64_MAX),
+	LATER("destroying", STORE_BOOL, K, destroying, 1),
 };
 #undef K
 
@@ -95,6 +106,9 @@ static const struct store_column versions[] = {
 	TIME("created_ms", V, version.created_ms),
 	BYTES("material_id", V, version.material_id),
 	U64("messages_reserved", V, version.messages_reserved),
+	LATER("rotation", STORE_U32, V, version.rotation, KMS_ROTATION_COUNT - 1),
+	LATER("valid_to_ms", STORE_I64, V, version.valid_to_ms, INT64_MAX),
+	LATER("material", STORE_U32, V, version.material, KMS_MATERIAL_COUNT - 1),
 };
 #undef V
 
@@ -243,6 +257,54 @@ static const struct store_column last_uses[] = {
 };
 #undef U
 
+#define C struct store_claim
+static const struct store_column claims[] = {
+	BYTES("key_id", C, claim.key_id.bytes),
+	U32("kind", C, claim.kind, KMS_DUE_ROTATION, KMS_DUE_COUNT - 1),
+	U32("number", C, claim.number, 0, UINT32_MAX),
+	TEXT("account", C, claim.scope.account),
+	TEXT("region", C, claim.scope.region),
+	TEXT("partition", C, claim.scope.partition),
+	BOOL("multi_region", C, claim.key_id.multi_region),
+	BYTES("owner", C, claim.owner),
+	TIME("lease_ms", C, claim.lease_ms),
+	U32("attempts", C, attempts, 0, UINT32_MAX),
+	TIME("retry_ms", C, retry_ms),
+	TEXT("error", C, error),
+};
+#undef C
+
+#define M struct store_clock_mark
+static const struct store_column clock_marks[] = {
+	U32("id", M, id, STORE_CLOCK_MARK_ID, STORE_CLOCK_MARK_ID),
+	U64("revision", M, mark.revision),
+	TIME("trusted_ms", M, mark.trusted_ms),
+	BOOL("held", M, mark.held),
+	TIME("held_ms", M, mark.held_ms),
+};
+#undef M
+
+#define D struct kms_due
+static const struct store_column dues[] = {
+	BYTES("key_id", D, key_id.bytes),
+	U32("number", D, number, 0, UINT32_MAX),
+	TEXT("account", D, scope.account),
+	TEXT("region", D, scope.region),
+	TEXT("partition", D, scope.partition),
+	BOOL("multi_region", D, key_id.multi_region),
+	U32("kind", D, kind, KMS_DUE_ROTATION, KMS_DUE_COUNT - 1),
+	INTEGER("due", STORE_I64, D, due_ms, INT64_MIN, INT64_MAX),
+};
+#undef D
+
+#define W struct kms_due_count
+static const struct store_column due_counts[] = {
+	U64("due", W, due),
+	TIME("since_ms", W, since_ms),
+	U64("failed", W, failed),
+};
+#undef W
+
 const struct store_table store_table_installation = TABLE("installation", installation, 1);
 const struct store_table store_table_keys = TABLE("keys", keys, 3);
 const struct store_table store_table_versions = TABLE("versions", versions, 4);
@@ -257,3 +319,7 @@ const struct store_table store_table_grants = TABLE("grants", grants, 4);
 const struct store_table store_table_aliases = TABLE("aliases", aliases, 3);
 const struct store_table store_table_tags = TABLE("tags", tags, 4);
 const struct store_table store_table_last_uses = ADVISORY_TABLE("last_uses", last_uses, 3);
+const struct store_table store_table_claims = ADVISORY_TABLE("claims", claims, 3);
+const struct store_table store_table_clock_marks = TABLE("clock_marks", clock_marks, 1);
+const struct store_table store_table_dues = ADVISORY_TABLE("dues", dues, 2);
+const struct store_table store_table_due_counts = ADVISORY_TABLE("due_counts", due_counts, 1);

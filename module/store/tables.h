@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables: their columns, and the struct that each row becomes. All but two are sealed. */
+/* The tables: their columns, and the struct that each row becomes. All but three are sealed. */
 #ifndef HOLDFAST_STORE_TABLES_H
 #define HOLDFAST_STORE_TABLES_H
 
 #include "auth/identities.h"
+#include "kms/agenda.h"
 #include "kms/catalog.h"
 #include "kms/grants.h"
 #include "kms/installation.h"
@@ -29,6 +30,21 @@ struct store_principal {
 	bool administrator; /* AdministratorAccess is to be attached */
 };
 
+/* A claim, and how the act has failed so far. */
+struct store_claim {
+	struct kms_claim claim; /* lease_ms 0: nobody is at it */
+	uint32_t attempts;
+	int64_t retry_ms;
+	char error[KMS_DUE_ERROR_MAX + 1];
+};
+
+/* The one row of its table. */
+#define STORE_CLOCK_MARK_ID 1
+struct store_clock_mark {
+	uint32_t id;
+	struct kms_clock_mark mark;
+};
+
 extern const struct store_table store_table_installation; /* struct kms_installation */
 /* struct kms_key; multi_region is id.multi_region, and set from it by the reader */
 extern const struct store_table store_table_keys;
@@ -44,5 +60,11 @@ extern const struct store_table store_table_grants;      /* struct kms_grant */
 extern const struct store_table store_table_aliases;     /* struct kms_alias */
 extern const struct store_table store_table_tags;        /* struct store_key_tag */
 extern const struct store_table store_table_last_uses;   /* struct kms_last_use; advisory */
+extern const struct store_table store_table_claims;      /* struct store_claim; advisory */
+extern const struct store_table store_table_clock_marks; /* struct store_clock_mark */
+
+/* No tables of a file: what the questions of store/sqlite/due.h answer. */
+extern const struct store_table store_table_dues;       /* struct kms_due */
+extern const struct store_table store_table_due_counts; /* struct kms_due_count */
 
 #endif

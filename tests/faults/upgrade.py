@@ -13,8 +13,13 @@ import pytest
 from holdfast import wait_for
 from holdfast.objects import token_objects
 
-SCHEMA = 3
-NEW_TABLES = ("aliases", "tags", "last_uses", "key_uses", "sessions", "identities", "grant_counts", "grants")
+SCHEMA = 4
+NEW_TABLES = ("claims", "clock_marks", "aliases", "tags", "last_uses", "key_uses", "sessions", "identities",
+              "grant_counts", "grants")
+NEW_INDEXES = ("keys_by_rotation", "keys_by_rotation_managed", "keys_by_demand", "versions_by_budget",
+               "keys_by_deletion", "keys_destroying", "versions_by_end", "versions_going", "keys_by_id")
+NEW_COLUMNS = {"keys": ("rotation_enabled", "rotation_period_days", "rotation_from_ms", "on_demand_ms", "destroying"),
+               "versions": ("rotation", "valid_to_ms", "material")}
 OLD_TABLES = ("installation", "keys", "versions", "access_keys")  # of schema 1, and as they were
 CONFIGURATION = 78  # sysexits.h: EX_CONFIG
 
@@ -29,10 +34,16 @@ def connect(path):
         connection.close()
 
 
+def old_columns(connection, table):
+    columns = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+    return ", ".join(f'"{name}"' for name in columns if name not in NEW_COLUMNS.get(table, ()))
+
+
 def content(path):
-    """Every row of the tables that no upgrade changes."""
+    """Every row, as it was of old, of the tables that stay."""
     with connect(path) as connection:
-        return {table: sorted(connection.execute(f"SELECT * FROM {table}")) for table in OLD_TABLES}
+        return {table: sorted(connection.execute(f"SELECT {old_columns(connection, table)} FROM {table}"))
+                for table in OLD_TABLES}
 
 
 def version(path):
@@ -79,9 +90,13 @@ def make_old(own):
     """Takes the store back to schema 1: what its last program would have left of these rows."""
     with connect(own.store) as connection:
         make_old_principals(own, connection)
-        connection.execute("DROP INDEX keys_by_id")
         for table in NEW_TABLES:
             connection.execute(f"DROP TABLE {table}")
+        for index in NEW_INDEXES:
+            connection.execute(f"DROP INDEX {index}")
+        for table, columns in NEW_COLUMNS.items():
+            for column in columns:
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("DELETE FROM schema_info WHERE version > 1")
         connection.execute("PRAGMA user_version = 1")
     with connect(own.store) as connection:

@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 
-#define SQLITE_STATEMENTS_MAX 96
+#define SQLITE_STATEMENTS_MAX 128
 #define SQLITE_APPLICATION_ID 0x486c6446 /* "HldF", in the file's header */
 
 enum sqlite_role { SQLITE_ROLE_WRITER = 1, SQLITE_ROLE_READER };

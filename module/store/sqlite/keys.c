@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys: made with their first version, changed under their revision, loaded whole. */
+/* Keys: made with their first version, loaded whole, listed. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -105,40 +105,6 @@ NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *mad
 	return sqlite_transaction_commit(&transaction);
 }
 
-/* The row, where the stored revision is the one before. */
-static struct err key_replace(struct sqlite_connection *writer, const struct store_batch *batch,
-			      uint64_t revision)
-{
-	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	int changed = 0;
-	TRY(sqlite_statement_take(writer, SQL_KEY_UPDATE, &statement));
-	sqlite_bind_row(&statement, batch, 0);
-	sqlite_bind_integer(&statement, ":was", (int64_t)(revision - 1));
-	TRY(sqlite_statement_run(&statement, &changed));
-	REQUIRE(changed == 1, E_STORE_CONFLICT);
-	return OK;
-}
-
-NODISCARD struct err sqlite_key_update(void *self, const struct kms_key *key,
-				       const struct kms_outbox_record *outbox)
-{
-	struct store_sqlite *store = self;
-	TRY(kms_key_check(key));
-	ENSURE(key->revision > 0);
-	CLEANUP(store_batch_cleanup) struct store_batch batch;
-	store_batch_init(&batch);
-	TRY(store_batch_add(&batch, &store_table_keys, key));
-	TRY(store_batch_add(&batch, &store_table_outbox, outbox));
-	TRY(store_batch_seal(&batch, &store->sealer));
-
-	LOCK_SCOPE(&store->write_lock);
-	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
-	TRY(sqlite_transaction_write(store->writer, &transaction));
-	TRY(key_replace(store->writer, &batch, key->revision));
-	TRY(sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, &batch, 1));
-	return sqlite_transaction_commit(&transaction);
-}
-
 static struct err rows_of_key(struct sqlite_connection *reader, enum sqlite_statement_id id,
 			      const struct kms_scope *scope, const struct kms_key_id *key_id,
 			      struct store_batch *batch)
@@ -196,7 +162,7 @@ static struct err key_whole(const struct store_batch *batch, const struct kms_ke
 	if (!has_version(full, full->key.current_version))
 		return store_row_refuse(&store_table_keys, values,
 					"its current version is missing");
-	if (err_failed(kms_key_check(&full->key)))
+	if (err_failed(kms_key_full_check(full)))
 		return store_row_refuse(&store_table_keys, values, "its values contradict another");
 	return OK;
 }

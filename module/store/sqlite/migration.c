@@ -189,7 +189,66 @@ static const char schema_3[] =
 	" FOREIGN KEY(account, region, key_id) REFERENCES keys(account, region, key_id)"
 	" ON DELETE CASCADE) STRICT;";
 
-static const char *const steps[] = {schema_1, schema_2, schema_3};
+/* What is due of a key whose versions rotate by themselves; of a version: whose object is there. */
+#define ROTATES "state=2 AND spec=1 AND origin=1"
+
+/*
+ * Schema 4: keys in time. The new columns are later ones (store/row.h): rows keep their seals. What
+ * is due is found by indexes over the keys and versions themselves, in the order in which it became
+ * due; agenda.c asks with the same expressions and conditions.
+ */
+static const char schema_4[] =
+	"ALTER TABLE keys ADD COLUMN rotation_enabled INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE keys ADD COLUMN rotation_period_days INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE keys ADD COLUMN rotation_from_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE keys ADD COLUMN on_demand_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE keys ADD COLUMN destroying INTEGER NOT NULL DEFAULT 0;"
+
+	"ALTER TABLE versions ADD COLUMN rotation INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE versions ADD COLUMN valid_to_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE versions ADD COLUMN material INTEGER NOT NULL DEFAULT 0;"
+
+	"CREATE INDEX keys_by_rotation"
+	" ON keys(rotation_from_ms+rotation_period_days*86400000, key_id)"
+	" WHERE " ROTATES " AND manager=1 AND rotation_enabled=1;"
+
+	"CREATE INDEX keys_by_rotation_managed"
+	" ON keys(CASE rotation_from_ms WHEN 0 THEN created_ms ELSE rotation_from_ms END, key_id)"
+	" WHERE " ROTATES " AND manager=2;"
+
+	"CREATE INDEX keys_by_demand ON keys(on_demand_ms, key_id)"
+	" WHERE state=2 AND on_demand_ms>0;"
+
+	"CREATE INDEX versions_by_budget ON versions(messages_reserved, key_id, number)"
+	" WHERE suite=3;"
+
+	"CREATE INDEX keys_by_deletion ON keys(deletion_ms, key_id) WHERE state=4;"
+
+	"CREATE INDEX keys_destroying ON keys(deletion_ms, key_id)"
+	" WHERE state=4 AND destroying=1;"
+
+	"CREATE INDEX versions_by_end ON versions(valid_to_ms, key_id, number)"
+	" WHERE material=0 AND valid_to_ms>0;"
+
+	"CREATE INDEX versions_going ON versions(valid_to_ms, key_id, number) WHERE material=1;"
+
+	/* Advisory, hence without a seal; it goes with its key. Ids of keys are unique. */
+	"CREATE TABLE claims("
+	" key_id BLOB NOT NULL, kind INTEGER NOT NULL, number INTEGER NOT NULL,"
+	" account TEXT NOT NULL, region TEXT NOT NULL, \"partition\" TEXT NOT NULL,"
+	" multi_region INTEGER NOT NULL, owner BLOB NOT NULL, lease_ms INTEGER NOT NULL,"
+	" attempts INTEGER NOT NULL, retry_ms INTEGER NOT NULL, error TEXT NOT NULL,"
+	" PRIMARY KEY(key_id, kind, number),"
+	" FOREIGN KEY(key_id) REFERENCES keys(key_id) ON DELETE CASCADE) STRICT;"
+
+	"CREATE INDEX claims_failed ON claims(retry_ms, key_id, kind, number) WHERE attempts>0;"
+
+	"CREATE TABLE clock_marks("
+	" id INTEGER NOT NULL PRIMARY KEY CHECK(id=1), revision INTEGER NOT NULL,"
+	" trusted_ms INTEGER NOT NULL, held INTEGER NOT NULL,"
+	" held_ms INTEGER NOT NULL, " SEAL_COLUMN ") STRICT;";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4};
 
 const struct sqlite_migrations sqlite_migrations = {steps, ARRAY_LEN(steps)};
 

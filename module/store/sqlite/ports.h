@@ -45,8 +45,6 @@ NODISCARD struct err sqlite_key_limit(struct sqlite_connection *writer,
 				      const struct kms_key_id *key_id, int64_t max);
 NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *made,
 				       const struct kms_outbox_record *outbox);
-NODISCARD struct err sqlite_key_update(void *self, const struct kms_key *key,
-				       const struct kms_outbox_record *outbox);
 NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
 				     const struct kms_key_id *id, struct kms_key_full *out);
 NODISCARD struct err sqlite_key_locate(void *self, const struct kms_key_id *id,
@@ -54,6 +52,18 @@ NODISCARD struct err sqlite_key_locate(void *self, const struct kms_key_id *id,
 NODISCARD struct err sqlite_key_list(void *self, const struct kms_scope *scope,
 				     const struct kms_key_id *after, size_t limit,
 				     struct kms_key_page *out);
+
+/* key_changes.c */
+NODISCARD struct err sqlite_key_update(void *self, const struct kms_key *key,
+				       const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_key_rotate(void *self, const struct kms_key *key,
+				       const struct kms_version *made,
+				       const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_material_update(void *self, const struct kms_key *key,
+					    const struct kms_version *version,
+					    const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_key_delete(void *self, const struct kms_key *seen,
+				       const struct kms_outbox_record *outbox);
 
 /* versions.c */
 NODISCARD struct err sqlite_version_reserve(void *self, const struct kms_scope *scope,

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/sqlite/agenda_ports.h"
 #include "store/sqlite/file.h"
 #include "store/sqlite/grant_ports.h"
 #include "store/sqlite/identity_ports.h"
@@ -119,6 +120,9 @@ static const struct kms_store_ops key_ops = {
 	.intent_claim = sqlite_intent_claim,
 	.key_create = sqlite_key_create,
 	.key_update = sqlite_key_update,
+	.key_rotate = sqlite_key_rotate,
+	.material_update = sqlite_material_update,
+	.key_delete = sqlite_key_delete,
 	.key_load = sqlite_key_load,
 	.key_locate = sqlite_key_locate,
 	.key_list = sqlite_key_list,
@@ -153,6 +157,18 @@ static const struct kms_grants_ops grant_ops = {
 	.each = sqlite_grant_each,
 };
 
+static const struct kms_agenda_ops agenda_ops = {
+	.due_list = sqlite_due_list,
+	.due_count = sqlite_due_count,
+	.claim_take = sqlite_claim_take,
+	.claim_end = sqlite_claim_end,
+	.claim_fail = sqlite_claim_fail,
+	.claim_attempts = sqlite_claim_attempts,
+	.failures = sqlite_failures,
+	.mark_load = sqlite_mark_load,
+	.mark_save = sqlite_mark_save,
+};
+
 int64_t store_sqlite_schema(void)
 {
 	return (int64_t)sqlite_migrations.count;
@@ -171,6 +187,11 @@ struct kms_catalog store_sqlite_catalog(struct store_sqlite *store)
 struct kms_grants store_sqlite_grants(struct store_sqlite *store)
 {
 	return (struct kms_grants){.ops = &grant_ops, .self = store};
+}
+
+struct kms_agenda store_sqlite_agenda(struct store_sqlite *store)
+{
+	return (struct kms_agenda){.ops = &agenda_ops, .self = store};
 }
 
 struct auth_identities store_sqlite_identities(struct store_sqlite *store)

@@ -5,6 +5,7 @@
 
 #include "auth/identities.h"
 #include "base/clock.h"
+#include "kms/agenda.h"
 #include "kms/catalog.h"
 #include "kms/grants.h"
 #include "kms/installation.h"
@@ -36,6 +37,7 @@ int64_t store_sqlite_schema(void);
 struct kms_store store_sqlite_keys(struct store_sqlite *store);
 struct kms_catalog store_sqlite_catalog(struct store_sqlite *store);
 struct kms_grants store_sqlite_grants(struct store_sqlite *store);
+struct kms_agenda store_sqlite_agenda(struct store_sqlite *store);
 struct auth_identities store_sqlite_identities(struct store_sqlite *store);
 struct kms_installation_store store_sqlite_installation(struct store_sqlite *store);
 

@@ -2,9 +2,10 @@
 #include "store/sqlite/statement.h"
 
 #include "base/text.h"
+#include "store/sqlite/due.h"
 #include "store/tables.h"
 
-#define SQL_MAX 2048
+#define SQL_MAX 4096
 #define NAME_MAX_BYTES 64
 
 enum form { FORM_TEXT, FORM_INSERT, FORM_SELECT, FORM_UPDATE, FORM_DELETE };
@@ -17,6 +18,9 @@ struct statement_row {
 	const struct store_table *table;
 	const char *text;
 };
+
+/* All that hangs on one key. */
+#define OF_KEY " WHERE account=:account AND region=:region AND key_id=:key_id"
 
 static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_BEGIN_WRITE] = {"begin", FORM_TEXT, NULL, "BEGIN IMMEDIATE"},
@@ -37,10 +41,19 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 			      " AND region=:region AND key_id=:key_id"
 			      " AND \"partition\"=:partition AND multi_region=:multi_region"},
 	[SQL_KEY_BY_ID] = {"key by id", FORM_SELECT, &store_table_keys, " WHERE key_id=:key_id"},
+	[SQL_KEY_HAS_REVISION] = {"key has revision", FORM_TEXT, NULL,
+				  "SELECT count(*) FROM keys" OF_KEY " AND revision=:revision"},
+	[SQL_KEY_DELETE] = {"key delete", FORM_DELETE, &store_table_keys, ""},
 
 	[SQL_VERSION_INSERT] = {"version insert", FORM_INSERT, &store_table_versions, ""},
 	[SQL_VERSION_UPDATE] = {"version update", FORM_UPDATE, &store_table_versions,
-				" AND messages_reserved=:was"},
+				" AND messages_reserved=:was AND rotation=?12"
+				" AND valid_to_ms=?13 AND material=?14"},
+	/* Nothing but the last two columns may differ. */
+	[SQL_VERSION_MATERIAL] = {"version material", FORM_UPDATE, &store_table_versions,
+				  " AND \"partition\"=?5 AND multi_region=?6 AND token_id=?7"
+				  " AND suite=?8 AND created_ms=?9 AND material_id=?10"
+				  " AND messages_reserved=?11 AND rotation=?12"},
 	[SQL_VERSION_OF_KEY] = {"versions of key", FORM_SELECT, &store_table_versions,
 				" WHERE account=:account AND region=:region AND key_id=:key_id"
 				" ORDER BY number LIMIT :limit"},
@@ -48,6 +61,8 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 			      " WHERE (account,region,key_id,number)"
 			      ">(:account,:region,:key_id,:number)"
 			      " ORDER BY account,region,key_id,number LIMIT :limit"},
+	[SQL_VERSION_OF_KEY_DELETE] = {"versions of key delete", FORM_TEXT, NULL,
+				       "DELETE FROM versions" OF_KEY},
 
 	[SQL_INTENT_INSERT] = {"intent insert", FORM_INSERT, &store_table_intents, ""},
 	[SQL_INTENT_UPDATE] = {"intent claim", FORM_UPDATE, &store_table_intents,
@@ -176,6 +191,8 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_ALIAS_COUNT] = {"alias count", FORM_TEXT, NULL,
 			     "SELECT count(*) FROM aliases INDEXED BY aliases_of_key"
 			     " WHERE account=:account AND region=:region AND key_id=:key_id"},
+	[SQL_ALIAS_OF_KEY_DELETE] = {"aliases of key delete", FORM_TEXT, NULL,
+				     "DELETE FROM aliases" OF_KEY},
 
 	[SQL_TAG_PUT] = {"tag put", FORM_INSERT, &store_table_tags,
 			 " ON CONFLICT DO UPDATE SET \"partition\"=excluded.\"partition\","
@@ -191,6 +208,8 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_TAG_COUNT] = {"tag count", FORM_TEXT, NULL,
 			   "SELECT count(*) FROM tags"
 			   " WHERE account=:account AND region=:region AND key_id=:key_id"},
+	[SQL_TAG_OF_KEY_DELETE] = {"tags of key delete", FORM_TEXT, NULL,
+				   "DELETE FROM tags" OF_KEY},
 
 	[SQL_LAST_USE_PUT] = {"last use put", FORM_INSERT, &store_table_last_uses,
 			      " ON CONFLICT DO UPDATE SET \"partition\"=excluded.\"partition\","
@@ -204,6 +223,8 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_LAST_USE_SINCE] = {"last use since", FORM_TEXT, NULL,
 				"SELECT coalesce(min(applied_ms),0) FROM schema_info"
 				" WHERE version=2"},
+	[SQL_LAST_USE_DELETE] = {"last use delete", FORM_TEXT, NULL,
+				 "DELETE FROM last_uses" OF_KEY},
 
 	[SQL_GRANT_INSERT] = {"grant insert", FORM_INSERT, &store_table_grants, ""},
 	[SQL_GRANT_DELETE] = {"grant delete", FORM_DELETE, &store_table_grants, ""},
@@ -238,6 +259,46 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_GRANT_COUNT_DOWN] = {"grant count down", FORM_TEXT, NULL,
 				  "UPDATE grant_counts SET grants=max(grants-1,0)"
 				  " WHERE account=:account AND region=:region AND key_id=:key_id"},
+	[SQL_GRANT_OF_KEY_DELETE] = {"grants of key delete", FORM_TEXT, NULL,
+				     "DELETE FROM grants" OF_KEY},
+	[SQL_GRANT_COUNT_DELETE] = {"grant count delete", FORM_TEXT, NULL,
+				    "DELETE FROM grant_counts" OF_KEY},
+
+	[SQL_CLAIM_OF_KEY_DELETE] = {"claims of key delete", FORM_TEXT, NULL,
+				     "DELETE FROM claims" OF_KEY},
+	[SQL_CLAIM_TAKE] = {"claim take", FORM_INSERT, &store_table_claims,
+			    " ON CONFLICT DO UPDATE SET owner=excluded.owner,"
+			    "lease_ms=excluded.lease_ms WHERE owner=excluded.owner"
+			    " OR lease_ms<=:now OR lease_ms>:now+86400000"},
+	[SQL_CLAIM_DELETE] = {"claim delete", FORM_TEXT, NULL,
+			      "DELETE FROM claims WHERE key_id=:key_id AND kind=:kind"
+			      " AND number=:number AND (owner=:owner OR lease_ms=0)"},
+	[SQL_CLAIM_FAIL] = {"claim fail", FORM_INSERT, &store_table_claims,
+			    " ON CONFLICT DO UPDATE SET owner=excluded.owner,lease_ms=0,"
+			    "attempts=min(attempts+1,4294967295),retry_ms=excluded.retry_ms,"
+			    "error=excluded.error WHERE owner=excluded.owner OR lease_ms=0"},
+	[SQL_CLAIM_ATTEMPTS] = {"claim attempts", FORM_TEXT, NULL,
+				"SELECT coalesce((SELECT attempts FROM claims"
+				" WHERE key_id=:key_id AND kind=:kind AND number=:number),-1)"},
+	[SQL_CLAIM_FAILURES] = {"failures", FORM_SELECT, &store_table_claims, sqlite_due_failures},
+
+	[SQL_DUE_SCHEDULED] = {"due by schedule", FORM_TEXT, NULL, sqlite_due_scheduled},
+	[SQL_DUE_MANAGED] = {"due of services", FORM_TEXT, NULL, sqlite_due_managed},
+	[SQL_DUE_DEMANDED] = {"due on demand", FORM_TEXT, NULL, sqlite_due_demanded},
+	[SQL_DUE_BUDGET] = {"due by budget", FORM_TEXT, NULL, sqlite_due_budget},
+	[SQL_DUE_DELETION] = {"due deletions", FORM_TEXT, NULL, sqlite_due_deletion},
+	[SQL_DUE_DESTROYING] = {"due destructions", FORM_TEXT, NULL, sqlite_due_destroying},
+	[SQL_DUE_ENDED] = {"ended material", FORM_TEXT, NULL, sqlite_due_ended},
+	[SQL_DUE_GOING] = {"going material", FORM_TEXT, NULL, sqlite_due_going},
+	[SQL_DUE_COUNT_ROTATION] = {"rotations due", FORM_TEXT, NULL, sqlite_due_count_rotation},
+	[SQL_DUE_COUNT_DELETION] = {"deletions due", FORM_TEXT, NULL, sqlite_due_count_deletion},
+	[SQL_DUE_COUNT_EXPIRY] = {"expiries due", FORM_TEXT, NULL, sqlite_due_count_expiry},
+
+	[SQL_CLOCK_MARK_INSERT] = {"clock mark insert", FORM_INSERT, &store_table_clock_marks, ""},
+	[SQL_CLOCK_MARK_UPDATE] = {"clock mark update", FORM_UPDATE, &store_table_clock_marks,
+				   " AND revision=:was"},
+	[SQL_CLOCK_MARK_SELECT] = {"clock mark select", FORM_SELECT, &store_table_clock_marks,
+				   " LIMIT 2"},
 };
 
 _Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement has its slot");

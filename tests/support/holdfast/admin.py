@@ -87,7 +87,8 @@ class Admin:
 
     def calls_as(self, signer):
         """An Exchange that signs as somebody else."""
-        return Exchange(("127.0.0.1", self.daemon.port), signer)
+        return Exchange(("127.0.0.1", self.daemon.port), signer,
+                        clock=self.installation.clock)
 
 
 def allow(actions, resources="*", **condition):

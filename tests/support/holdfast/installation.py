@@ -13,6 +13,7 @@ import urllib.request
 import boto3
 from botocore.config import Config
 
+from .clock import FAKETIME, Clock, sign_with_own
 from .process import Process, children, wait_for
 from .request import Exchange, Signer
 
@@ -24,7 +25,6 @@ LABEL = "holdfast"
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 SOFTOKN = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
 SOFTOKN_URI = "pkcs11:token=NSS%20Certificate%20DB"
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 TIMEOUT = 60
 
 
@@ -148,6 +148,7 @@ class Installation:
         self.token = Process("holdfast-token",
                              [program("holdfast-token"), "--config", self.settings],
                              self.directory, self.environment)
+        self.clock = None
         self.daemons = []
         self.daemon = self.add_daemon("holdfastd")
         self.signer = None
@@ -246,7 +247,17 @@ class Installation:
         """Another daemon on the same store and the same holdfast-token; start() starts it."""
         daemon = Daemon(self, name, settings or {})
         self.daemons.append(daemon)
+        if self.clock is not None:
+            daemon.environment.update(self.clock.environment)
         return daemon
+
+    def with_clock(self):
+        """From their next start on, all daemons go by a clock that the test moves while they run,
+        and so do the clients that are made from now on (the release build)."""
+        self.clock = Clock(self.path("clock"))
+        for daemon in self.daemons:
+            daemon.environment.update(self.clock.environment)
+        return self.clock
 
     def worker(self):
         """The process id of holdfast-token's worker, which has the token."""
@@ -262,13 +273,14 @@ class Installation:
         """A stock boto3 client; it repeats nothing by itself. `verify`: the file of its CA."""
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30,
                         max_pool_connections=32, **options)
-        return boto3.client("kms", endpoint_url=self.endpoint(daemon), region_name=self.region,
-                            verify=verify,
-                            aws_access_key_id=self.signer.access_key,
-                            aws_secret_access_key=self.signer.secret_key, config=config)
+        client = boto3.client("kms", endpoint_url=self.endpoint(daemon), region_name=self.region,
+                              verify=verify,
+                              aws_access_key_id=self.signer.access_key,
+                              aws_secret_access_key=self.signer.secret_key, config=config)
+        return self.clock.sign_with(client) if self.clock else sign_with_own(client)
 
     def exchange(self, daemon=None):
-        return Exchange(("127.0.0.1", (daemon or self.daemon).port), self.signer)
+        return Exchange(("127.0.0.1", (daemon or self.daemon).port), self.signer, clock=self.clock)
 
     def aws(self, *arguments, check=True):
         """The pinned AWS CLI, with nothing but this service to talk to."""
@@ -277,6 +289,7 @@ class Installation:
             "AWS_ACCESS_KEY_ID": self.signer.access_key, "AWS_MAX_ATTEMPTS": "1",
             "AWS_SECRET_ACCESS_KEY": self.signer.secret_key, "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
+            **(self.clock.environment if self.clock else {}),
         }
         command = [os.path.join(ROOT, "build/venv/bin/aws"), "--endpoint-url", self.endpoint(),
                    "--output", "json", *arguments]

@@ -98,6 +98,7 @@ class Exchange:
     signer: Signer
     timeout: float = 20.0
     extra: list = field(default_factory=list)
+    clock: object = None  # clock.Clock: what is signed with; None: the machine's
 
     @property
     def host(self):
@@ -106,8 +107,11 @@ class Exchange:
     def connect(self):
         return socket.create_connection(self.address, self.timeout)
 
+    def now(self):
+        return self.clock.datetime() if self.clock else datetime.datetime.now(datetime.timezone.utc)
+
     def headers(self, target, date=None):
-        date = date or datetime.datetime.now(datetime.timezone.utc)
+        date = date or self.now()
         pairs = [("Host", self.host), ("X-Amz-Date", date.strftime("%Y%m%dT%H%M%SZ"))]
         if target is not None:
             pairs.append(("X-Amz-Target", target))

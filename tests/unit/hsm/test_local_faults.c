@@ -431,6 +431,44 @@ static void a_bad_ciphertext_costs_no_session(UNUSED void **state)
 	assert_ok(open_it());
 }
 
+static CK_FUNCTION_LIST loose;
+static CK_FUNCTION_LIST *strict;
+
+/* A module that does not look at CKA_ID when it searches. */
+static CK_RV find_loosely(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR what, CK_ULONG count)
+{
+	CK_ATTRIBUTE kept[8];
+	CK_ULONG n = 0;
+	for (CK_ULONG i = 0; i < count && n < ARRAY_LEN(kept); i++)
+		if (what[i].type != CKA_ID)
+			kept[n++] = what[i];
+	return strict->C_FindObjectsInit(session, kept, n);
+}
+
+static void only_the_key_that_is_meant_is_destroyed(UNUSED void **state)
+{
+	struct hsm_object other;
+	assert_ok(make_key(token.hsm, 2, HSM_ROLE_VERSION, &other));
+	assert_string_equal(other.label, version.label);
+	strict = token.hsm->module.funnel.list;
+	loose = *strict;
+	loose.C_FindObjectsInit = find_loosely;
+	token.hsm->module.funnel.list = &loose;
+	token.hsm->objects.trusted = false; /* so that it is searched for */
+	struct hsm_op op = op_of(HSM_KEY_DESTROY);
+	op.object = other;
+	struct err e = hsm_call(token.hsm, &op);
+	token.hsm->module.funnel.list = strict;
+	assert_ok(e);
+	assert_ok(open_it());
+	token_close(&token);
+	token_open(&token);
+	assert_ok(open_it());
+	op = op_of(HSM_KEY_FIND);
+	op.object.id = other.id;
+	assert_err(hsm_call(token.hsm, &op), E_HSM_KEY_UNKNOWN);
+}
+
 static void a_module_that_cannot_end_recovers(UNUSED void **state)
 {
 	token_shim(&token, "C_Decrypt ckr=0x30 times=1\nC_Finalize ckr=0x30 times=1");
@@ -523,6 +561,7 @@ int main(void)
 		TEST(a_ciphertext_or_mac_of_nothing_is_not_handed_out),
 		TEST(a_handle_that_went_stale_is_not_destroyed),
 		TEST(a_session_that_is_gone_is_not_closed),
+		TEST(only_the_key_that_is_meant_is_destroyed),
 		TEST(a_module_that_cannot_end_recovers),
 		TEST(an_ambiguous_uri_is_refused),
 		TEST(a_label_is_initialised_once),

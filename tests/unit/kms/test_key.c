@@ -33,6 +33,8 @@ static bool drawn(enum kms_key_state from, enum kms_key_state to)
 		{KMS_STATE_CREATING, KMS_STATE_PENDING_IMPORT},
 		{KMS_STATE_ENABLED, KMS_STATE_DISABLED},
 		{KMS_STATE_DISABLED, KMS_STATE_ENABLED},
+		{KMS_STATE_ENABLED, KMS_STATE_PENDING_IMPORT},
+		{KMS_STATE_DISABLED, KMS_STATE_PENDING_IMPORT},
 		{KMS_STATE_ENABLED, KMS_STATE_PENDING_DELETION},
 		{KMS_STATE_DISABLED, KMS_STATE_PENDING_DELETION},
 		{KMS_STATE_PENDING_IMPORT, KMS_STATE_PENDING_DELETION},
@@ -57,6 +59,20 @@ static void test_only_drawn_moves_are_made(void **state)
 			assert_int_equal(key.state, may ? to : from);
 		}
 	}
+}
+
+static void test_nothing_comes_back_once_it_is_being_destroyed(void **state)
+{
+	(void)state;
+	struct kms_key key = sample(KMS_STATE_PENDING_DELETION);
+	key.destroying = true;
+	assert_ok(kms_key_check(&key));
+	assert_err(kms_key_move(&key, KMS_STATE_DISABLED), E_KMS_INVALID_STATE);
+	assert_err(kms_key_move(&key, KMS_STATE_PENDING_IMPORT), E_KMS_INVALID_STATE);
+	assert_int_equal(key.state, KMS_STATE_PENDING_DELETION);
+	struct kms_key enabled = sample(KMS_STATE_ENABLED);
+	enabled.destroying = true;
+	assert_err(kms_key_check(&enabled), E_BUG);
 }
 
 static void test_cancelled_deletion_forgets_its_date(void **state)
@@ -189,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_drawn_moves_are_made),
+		cmocka_unit_test(test_nothing_comes_back_once_it_is_being_destroyed),
 		cmocka_unit_test(test_cancelled_deletion_forgets_its_date),
 		cmocka_unit_test(test_sound_keys_pass),
 		cmocka_unit_test(test_unsound_keys_are_found),

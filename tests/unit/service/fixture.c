@@ -21,6 +21,30 @@
 
 #define MODULE "/usr/lib/softhsm/libsofthsm2.so"
 
+static atomic_llong moved_real_ms, moved_steady_ms;
+
+static int64_t moved_real(UNUSED const struct clock *self)
+{
+	return clock_real_ms(&clock_system) + atomic_load(&moved_real_ms);
+}
+
+static int64_t moved_steady(UNUSED const struct clock *self)
+{
+	return clock_steady_ms(&clock_system) + atomic_load(&moved_steady_ms);
+}
+
+const struct clock world_clock = {moved_real, moved_steady, moved_steady};
+
+void world_advance(int64_t ms)
+{
+	atomic_fetch_add(&moved_real_ms, ms);
+}
+
+void world_add_steady(int64_t ms)
+{
+	atomic_fetch_add(&moved_steady_ms, ms);
+}
+
 void world_path(const struct world *w, const char *name, char out[96])
 {
 	assert_ok(text_format(out, 96, "%s/%s", w->dir, name));
@@ -58,11 +82,11 @@ static void open_store(struct world *w, struct world_service *s, bool create)
 {
 	char path[96];
 	world_path(w, "holdfast.db", path);
-	s->sealer = (struct service_sealer){.hsm = w->hsm, .clock = &clock_system};
+	s->sealer = (struct service_sealer){.hsm = w->hsm, .clock = &world_clock};
 	const struct store_sqlite_options options = {.path = path,
 						     .create = create,
 						     .sealer = service_sealer_port(&s->sealer),
-						     .clock = &clock_system};
+						     .clock = &world_clock};
 	assert_ok(store_sqlite_open(&options, &s->store));
 }
 
@@ -88,7 +112,7 @@ static void init_installation(struct world *w)
 					       .installation = store_sqlite_installation(s->store),
 					       .identities = store_sqlite_identities(s->store),
 					       .sealer = &s->sealer,
-					       .clock = &clock_system,
+					       .clock = &world_clock,
 					       .partition = "aws",
 					       .region = WORLD_REGION,
 					       .account = WORLD_ACCOUNT,
@@ -148,7 +172,7 @@ static void open_audit(struct world_service *s)
 	io.write = write_or_not;
 	const struct audit_log_tuning tuning = {.io = &io, .zeros_bytes = 4096, .probe_ms = 50};
 	const struct audit_log_options options = {.directory = s->audit_directory,
-						  .clock = &clock_system};
+						  .clock = &world_clock};
 	assert_ok(audit_log_open_tuned(&options, &tuning, &s->audit));
 }
 
@@ -181,13 +205,17 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
 		.grants = {.ops = &s->grants, .self = grants.self},
+		.agenda = store_sqlite_agenda(s->store),
 		.identities = identities,
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,
-		.clock = &clock_system,
+		.clock = &world_clock,
 		.installation = installation,
 		.direct_messages_max = w->direct_messages_max,
 		.direct_block = w->direct_block,
+		.rotation = w->rotation,
+		.due_interval_ms = w->due_interval_ms,
+		.due_share_percent = w->due_share_percent,
 	};
 	assert_ok(service_start(&options, &s->service));
 	assert_ok(service_reconcile(s->service));
@@ -260,7 +288,7 @@ static void sign(const struct world *w, const struct twist *twist, struct exchan
 static void write_headers(const struct world *w, const struct twist *twist, struct exchange *x,
 			  struct call *call)
 {
-	int64_t now = clock_real_ms(&clock_system) - (twist->old_clock ? 3600000 : 0);
+	int64_t now = clock_real_ms(&world_clock) - (twist->old_clock ? 3600000 : 0);
 	timestamp_basic(now, x->date);
 	x->headers[0] = (struct http_header){VIEW_LITERAL("Host"), VIEW_LITERAL("localhost:4599")};
 	x->headers[1] = (struct http_header){VIEW_LITERAL("Content-Type"),

@@ -49,10 +49,19 @@ struct world_service {
 	struct service *service;
 };
 
+/* The system's clock, moved; tests that move it put it back. */
+extern const struct clock world_clock;
+void world_advance(int64_t ms);    /* the time of day */
+void world_add_steady(int64_t ms); /* what is spent */
+#define WORLD_DAY_MS INT64_C(86400000)
+
 struct world {
 	char dir[64];
 	enum hsm_suite suite; /* before world_make(): pinned; 0: probed */
 	uint64_t direct_messages_max, direct_block;
+	struct kms_rotation_rules rotation;
+	uint32_t due_interval_ms, due_share_percent;
+	bool without_due_work;                     /* nothing is done by itself */
 	void (*adjust)(struct kms_store_ops *ops); /* a test's own in between, or NULL */
 	void (*adjust_catalog)(struct kms_catalog_ops *ops);
 	void (*adjust_grants)(struct kms_grants_ops *ops);

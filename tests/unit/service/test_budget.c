@@ -4,7 +4,7 @@
 #include "fixture.h"
 
 static struct world world = {
-	.suite = HSM_SUITE_DIRECT, .direct_messages_max = 20, .direct_block = 8};
+	.suite = HSM_SUITE_DIRECT, .direct_messages_max = 32, .direct_block = 8};
 static char key[KMS_KEY_ID_TEXT + 1];
 
 static int set_up(UNUSED void **state)
@@ -41,7 +41,7 @@ static void test_the_budget_is_the_bound(UNUSED void **state)
 	CLEANUP(reply_cleanup) struct reply opened;
 	world_encrypt(&world, key, "aGk=", "{}", &sealed);
 	assert_status(&sealed, 200);
-	assert_int_equal(exhaust(), 19);
+	assert_int_equal(exhaust(), 31);
 	world_decrypt(&world, reply_text(&sealed, "CiphertextBlob"), "{}", &opened);
 	assert_status(&opened, 200);
 	assert_int_equal(exhaust(), 0);
@@ -56,7 +56,7 @@ static void test_reservations_outlive_the_process(UNUSED void **state)
 	assert_status(&sealed, 200);
 	world_stop(&world.first);
 	world_start(&world, &world.first, "audit");
-	assert_int_equal(exhaust(), 12);
+	assert_int_equal(exhaust(), 24);
 }
 
 int main(void)

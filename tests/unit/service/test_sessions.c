@@ -144,7 +144,7 @@ static void test_sessions_are_forgotten_a_day_after_their_end(UNUSED void **stat
 	store_one(now_ms() + HOUR_MS, live);
 	store_one(now_ms() - 23 * HOUR_MS, ended);
 	store_one(now_ms() - 25 * HOUR_MS, gone);
-	sessions_sweep(service());
+	assert_ok(sessions_sweep(service()));
 	assert_true(is_stored(live));
 	assert_true(is_stored(ended));
 	assert_false(is_stored(gone));

@@ -64,6 +64,7 @@ void fixture_ports(struct fixture *f)
 	f->catalog = store_sqlite_catalog(f->store);
 	f->identities = store_sqlite_identities(f->store);
 	f->grants = store_sqlite_grants(f->store);
+	f->agenda = store_sqlite_agenda(f->store);
 	f->installation = store_sqlite_installation(f->store);
 }
 

@@ -28,6 +28,7 @@ struct fixture {
 	struct kms_store keys;
 	struct kms_catalog catalog;
 	struct kms_grants grants;
+	struct kms_agenda agenda;
 	struct auth_identities identities;
 	struct kms_installation_store installation;
 };

@@ -186,7 +186,7 @@ static void test_swapped_contents_are_refused(void **state)
 static const char copy_of_key_1[] =
 	"INSERT INTO keys SELECT account,region,x'4a110000000000000000000000000009',"
 	"\"partition\",multi_region,state,usage,spec,origin,manager,created_ms,deletion_ms,"
-	"current_version,revision,description,policy,seal FROM keys WHERE rowid=1";
+	"current_version,revision,description,policy,seal,0,0,0,0,0 FROM keys WHERE rowid=1";
 
 static void test_row_copied_to_another_key_id_is_refused(void **state)
 {
@@ -206,7 +206,7 @@ static void test_version_copied_to_another_key_is_refused(void **state)
 	fixture_sql(f, "INSERT INTO versions SELECT account,region,"
 		       "x'4a110000000000000000000000000001',2,\"partition\",multi_region,"
 		       "x'77000000000000000000000000000000',suite,created_ms,material_id,"
-		       "messages_reserved,seal FROM versions WHERE rowid=2");
+		       "messages_reserved,seal,0,0,0 FROM versions WHERE rowid=2");
 	assert_err(tamper_read(f, TAMPER_KEY), E_STORE_SEAL);
 	assert_non_null(strstr(fixture_log(f), "table=\"versions\""));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store of schema 1 or 2 under this program: every row stays as it is, a copy is kept, and
+/* A store of schema 1, 2 or 3 under this program: every row stays as it is, a copy is kept, and
  * neither a kill at any write nor a second process at the same moment leaves anything in between.
  */
 #include "../fixture.h"
@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "schema_1.h"
 #include "schema_2.h"
+#include "schema_3.h"
 #include "store/row.h"
 #include "store/sqlite/migration.h"
 #include "store/tables.h"
@@ -28,13 +29,17 @@
 #define WRITE_STEP 1
 #endif
 
-#define NEWEST 3
-#define COPY ".before-schema-3"
+#define NEWEST 4
+#define COPY ".before-schema-4"
 
 static const char *const tables_1[] = {"installation", "keys",       "versions",   "intents",
 				       "outbox",       "principals", "access_keys"};
 static const char *const tables_2[] = {"installation", "keys",       "versions",    "intents",
 				       "outbox",       "principals", "access_keys", "aliases",
+				       "tags",         "last_uses"};
+static const char *const tables_3[] = {"installation", "keys",       "versions",     "intents",
+				       "outbox",       "identities", "access_keys",  "key_uses",
+				       "sessions",     "grants",     "grant_counts", "aliases",
 				       "tags",         "last_uses"};
 
 /* The store that is upgraded. */
@@ -43,8 +48,10 @@ static const struct old {
 	const char *file;
 	const char *const *tables;
 	size_t table_count;
-} schema_1 = {1, schema_1_file, tables_1, ARRAY_LEN(tables_1)},
-  schema_2 = {2, schema_2_file, tables_2, ARRAY_LEN(tables_2)}, *old;
+	int64_t since_ms; /* when uses of keys began to be kept; 0: with this program */
+} schema_1 = {1, schema_1_file, tables_1, ARRAY_LEN(tables_1), 0},
+  schema_2 = {2, schema_2_file, tables_2, ARRAY_LEN(tables_2), INT64_C(1700000001000)},
+  schema_3 = {3, schema_3_file, tables_3, ARRAY_LEN(tables_3), INT64_C(1700000002000)}, *old;
 
 static void copy_path(const struct fixture *f, char out[128])
 {
@@ -78,6 +85,14 @@ static int setup_2(void **state)
 {
 	(void)fixture_setup_folder(state);
 	old = &schema_2;
+	place_old(*state);
+	return 0;
+}
+
+static int setup_3(void **state)
+{
+	(void)fixture_setup_folder(state);
+	old = &schema_3;
 	place_old(*state);
 	return 0;
 }
@@ -119,6 +134,35 @@ static int64_t ask(sqlite3 *db, const char *sql)
 	return answer;
 }
 
+/* The columns that a table had, as a list. */
+static void columns_of_old(sqlite3 *db, const char *table, char out[512])
+{
+	sqlite3_stmt *statement = NULL;
+	char sql[192];
+	assert_ok(text_format(sql, sizeof sql,
+			      "SELECT group_concat('\"'||name||'\"') FROM"
+			      " pragma_table_info('%s','old')",
+			      table));
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_ok(text_format(out, 512, "%s", (const char *)sqlite3_column_text(statement, 0)));
+	(void)sqlite3_finalize(statement);
+}
+
+static void assert_old_table(sqlite3 *db, const char *t)
+{
+	char sql[2400], columns[512];
+	columns_of_old(db, t, columns);
+	assert_ok(text_format(sql, sizeof sql,
+			      "SELECT (SELECT count(*) FROM (SELECT %s FROM main.%s EXCEPT"
+			      " SELECT %s FROM old.%s))+(SELECT count(*) FROM (SELECT %s"
+			      " FROM old.%s EXCEPT SELECT %s FROM main.%s))",
+			      columns, t, columns, t, columns, t, columns, t));
+	assert_int_equal(ask(db, sql), 0);
+	assert_ok(text_format(sql, sizeof sql, "SELECT count(*) FROM main.%s", t));
+	assert_true(ask(db, sql) >= 1);
+}
+
 /* Every table of the old schema in the file at `path` has exactly the old rows; it is of `schema`.
  */
 static void assert_old_rows(struct fixture *f, const char *path, int64_t schema)
@@ -129,17 +173,8 @@ static void assert_old_rows(struct fixture *f, const char *path, int64_t schema)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_ok(text_format(sql, sizeof sql, "ATTACH '%s' AS old", reference));
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	for (size_t i = 0; i < old->table_count; i++) {
-		const char *t = old->tables[i];
-		assert_ok(text_format(sql, sizeof sql,
-				      "SELECT (SELECT count(*) FROM (SELECT * FROM main.%s EXCEPT"
-				      " SELECT * FROM old.%s))+(SELECT count(*) FROM (SELECT *"
-				      " FROM old.%s EXCEPT SELECT * FROM main.%s))",
-				      t, t, t, t));
-		assert_int_equal(ask(db, sql), 0);
-		assert_ok(text_format(sql, sizeof sql, "SELECT count(*) FROM main.%s", t));
-		assert_true(ask(db, sql) >= 1);
-	}
+	for (size_t i = 0; i < old->table_count; i++)
+		assert_old_table(db, old->tables[i]);
 	assert_int_equal(ask(db, "PRAGMA main.user_version"), schema);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
@@ -165,6 +200,37 @@ static void test_every_row_stays_as_it_is(void **state)
 	assert_err(old_program_check(f->path), E_STORE_NEWER);
 }
 
+static struct err version_ignore(UNUSED void *user, UNUSED const struct kms_scope *scope,
+				 UNUSED const struct kms_version *version)
+{
+	return OK;
+}
+
+static struct err grant_ignore(UNUSED void *user, UNUSED const struct kms_grant *grant)
+{
+	return OK;
+}
+
+/* What schemas 2 and 3 brought. */
+static struct err catalog_read(struct fixture *f)
+{
+	struct kms_alias alias = sample_alias(1, 1);
+	struct kms_key_id ids[] = {sample_id(1), sample_id(2)};
+	const struct kms_page_query query = {&sample_scope, &ids[1], VIEW_NONE, 10};
+	struct kms_tag_page page = {0};
+	struct auth_session session = sample_session(1);
+	TRY(f->catalog.ops->alias_load(f->catalog.self, &sample_scope, view_of_text(alias.name),
+				       &alias));
+	TRY(f->catalog.ops->tags_list(f->catalog.self, &query, &page));
+	ENSURE(page.count == 1);
+	mem_free(page.tags);
+	if (old->schema < 3)
+		return OK;
+	TRY(f->grants.ops->each(f->grants.self, &sample_scope, &ids[0], grant_ignore, NULL));
+	return f->identities.session_load(f->identities.self,
+					  view_of_text(session.principal.access_key_id), &session);
+}
+
 static void test_every_seal_still_holds(void **state)
 {
 	struct fixture *f = *state;
@@ -186,6 +252,37 @@ static void test_every_seal_still_holds(void **state)
 	assert_ok(f->identities.access_key_load(f->identities.self,
 						VIEW_LITERAL("AKIA0000000000000001"), &access_key));
 	assert_ok(f->installation.verify(f->installation.self));
+	assert_ok(f->keys.ops->version_each(f->keys.self, version_ignore, NULL));
+	if (old->schema > 1)
+		assert_ok(catalog_read(f));
+}
+
+/* Switched on, what was sealed without the new columns is sealed with them. */
+static void test_an_old_key_is_rotated(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_key key = sample_key(1);
+	struct kms_version made = sample_version(50);
+	struct kms_intent intent = sample_intent(50);
+	struct kms_outbox_record records[] = {sample_record(100), sample_record(101)};
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	assert_ok(open_it(f));
+	key.revision = 2;
+	key.rotation_enabled = true;
+	key.rotation_period_days = 365;
+	key.rotation_from_ms = 1700000000000;
+	assert_ok(f->keys.ops->key_update(f->keys.self, &key, &records[0]));
+	key.revision = 3;
+	key.current_version = made.number = intent.number = 2;
+	made.key_id = intent.key_id = key.id;
+	made.rotation = KMS_ROTATION_AUTOMATIC;
+	assert_ok(f->keys.ops->intent_add(f->keys.self, &intent));
+	assert_ok(f->keys.ops->key_rotate(f->keys.self, &key, &made, &records[1]));
+	assert_ok(f->keys.ops->key_load(f->keys.self, &sample_scope, &key.id, &full));
+	assert_int_equal(full.version_count, 2);
+	assert_int_equal(full.versions[0].rotation, KMS_ROTATION_NONE);
+	assert_int_equal(full.versions[1].rotation, KMS_ROTATION_AUTOMATIC);
+	assert_true(full.key.rotation_enabled);
 }
 
 static void test_old_keys_take_what_is_new(void **state)
@@ -197,22 +294,22 @@ static void test_old_keys_take_what_is_new(void **state)
 	const struct kms_tag_change change = {&sample_scope, &id, &tag, 1};
 	struct kms_outbox_record records[] = {sample_record(100), sample_record(101),
 					      sample_record(102)};
-	struct kms_grant grant = sample_grant(1, 1);
+	struct kms_grant grant = sample_grant(2, 1);
 	int64_t since_ms = 0;
 	clock_manual_advance(&f->clock, 77000);
 	assert_ok(open_it(f));
 	assert_ok(f->catalog.ops->alias_create(f->catalog.self, &alias, &records[0]));
 	assert_ok(f->catalog.ops->tags_put(f->catalog.self, &change, &records[1]));
 	assert_ok(f->catalog.ops->last_use_since(f->catalog.self, &since_ms));
-	assert_int_equal(since_ms, old->schema == 1 ? f->clock.now_real_ms : 1700000001000);
+	assert_int_equal(since_ms, old->since_ms ? old->since_ms : f->clock.now_real_ms);
 	assert_ok(f->grants.ops->create(f->grants.self, &grant, &records[2]));
-	assert_ok(sample_create(f, 3));
+	assert_ok(sample_create(f, 4));
 }
 
 static void test_a_copy_of_the_old_store_is_kept(void **state)
 {
 	struct fixture *f = *state;
-	char copy[128];
+	char copy[128], migrated[64];
 	struct stat status;
 	copy_path(f, copy);
 	(void)fixture_log(f);
@@ -220,8 +317,9 @@ static void test_a_copy_of_the_old_store_is_kept(void **state)
 	const char *log = fixture_log(f);
 	assert_non_null(strstr(log, "store.copied"));
 	assert_non_null(strstr(log, copy));
-	assert_non_null(strstr(log, old->schema == 1 ? "store.migrated from=1 to=3"
-						     : "store.migrated from=2 to=3"));
+	assert_ok(text_format(migrated, sizeof migrated, "store.migrated from=%lld to=%d",
+			      (long long)old->schema, NEWEST));
+	assert_non_null(strstr(log, migrated));
 	assert_ok(key_load(f, 1));
 	fixture_close(f);
 	assert_int_equal(stat(copy, &status), 0);
@@ -240,13 +338,13 @@ static void test_the_copy_can_take_the_place_of_the_store(void **state)
 	char copy[128];
 	copy_path(f, copy);
 	assert_ok(open_it(f));
-	assert_ok(sample_create(f, 3));
+	assert_ok(sample_create(f, 4));
 	fixture_close(f);
 	assert_int_equal(rename(copy, f->path), 0);
 	assert_ok(old_program_check(f->path));
 	assert_ok(open_it(f));
 	assert_ok(key_load(f, 1));
-	assert_err(key_load(f, 3), E_NOT_FOUND);
+	assert_err(key_load(f, 4), E_NOT_FOUND);
 	assert_old_rows(f, copy, old->schema);
 }
 
@@ -269,10 +367,10 @@ static void test_without_a_copy_nothing_is_changed(void **state)
 static void test_a_planted_table_does_not_become_ours(void **state)
 {
 	struct fixture *f = *state;
-	fixture_sql(f, "CREATE TABLE identities(account TEXT, kind INTEGER, name TEXT)");
+	fixture_sql(f, "CREATE TABLE claims(key_id BLOB, kind INTEGER, number INTEGER)");
 	assert_err(open_it(f), E_STORE);
 	assert_old_rows(f, f->path, old->schema);
-	fixture_sql(f, "DROP TABLE identities");
+	fixture_sql(f, "DROP TABLE claims");
 	assert_ok(open_it(f));
 }
 
@@ -426,17 +524,18 @@ static void test_processes_that_start_at_once_migrate_once(void **state)
 int main(void)
 {
 #define IN(name, setup_) cmocka_unit_test_setup_teardown(name, setup_, fixture_teardown)
-#define TEST(name) IN(name, setup_1), IN(name, setup_2)
+#define TEST(name) IN(name, setup_1), IN(name, setup_2), IN(name, setup_3)
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_row_stays_as_it_is),
 		TEST(test_every_seal_still_holds),
 		TEST(test_old_keys_take_what_is_new),
+		TEST(test_an_old_key_is_rotated),
 		TEST(test_a_copy_of_the_old_store_is_kept),
 		TEST(test_the_copy_can_take_the_place_of_the_store),
 		TEST(test_without_a_copy_nothing_is_changed),
 		TEST(test_a_planted_table_does_not_become_ours),
-		IN(test_a_kill_at_any_write_leaves_nothing_in_between, setup_2),
-		IN(test_processes_that_start_at_once_migrate_once, setup_2),
+		IN(test_a_kill_at_any_write_leaves_nothing_in_between, setup_3),
+		IN(test_processes_that_start_at_once_migrate_once, setup_3),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
