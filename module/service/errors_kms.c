@@ -71,6 +71,7 @@ static const struct error_kms rows[ERR_CODE_COUNT] = {
 	[E_KMS_GRANT_TOKEN] = SPEAKS("InvalidGrantTokenException", "The grant token is not valid."),
 	[E_KMS_GRANT_ID] = SPEAKS("InvalidGrantIdException", NULL),
 	[E_KMS_KEY_STORE] = SPEAKS("CustomKeyStoreNotFoundException", NULL),
+	[E_KMS_CONFLICT] = SPEAKS("ConflictException", NULL),
 	[E_KMS_DRY_RUN] = FIXED("DryRunOperationException", 400,
 				"The request would have succeeded, but the DryRun option is set."),
 

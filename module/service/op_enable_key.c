@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* KMS API: EnableKey. */
+/* KMS API: EnableKey. A key that rotates by itself catches up with what it missed. */
+#include "kms/rotation.h"
+#include "service/core.h"
 #include "service/key_change.h"
 #include "service/key_switch.h"
 #include "service/operation.h"
+#include "service/scheduler.h"
 
 static struct err apply(struct call_work *work, struct kms_key *key, bool *changed)
 {
-	(void)work;
-	return key_switch(key, KMS_STATE_ENABLED, changed);
+	TRY(key_switch(key, KMS_STATE_ENABLED, changed));
+	if (*changed)
+		kms_rotation_resume(&work->out.made, &work->service->options.rotation,
+				    work->time_ms);
+	return OK;
 }
 
 static struct err execute(struct call_work *work)
 {
-	return key_change(work, apply);
+	TRY(key_change(work, apply));
+	scheduler_wake(work->service->scheduler);
+	return OK;
 }
 
 const struct operation op_enable_key = {

@@ -147,6 +147,25 @@ def test_tags(story):
     assert story("ListResourceTags", KeyId=tagged)["Tags"] == tags
 
 
+def test_rotation(story):
+    key = story("CreateKey")["KeyMetadata"]["KeyId"]
+    assert story("EnableKeyRotation", KeyId=key, RotationPeriodInDays=180) == {}
+    told = story("GetKeyRotationStatus", KeyId=key)
+    assert members(told) == {"KeyId", "KeyRotationEnabled", "NextRotationDate",
+                             "RotationPeriodInDays"}
+    assert isinstance(told["NextRotationDate"], datetime.datetime)
+    assert story("RotateKeyOnDemand", KeyId=key) == {"KeyId": key}
+    assert story("GetKeyRotationStatus", KeyId=key) == told
+    (entry,) = story("ListKeyRotations", KeyId=key)["Rotations"]
+    assert members(entry) == {"KeyId", "KeyMaterialId", "KeyMaterialState", "RotationDate",
+                              "RotationType"}
+    assert isinstance(entry["RotationDate"], datetime.datetime)
+    pages = story.pages("ListKeyRotations", 1, KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    assert [len(page["Rotations"]) for page in pages] == [1, 1]
+    assert story("DisableKeyRotation", KeyId=key) == {}
+    assert members(story("GetKeyRotationStatus", KeyId=key)) == {"KeyId", "KeyRotationEnabled"}
+
+
 def test_policies(story):
     assert story("ListKeyPolicies", KeyId=story.id) == {"PolicyNames": ["default"],
                                                         "Truncated": False}

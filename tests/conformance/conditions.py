@@ -37,7 +37,6 @@ NOT_YET = {
     "kms:MultiRegionKeyType": {"ReplicateKey"},
     "kms:PrimaryRegion": {"UpdatePrimaryRegion"},
     "kms:ReplicaRegion": {"ReplicateKey"},
-    "kms:RotationPeriodInDays": {"EnableKeyRotation"},
     "kms:SigningAlgorithm": {"Sign", "Verify"},
     "kms:ValidTo": {"ImportKeyMaterial"},
     "kms:WrappingAlgorithm": {"GetParametersForImport"},
@@ -122,6 +121,10 @@ MEMBERS = [
     ("ListGrants", {}, [("kms:GrantIsForAWSResource", "Bool", "false", "true")]),
     ("ListRetirableGrants", {"RetiringPrincipal": ROOT_ARN}, [
         ("kms:RetiringPrincipal", "StringEquals", ROOT_ARN, SERVICE)]),
+    ("EnableKeyRotation", {}, [
+        ("kms:RotationPeriodInDays", "NumericEquals", "365", "90")]),
+    ("EnableKeyRotation", {"RotationPeriodInDays": 90}, [
+        ("kms:RotationPeriodInDays", "NumericLessThan", "91", "90")]),
     ("TagResource", {"Tags": TAGS}, [
         ("aws:RequestTag/team", "StringEquals", "red", "blue"),
         ("aws:TagKeys", ANY, "team", "cost"),

@@ -22,6 +22,8 @@ TABLE = {
     "ListResourceTags": "Y Y Y", "TagResource": "Y Y S", "UntagResource": "Y Y S",
     "UpdateKeyDescription": "Y Y S", "EnableKey": "Y Y S", "DisableKey": "Y Y S",
     "CreateGrant": "Y D S", "ListGrants": "Y Y Y", "RetireGrant": "Y Y Y", "RevokeGrant": "Y Y Y",
+    "EnableKeyRotation": "Y D S", "DisableKeyRotation": "Y D S", "RotateKeyOnDemand": "Y D S",
+    "GetKeyRotationStatus": "Y Y Y", "ListKeyRotations": "Y Y Y",
     "ScheduleKeyDeletion": "Y Y S", "CancelKeyDeletion": "S S Y",
 }
 NO_KEY = {"CreateKey", "GenerateRandom", "ListKeys", "ListRetirableGrants"}
@@ -191,6 +193,7 @@ LATER = [
     ("GetKeyPolicy", {"PolicyName": "other"}, "NotFoundException"),
     ("ListKeyPolicies", {"Marker": "made up"}, "InvalidMarkerException"),
     ("ListGrants", {"Marker": "made up"}, "InvalidMarkerException"),
+    ("ListKeyRotations", {"Marker": "made up"}, "InvalidMarkerException"),
     ("RevokeGrant", {"GrantId": "made up"}, "InvalidGrantIdException"),
     ("RetireGrant", {"GrantId": "made up"}, "InvalidGrantIdException"),
     ("CreateGrant", {"GranteePrincipal": "nobody", "Operations": ["Encrypt"]},
