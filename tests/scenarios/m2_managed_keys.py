@@ -7,6 +7,7 @@ disable, delete or share it, and nobody else's account can open what is under it
 customer's own, all that is the customer's decision.
 """
 import concurrent.futures
+import datetime
 import json
 
 import pytest
@@ -96,10 +97,14 @@ def test_the_account_cannot_change_it(service, managed):
     for call, members in (
             (admin.disable_key, {}), (admin.enable_key, {}), (admin.schedule_key_deletion, {}),
             (admin.put_key_policy, {"Policy": everybody}),
-            (admin.update_key_description, {"Description": "mine"}),
+            (admin.enable_key_rotation, {}), (admin.disable_key_rotation, {}),
+            (admin.rotate_key_on_demand, {}), (admin.update_key_description, {"Description": "mine"}),
             (admin.tag_resource, {"Tags": [{"TagKey": "a", "TagValue": "b"}]}),
             (admin.create_grant, {"GranteePrincipal": MARIA, "Operations": ["Decrypt"]})):
         assert refusal(call, KeyId=key, **members) == "AccessDeniedException"
+    rotates = admin.get_key_rotation_status(KeyId=key)
+    assert (rotates["KeyRotationEnabled"], rotates["RotationPeriodInDays"]) == (True, 1095)
+    assert rotates["NextRotationDate"] - managed["CreationDate"] == datetime.timedelta(days=1095)
     assert refusal(admin.delete_alias, AliasName="alias/aws/rds") == "NotAuthorizedException"
     assert refusal(admin.create_alias, AliasName="alias/aws/mine",
                    TargetKeyId=key) == "NotAuthorizedException"

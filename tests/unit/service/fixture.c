@@ -197,6 +197,10 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 	s->grants = *grants.ops;
 	if (w->adjust_grants != NULL)
 		w->adjust_grants(&s->grants);
+	const struct kms_agenda agenda = store_sqlite_agenda(s->store);
+	s->agenda = *agenda.ops;
+	if (w->adjust_agenda != NULL)
+		w->adjust_agenda(&s->agenda);
 	struct auth_identities identities = store_sqlite_identities(s->store);
 	if (w->adjust_identities != NULL)
 		w->adjust_identities(&identities);
@@ -205,7 +209,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
 		.grants = {.ops = &s->grants, .self = grants.self},
-		.agenda = store_sqlite_agenda(s->store),
+		.agenda = {.ops = w->without_due_work ? NULL : &s->agenda, .self = agenda.self},
 		.identities = identities,
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,

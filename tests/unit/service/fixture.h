@@ -43,6 +43,7 @@ struct world_service {
 	struct kms_store_ops ops; /* the store's, as adjusted */
 	struct kms_catalog_ops catalog;
 	struct kms_grants_ops grants;
+	struct kms_agenda_ops agenda;
 	struct service_sealer sealer;
 	char audit_directory[96];
 	struct audit_log *audit;
@@ -65,6 +66,7 @@ struct world {
 	void (*adjust)(struct kms_store_ops *ops); /* a test's own in between, or NULL */
 	void (*adjust_catalog)(struct kms_catalog_ops *ops);
 	void (*adjust_grants)(struct kms_grants_ops *ops);
+	void (*adjust_agenda)(struct kms_agenda_ops *ops);
 	void (*adjust_identities)(struct auth_identities *identities);
 	struct hsm *hsm;
 	struct kms_installation installation;

@@ -42,6 +42,10 @@ void life_ask_for_rotation(struct kms_key *key)
 	key->on_demand_ms = clock_real_ms(&world_clock);
 }
 
+#define BEGUN_MAX 64
+static struct kms_key_id begun[BEGUN_MAX];
+static size_t begun_count;
+
 struct kms_key_id life_begin(struct world *w, uint32_t days, char id[KMS_KEY_ID_TEXT + 1])
 {
 	struct kms_key_id key_id;
@@ -49,7 +53,21 @@ struct kms_key_id life_begin(struct world *w, uint32_t days, char id[KMS_KEY_ID_
 	assert_ok(kms_key_id_parse(view_of_text(id), &key_id));
 	wanted_days = days;
 	life_change(w, &key_id, switch_on);
+	assert_true(begun_count < BEGUN_MAX);
+	begun[begun_count++] = key_id;
 	return key_id;
+}
+
+static void switch_off(struct kms_key *key)
+{
+	bool changed = false;
+	kms_rotation_disable(key, &changed);
+}
+
+void life_end_all(struct world *w)
+{
+	while (begun_count > 0)
+		life_change(w, &begun[--begun_count], switch_off);
 }
 
 size_t life_versions(struct world *w, const struct kms_key_id *id)

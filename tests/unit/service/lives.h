@@ -8,6 +8,9 @@
 /* A new key that rotates every `days` days from now. */
 struct kms_key_id life_begin(struct world *w, uint32_t days, char id[KMS_KEY_ID_TEXT + 1]);
 
+/* The keys that were begun rotate no more. */
+void life_end_all(struct world *w);
+
 /* The key as the store has it; kms_key_full_cleanup(). */
 void life_load(struct world *w, const struct kms_key_id *id, struct kms_key_full *out);
 

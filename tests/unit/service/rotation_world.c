@@ -10,7 +10,7 @@
 
 static void adjust(struct kms_store_ops *ops);
 
-struct world world = {.adjust = adjust};
+struct world world = {.adjust = adjust, .without_due_work = true};
 char the_key[KMS_KEY_ID_TEXT + 1];
 int64_t material_age_ms;
 uint16_t rotate_fault;
@@ -91,7 +91,7 @@ void edit_next(int64_t until_next_ms)
 	load(&full);
 	full.key.rotation_enabled = true;
 	full.key.rotation_period_days = 365;
-	full.key.rotation_from_ms = clock_real_ms(&clock_system) + until_next_ms - 365 * KMS_DAY_MS;
+	full.key.rotation_from_ms = clock_real_ms(&world_clock) + until_next_ms - 365 * KMS_DAY_MS;
 	store(&full.key);
 }
 
@@ -151,7 +151,7 @@ void do_due_work(void)
 
 double now_s(void)
 {
-	return (double)clock_real_ms(&clock_system) / 1000;
+	return (double)clock_real_ms(&world_clock) / 1000;
 }
 
 double number(const struct reply *r, const char *member)
