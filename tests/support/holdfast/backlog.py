@@ -5,6 +5,7 @@ import datetime
 import os
 import re
 import struct
+import time
 
 from .clock import DAY
 from .crowd import caller
@@ -15,8 +16,7 @@ SHIFT = os.path.join(os.path.dirname(PROGRAMS), "tests/bench/libclock_shift.so")
 
 MAKERS = 4
 PERIOD = 365
-BEFORE = 300 * DAY        # nothing is due
-BEHIND = (PERIOD + 1) * DAY
+AHEAD = (PERIOD + 1) * DAY
 
 
 class ShiftedClock:
@@ -48,6 +48,11 @@ class Backlog:
         for daemon in installation.daemons:
             daemon.environment.update(self.clock.environment)
 
+    def begin(self):
+        """The daemon again, by the clock."""
+        self.installation.daemon.stop()
+        self.installation.start()
+
     def make(self):
         with concurrent.futures.ThreadPoolExecutor(MAKERS) as pool:
             for part in pool.map(self.make_part, range(MAKERS)):
@@ -63,11 +68,11 @@ class Backlog:
         return made
 
     def come_due(self):
-        self.clock.set(BEHIND)
+        self.clock.set(AHEAD)
 
     def go_back(self):
-        """To a time when nothing is due; what was done stays."""
-        self.clock.set(BEFORE)
+        """To now, when nothing is due; what was done stays."""
+        self.clock.set(0)
 
     def metric(self, name):
         text = self.installation.daemon.get("/metrics")[1].decode()
@@ -78,7 +83,10 @@ class Backlog:
         return self.metric("holdfast_due_done_total")
 
     def wait_until_done(self, timeout):
+        """How many seconds that takes."""
+        begin = time.monotonic()
         wait_for(lambda: self.done() >= self.count, "everything due is done", timeout, 0.2)
+        return time.monotonic() - begin
 
     def rotated(self):
         """Ids of keys in the order in which the audit log says that they were rotated."""
