@@ -2,7 +2,7 @@
 """A backlog of rotations, and what callers notice of it: Encrypt while nothing is due, and while
 thousands of keys are, in turns and in the same process, so that both meet the same noise.
 
-  due.py [--keys N] [--rounds N] [--seconds N] [--finish] [--share PERCENT] [--json]
+  due.py [--keys N] [--rounds N] [--seconds N] [--share PERCENT] [--finish] [--deletions N] [--json]
 
 BENCH_DUE_KEYS    how many keys are due at once: 300 unless said; 10,000 is what is promised
 BENCH_DUE_FOLDER  where token, store and audit log lie: memory when there is room
@@ -21,6 +21,7 @@ import time
 
 from holdfast import Installation
 from holdfast.backlog import Backlog
+from holdfast.clock import DAY
 from holdfast.crowd import caller
 from holdfast.installation import PROGRAMS, free_port
 from holdfast.memory import resident
@@ -61,9 +62,28 @@ def measure(backlog, key, options):
             meanwhile = load(backlog, key, connections, options.seconds)
             took = time.monotonic() - begin
             rows.append({"connections": connections, "alone": alone, "meanwhile": meanwhile,
-                         "rotations": (backlog.done() - done) / took,
+                         "acts": (backlog.done() - done) / took,
                          "left": backlog.count - backlog.done()})
             print_row(rows[-1], options)
+    return rows
+
+
+def measure_deletions(backlog, key, options):
+    """Once each: before the windows are over, and after."""
+    installation, rows = backlog.installation, []
+    backlog.end(list(backlog.due)[:options.deletions])
+    alone = {n: load(backlog, key, n, options.seconds) for n in CONNECTIONS}
+    installation.daemon.stop()
+    backlog.clock.set(8 * DAY)
+    installation.start()
+    for connections in CONNECTIONS:
+        done, begin = backlog.done("deletion"), time.monotonic()
+        meanwhile = load(backlog, key, connections, options.seconds)
+        now = backlog.done("deletion")
+        rows.append({"connections": connections, "alone": alone[connections],
+                     "meanwhile": meanwhile, "left": options.deletions - now,
+                     "acts": (now - done) / (time.monotonic() - begin)})
+        print_row(rows[-1], options)
     return rows
 
 
@@ -76,10 +96,10 @@ def print_row(row, options):
     if not options.json:
         print(f"{row['connections']:5} {alone['rate']:8.0f} {meanwhile['rate']:8.0f} "
               f"{meanwhile['rate'] / alone['rate']:6.2f}  {latencies(alone)}  {latencies(meanwhile)} "
-              f"{row['rotations']:8.1f} {row['left']:8}", flush=True)
+              f"{row['acts']:8.1f} {row['left']:8}", flush=True)
 
 
-HEAD = ("                             of   --- alone, ms ----------  --- meanwhile, ms ------  rotations\n"
+HEAD = ("                             of   --- alone, ms ----------  --- meanwhile, ms ------       acts\n"
         "conns  alone/s   with/s  ratio      p50     p99     max      p50     p99     max      per s"
         "     left")
 
@@ -93,17 +113,16 @@ def summary(backlog, rows, options):
         # Of the sums: what disturbs a round for a second disturbs both sides alike in the end.
         ratio = sum(r["meanwhile"]["rate"] for r in mine) / sum(r["alone"]["rate"] for r in mine)
         median = statistics.median(r["meanwhile"]["rate"] / r["alone"]["rate"] for r in mine)
-        speed = statistics.mean(r["rotations"] for r in mine)
+        speed = statistics.mean(r["acts"] for r in mine)
         out[connections] = {
-            "ratio": round(ratio, 2), "median_ratio": round(median, 2), "rotations_per_s": round(speed, 1),
+            "ratio": round(ratio, 2), "median_ratio": round(median, 2), "acts_per_s": round(speed, 1),
             "max_ms": max(r["meanwhile"]["max_us"] for r in mine) / 1e3,
             "whole_backlog_s": round(backlog.count / speed) if speed else None}
     found = {"keys": backlog.count, "share_percent": options.share, "connections": out}
-    if options.finish or backlog.count <= KEYS and backlog.count <= 1000:
-        begin, left = time.monotonic(), backlog.count - backlog.done()
+    if options.finish:
+        left = backlog.count - backlog.done()
         backlog.come_due()
-        backlog.wait_until_done(FINISH_S)
-        found["rest"] = {"keys": left, "seconds": round(time.monotonic() - begin, 1)}
+        found["rest"] = {"keys": left, "seconds": round(backlog.wait_until_done(FINISH_S), 1)}
     rotated = backlog.rotated()
     found["rotated"], found["twice"] = len(rotated), len(rotated) - len(set(rotated))
     found["out_of_order"] = backlog.disorder(rotated)
@@ -129,8 +148,12 @@ def run(installation, options):
         print(f"{options.keys} keys made in {made:.0f} s, due at once; share {options.share} %")
         memory(installation, "before")
         print(HEAD)
-    rows = measure(backlog, key, options)
-    found = summary(backlog, rows, options)
+    if options.deletions:
+        rows = measure_deletions(backlog, key, options)
+        found = {"deleted": backlog.done("deletion")}
+    else:
+        rows = measure(backlog, key, options)
+        found = summary(backlog, rows, options)
     if options.json:
         print(json.dumps({**found, "rows": rows}))
     else:
@@ -145,6 +168,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=2, help="of each case")
     parser.add_argument("--share", type=int, default=20, help="[scheduler] share_percent")
+    parser.add_argument("--deletions", type=int, default=0,
+                        help="instead: delete so many of the keys, the others stay")
     parser.add_argument("--finish", action="store_true", help="wait until the last key is rotated")
     parser.add_argument("--json", action="store_true", help="for machines")
     options = parser.parse_args()

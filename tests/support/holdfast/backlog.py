@@ -74,13 +74,19 @@ class Backlog:
         """To now, when nothing is due; what was done stays."""
         self.clock.set(0)
 
-    def metric(self, name):
+    def done(self, kind="rotation"):
+        """How many acts were done since the daemon began."""
         text = self.installation.daemon.get("/metrics")[1].decode()
-        found = re.search(rf'^{name}{{kind="rotation"}} (\d+)', text, re.MULTILINE)
+        found = re.search(rf'^holdfast_due_done_total{{kind="{kind}"}} (\d+)', text, re.MULTILINE)
         return int(found.group(1)) if found else 0
 
-    def done(self):
-        return self.metric("holdfast_due_done_total")
+    def end(self, keys):
+        """Has keys deleted whose window is over when the daemon begins again: a clock that moves
+        while it runs is not believed."""
+        calls = caller(self.installation)
+        for key in keys:
+            calls.must("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7)
+        calls.close()
 
     def wait_until_done(self, timeout):
         """How many seconds that takes."""
