@@ -24,6 +24,7 @@
 #define TICK_TRIES 8
 #define BROKEN_LOOKS 10 /* before a token.object is taken for broken */
 #define BROKEN_LOOK_MS 20
+#define RECENT_S 60 /* longer than the kernel keeps what was written to itself */
 #define COPY_TEMPORARY P11_SOFTHSM_COPY ".new"
 
 static void close_fd(const int *fd)
@@ -348,6 +349,15 @@ NODISCARD struct err p11_softhsm_sync(struct p11_softhsm *softhsm, struct p11_so
 	/* A clock that was set back makes what was just written look older than the mark. */
 	bool set = mark_now().offset_ns != mark.offset_ns;
 	return visit_all(softhsm, TASK_SYNC, set ? &ever : &mark.since);
+}
+
+NODISCARD struct err p11_softhsm_sync_recent(const struct p11_softhsm *softhsm)
+{
+	if (!softhsm->active)
+		return OK;
+	struct timespec since = mark_now().since;
+	since.tv_sec -= RECENT_S;
+	return visit_all(softhsm, TASK_SYNC, &since);
 }
 
 NODISCARD struct err p11_softhsm_sync_new_token(const struct p11_softhsm *softhsm)

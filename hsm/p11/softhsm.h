@@ -61,6 +61,13 @@ struct p11_softhsm_mark p11_softhsm_mark(struct p11_softhsm *softhsm);
  * the clock was set meanwhile. One at a time. */
 NODISCARD struct err p11_softhsm_sync(struct p11_softhsm *softhsm, struct p11_softhsm_mark mark);
 
+/*
+ * At the start: syncs what was written within the last minute. Whoever wrote it may have been
+ * killed before the sync, and the next one is asked what became of it; what is older the kernel has
+ * written by itself (vm.dirty_expire_centisecs: 30 s).
+ */
+NODISCARD struct err p11_softhsm_sync_recent(const struct p11_softhsm *softhsm);
+
 /* After C_InitToken: everything, and the directory of the tokens. */
 NODISCARD struct err p11_softhsm_sync_new_token(const struct p11_softhsm *softhsm);
 

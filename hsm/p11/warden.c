@@ -33,6 +33,7 @@ static struct err open_holder(struct hsm *hsm)
 NODISCARD struct err p11_warden_bring_up(struct hsm *hsm)
 {
 	TRY(p11_softhsm_restore(&hsm->softhsm));
+	TRY(p11_softhsm_sync_recent(&hsm->softhsm));
 	TRY(p11_module_start(&hsm->module));
 	TRY(p11_module_find_token(&hsm->module));
 	hsm->row = p11_capability_of(&hsm->module);

@@ -19,6 +19,7 @@
 #include "service/grants.h"
 #include "service/key_facts.h"
 #include "service/key_numbers.h"
+#include "service/key_rotation.h"
 #include "service/key_uses.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
@@ -74,10 +75,20 @@ static void store_changed(void *user)
 	subjects_drop_all(service->subjects);
 }
 
-/* The query of what is due finds the key. */
-static void budget_is_low(void *user)
+/* At once, on the thread of the call that noticed, whose own message is paid for: a backlog of
+ * other due work, and the rests from it, could last longer than what is left of the budget. When
+ * that fails, the next reservation tries again, and so does the scheduler. */
+static void budget_is_low(void *user, const struct kms_scope *scope,
+			  const struct kms_key_id *key_id)
 {
 	struct service *service = (struct service *)user;
+	unsigned rotated = 0;
+	if (service_is_stopping(service))
+		return;
+	struct err e = key_rotation_run(service, scope, key_id, &rotated);
+	if (!err_failed(e))
+		return;
+	log_event(LOG_WARNING, "budget.not_rotated", LOG_ERR(e));
 	scheduler_wake(service->scheduler);
 }
 

@@ -20,18 +20,20 @@ union row {
 	struct store_version version;
 	struct kms_intent intent;
 	struct kms_outbox_record record;
-	struct auth_principal principal;
+	struct store_principal principal;
 	struct auth_access_key access_key;
 	struct kms_alias alias;
 	struct store_key_tag tag;
 	struct kms_last_use last_use;
+	struct store_claim claim;
+	struct store_clock_mark clock_mark;
 };
 
 static const struct store_table *const tables[] = {
 	&store_table_installation, &store_table_keys,    &store_table_versions,
 	&store_table_intents,      &store_table_outbox,  &store_table_principals,
 	&store_table_access_keys,  &store_table_aliases, &store_table_tags,
-	&store_table_last_uses,
+	&store_table_last_uses,    &store_table_claims,  &store_table_clock_marks,
 };
 
 static void canonical_check(const struct store_table *table, struct view canonical, bool must)

@@ -45,8 +45,14 @@ def folder():
 
 
 @pytest.fixture(scope="session")
-def crowd(figure):
-    with tempfile.TemporaryDirectory(prefix="holdfast-scale-", dir=folder()) as directory:
+def place():
+    """The folder for installations; None: where temporary files lie."""
+    return folder()
+
+
+@pytest.fixture(scope="session")
+def crowd(figure, place):
+    with tempfile.TemporaryDirectory(prefix="holdfast-scale-", dir=place) as directory:
         with running(directory, settings={"log": {"level": "info"}}) as installation:
             made = Crowd(installation, int(os.environ.get("SCALE_KEYS", DEFAULT_KEYS)))
             try:

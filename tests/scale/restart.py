@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both processes start again with thousands of keys, which are all there and usable."""
 import base64
-import re
 import time
 
 from holdfast.crowd import caller
+from holdfast.memory import resident
 
 SAMPLE = 100
 START_S = 300
-
-
-def resident(pid):
-    """(now, highest) in MiB"""
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        text = file.read()
-    found = [re.search(rf"{name}:\s+(\d+) kB", text) for name in ("VmRSS", "VmHWM")]
-    return tuple(int(match.group(1)) / 1024 for match in found)
 
 
 def memory(figure, installation, when):

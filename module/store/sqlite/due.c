@@ -20,23 +20,24 @@
 #define ROTATES "k.state=2 AND k.spec=1 AND k.origin=1"
 
 #define SCHEDULED_TIME "k.rotation_from_ms+k.rotation_period_days*86400000"
-#define SCHEDULED                                                    \
-	" FROM keys AS k INDEXED BY keys_by_rotation WHERE " ROTATES \
-	" AND k.manager=1 AND k.rotation_enabled=1 AND " SCHEDULED_TIME "<=:now"
+#define SCHEDULED_IF "k.manager=1 AND k.rotation_enabled=1 AND " SCHEDULED_TIME "<=:now"
+#define SCHEDULED " FROM keys AS k INDEXED BY keys_by_rotation WHERE " ROTATES " AND " SCHEDULED_IF
 
 #define MANAGED_FROM "CASE k.rotation_from_ms WHEN 0 THEN k.created_ms ELSE k.rotation_from_ms END"
 #define MANAGED_TIME "(" MANAGED_FROM ")+:managed_ms"
-#define MANAGED                                                              \
-	" FROM keys AS k INDEXED BY keys_by_rotation_managed WHERE " ROTATES \
-	" AND k.manager=2 AND " MANAGED_FROM "<=:now-:managed_ms"
+#define MANAGED_IF "k.manager=2 AND " MANAGED_FROM "<=:now-:managed_ms"
+#define MANAGED \
+	" FROM keys AS k INDEXED BY keys_by_rotation_managed WHERE " ROTATES " AND " MANAGED_IF
 
-#define DEMANDED " FROM keys AS k INDEXED BY keys_by_demand WHERE k.state=2 AND k.on_demand_ms>0"
+#define DEMANDED_IF "k.on_demand_ms>0"
+#define DEMANDED " FROM keys AS k INDEXED BY keys_by_demand WHERE k.state=2 AND " DEMANDED_IF
 
 /* The versions first: few are so far. */
-#define BUDGET                                                                    \
-	" FROM versions AS v INDEXED BY versions_by_budget CROSS JOIN keys AS k"  \
-	" INDEXED BY keys_by_id WHERE v.suite=3 AND v.messages_reserved>=:budget" \
-	" AND :budget>0 AND k.key_id=v.key_id AND k.current_version=v.number AND " ROTATES
+#define BUDGET_IF "v.suite=3 AND v.messages_reserved>=:budget AND :budget>0"
+#define BUDGET                                                              \
+	" FROM versions AS v INDEXED BY versions_by_budget CROSS JOIN keys" \
+	" AS k INDEXED BY keys_by_id WHERE " BUDGET_IF                      \
+	" AND k.key_id=v.key_id AND k.current_version=v.number AND " ROTATES
 
 const char sqlite_due_scheduled[] =
 	LISTED("k", "0", SCHEDULED_TIME) SCHEDULED FREE("k", "0") IN_ORDER(SCHEDULED_TIME);
@@ -72,37 +73,64 @@ const char sqlite_due_going[] = LISTED("k", "k.number", "k.valid_to_ms")
 
 /* ---- how much ---- */
 
-/* Over rows of key_id, number and due, claimed or not. What has no date, or one to come, is due
- * since now. */
-#define COUNTED(rows)                                                                       \
-	"SELECT count(*),coalesce(min(CASE WHEN due BETWEEN 1 AND :now THEN due ELSE :now " \
-	"END),0)," FAILED " FROM (" rows ") AS d"
-#define FAILED                                                                  \
-	"coalesce(sum(EXISTS(SELECT 1 FROM claims AS c WHERE c.key_id=d.key_id" \
-	" AND c.kind=:kind AND c.number=d.number AND c.attempts>0)),0)"
+/* Since when: rows of `due`. What has no date, or one to come, is due since now. */
+#define COUNTED(count, dues, failed)                                                      \
+	"SELECT " count ",(SELECT coalesce(min(CASE WHEN due BETWEEN 1 AND :now THEN due" \
+	" ELSE :now END),0) FROM (" dues "))," failed
+#define HOW_MANY(from) "(SELECT count(*)" from ")"
+#define FIRST(due, from, order) \
+	"SELECT * FROM (SELECT " due " AS due" from " ORDER BY " order " LIMIT 1)"
+/* Failures are few: they are asked whether they are due, not the other way round. */
+#define FAILED(from)                                                                    \
+	"(SELECT count(*) FROM claims AS c INDEXED BY claims_failed WHERE c.attempts>0" \
+	" AND c.kind=:kind AND EXISTS(SELECT 1" from "))"
+#define KEY_OF_CLAIM " FROM keys AS k WHERE k.key_id=c.key_id AND "
+#define VERSION_OF_CLAIM                                                      \
+	" FROM versions AS k WHERE k.account=c.account AND k.region=c.region" \
+	" AND k.key_id=c.key_id AND k.number=c.number AND "
+#define CURRENT_VERSION                                                       \
+	" FROM versions AS v WHERE v.account=k.account AND v.region=k.region" \
+	" AND v.key_id=k.key_id AND v.number=k.current_version AND "
 
-#define ROW(number, due) "SELECT k.key_id AS key_id," number " AS number," due " AS due"
-
+/* Each key is counted with its first reason only. */
 const char sqlite_due_count_rotation[] = COUNTED(
-	"SELECT key_id,number,min(due) AS due FROM (" ROW("0", SCHEDULED_TIME) SCHEDULED
-	" UNION ALL " ROW("0", MANAGED_TIME) MANAGED " UNION ALL " ROW("0", "k.on_demand_ms")
-		DEMANDED " UNION ALL " ROW("0", ":now") BUDGET ") GROUP BY key_id");
-const char sqlite_due_count_deletion[] = COUNTED(
-	ROW("0", "k.deletion_ms") DELETION " UNION ALL " ROW("0", "k.deletion_ms") DESTROYING);
-const char sqlite_due_count_expiry[] = COUNTED(ROW(
-	"k.number", "k.valid_to_ms") ENDED " UNION ALL " ROW("k.number", "k.valid_to_ms") GOING);
+	HOW_MANY(SCHEDULED) "+" HOW_MANY(MANAGED) "+" HOW_MANY(
+		DEMANDED " AND NOT(" ROTATES " AND (" SCHEDULED_IF " OR " MANAGED_IF
+			 "))") "+" HOW_MANY(BUDGET " AND NOT(" SCHEDULED_IF " OR " MANAGED_IF
+						   " OR " DEMANDED_IF ")"),
+	FIRST(SCHEDULED_TIME, SCHEDULED, SCHEDULED_TIME) " UNION ALL " FIRST(
+		MANAGED_TIME, MANAGED,
+		MANAGED_FROM) " UNION ALL " FIRST("k.on_demand_ms", DEMANDED,
+						  "k.on_demand_ms") " UNION ALL SELECT * FROM "
+								    "(SELECT :now AS due" BUDGET
+								    " LIMIT 1)",
+	FAILED(KEY_OF_CLAIM "k.state=2 AND (" DEMANDED_IF " OR (" ROTATES " AND (" SCHEDULED_IF
+			    " OR " MANAGED_IF " OR EXISTS(SELECT 1" CURRENT_VERSION BUDGET_IF
+			    "))))"));
+
+const char sqlite_due_count_deletion[] =
+	COUNTED(HOW_MANY(DELETION) "+" HOW_MANY(DESTROYING),
+		FIRST("k.deletion_ms", DELETION, "k.deletion_ms") " UNION ALL " FIRST(
+			"k.deletion_ms", DESTROYING, "k.deletion_ms"),
+		FAILED(KEY_OF_CLAIM "k.state=4 AND (k.deletion_ms<=:now OR k.destroying=1)"));
+
+/* Those that are going may have no date: all of them are looked at. */
+const char sqlite_due_count_expiry[] =
+	COUNTED(HOW_MANY(ENDED) "+" HOW_MANY(GOING),
+		FIRST("k.valid_to_ms", ENDED,
+		      "k.valid_to_ms") " UNION ALL SELECT k.valid_to_ms AS due" GOING,
+		FAILED(VERSION_OF_CLAIM "(k.material=1 OR (k.material=0 AND k.valid_to_ms>0"
+					" AND k.valid_to_ms<=:now))"));
 
 /* ---- what failed ---- */
 
 /* A claim stays when its act is called off (DisableKeyRotation, CancelKeyDeletion, ...). */
 const char sqlite_due_failures[] =
-	" AS c INDEXED BY claims_failed WHERE c.attempts>0 AND CASE c.kind"
-	" WHEN 1 THEN EXISTS(SELECT 1 FROM keys AS k WHERE k.key_id=c.key_id AND k.state=2"
-	" AND (k.rotation_enabled=1 OR k.manager=2 OR k.on_demand_ms>0 OR EXISTS(SELECT 1"
-	" FROM versions AS v WHERE v.account=k.account AND v.region=k.region"
-	" AND v.key_id=k.key_id AND v.number=k.current_version AND v.suite=3)))"
-	" WHEN 2 THEN EXISTS(SELECT 1 FROM keys AS k WHERE k.key_id=c.key_id AND k.state=4)"
-	" ELSE EXISTS(SELECT 1 FROM versions AS v WHERE v.account=c.account"
-	" AND v.region=c.region AND v.key_id=c.key_id AND v.number=c.number"
-	" AND (v.material=1 OR (v.material=0 AND v.valid_to_ms>0))) END"
+	" AS c INDEXED BY claims_failed WHERE c.attempts>0 AND CASE c.kind WHEN 1 THEN"
+	" EXISTS(SELECT 1" KEY_OF_CLAIM
+	"k.state=2 AND (k.rotation_enabled=1 OR k.manager=2 OR " DEMANDED_IF
+	" OR EXISTS(SELECT 1" CURRENT_VERSION "v.suite=3)))"
+	" WHEN 2 THEN EXISTS(SELECT 1" KEY_OF_CLAIM "k.state=4)"
+	" ELSE EXISTS(SELECT 1" VERSION_OF_CLAIM
+	"(k.material=1 OR (k.material=0 AND k.valid_to_ms>0))) END"
 	" ORDER BY c.retry_ms,c.key_id,c.kind,c.number LIMIT :limit";

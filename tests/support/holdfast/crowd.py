@@ -50,7 +50,7 @@ class Caller(Exchange):
 
 def caller(installation):
     exchange = installation.exchange()
-    return Caller(exchange.address, exchange.signer, timeout=60.0)
+    return Caller(exchange.address, exchange.signer, timeout=60.0, clock=exchange.clock)
 
 
 def alias_name(number, n):

@@ -59,3 +59,11 @@ class Memory:
                 block = piece[start:start + BLOCK + OVERLAP]
                 if block.count(0) < len(block):
                     yield at + start, block
+
+
+def resident(pid):
+    """(now, highest) in MiB"""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        text = file.read()
+    found = [re.search(rf"{name}:\s+(\d+) kB", text) for name in ("VmRSS", "VmHWM")]
+    return tuple(int(match.group(1)) / 1024 for match in found)

@@ -102,6 +102,17 @@ static void no_search_is_needed(UNUSED void **state)
 	assert_int_equal(atomic_load(&funnel->calls[P11_C_FindObjects]), before);
 }
 
+/* A generation failed: it may have left a second key of this id. */
+static void a_doubtful_cache_is_not_asked(UNUSED void **state)
+{
+	struct p11_funnel *funnel = &token.hsm->module.funnel;
+	uint64_t before = atomic_load(&funnel->calls[P11_C_FindObjects]);
+	p11_objects_doubt(&token.hsm->objects);
+	assert_ok(destroy());
+	assert_true(atomic_load(&funnel->calls[P11_C_FindObjects]) > before);
+	assert_serves_nobody();
+}
+
 /* Behind our back: the cache still opens, until we are told to destroy it. */
 static void one_that_another_program_destroyed_is_forgotten(UNUSED void **state)
 {
@@ -214,6 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(no_lane_serves_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_search_is_needed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_doubtful_cache_is_not_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_another_program_destroyed_is_forgotten,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_answer_leaves_it_destroyed, setup, teardown),

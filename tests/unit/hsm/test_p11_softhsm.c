@@ -2,6 +2,7 @@
 /* SoftHSM protected from itself: copies of token.object, their restoration, syncing. */
 #include "test_local_token.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -249,6 +250,42 @@ static void a_directory_in_the_place_of_another_is_read(UNUSED void **state)
 	assert_int_equal(syncs_of(&softhsm, mark), 1);
 }
 
+/* The file of a key. */
+static void find_object(const char *dir, char *path, size_t cap)
+{
+	static const struct view ending = VIEW_LITERAL(".object");
+	DIR *list = opendir(dir);
+	assert_non_null(list);
+	for (const struct dirent *d = readdir(list); d != NULL; d = readdir(list)) {
+		struct view name = view_of_text(d->d_name);
+		if (name.len > ending.len && !text_equal(d->d_name, "token.object") &&
+		    view_equal(view_part(name, name.len - ending.len, ending.len), ending))
+			assert_ok(text_format(path, cap, "%s/%s", dir, d->d_name));
+	}
+	assert_int_equal(closedir(list), 0);
+	assert_true(path[0] != '\0');
+}
+
+/* A key that a killed worker made is found by the next one and taken into use. */
+static void what_was_written_last_is_synced_at_the_start(UNUSED void **state)
+{
+	struct stat st;
+	char path[256] = "";
+	char dir[128];
+	token_directory(&token, dir, sizeof(dir));
+	find_object(dir, path, sizeof(path));
+	assert_int_equal(stat(path, &st), 0);
+	watched = st.st_ino;
+	synced = 0;
+	token_open(&token);
+	assert_int_equal(synced, 1);
+	token_close(&token);
+	assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+	synced = 0;
+	token_open(&token);
+	assert_int_equal(synced, 0);
+}
+
 /* However many keys there are. */
 static void a_creation_looks_at_three_files(UNUSED void **state)
 {
@@ -376,6 +413,7 @@ int main(void)
 		TEST(what_was_written_is_synced_and_nothing_else),
 		TEST(files_in_plenty_are_all_synced),
 		TEST(a_directory_in_the_place_of_another_is_read),
+		TEST(what_was_written_last_is_synced_at_the_start),
 		TEST(a_creation_looks_at_three_files),
 		TEST(a_broken_copy_is_not_restored),
 		TEST(a_token_that_was_begun_is_finished),

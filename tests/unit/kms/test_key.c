@@ -85,6 +85,131 @@ static void test_cancelled_deletion_forgets_its_date(void **state)
 	assert_ok(kms_key_check(&key));
 }
 
+/* ---- keys in time ---- */
+
+static void test_destroying_is_a_step_of_deletion(void **state)
+{
+	(void)state;
+	for (unsigned i = KMS_STATE_CREATING; i < KMS_STATE_COUNT; i++) {
+		struct kms_key key = sample((enum kms_key_state)i);
+		key.destroying = true;
+		assert_err(kms_key_check(&key), i == KMS_STATE_PENDING_DELETION ? E_OK : E_BUG);
+	}
+}
+
+static void test_periods_have_bounds(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t days;
+		bool enabled;
+		bool customer, service; /* may have it */
+	} rows[] = {
+		{0, false, true, true},   {89, false, false, true},  {90, false, true, true},
+		{2560, true, true, true}, {2561, true, false, true}, {0, true, false, false},
+		{1095, true, true, true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct kms_key key = sample(KMS_STATE_ENABLED);
+		key.rotation_period_days = rows[i].days;
+		key.rotation_enabled = rows[i].enabled;
+		assert_err(kms_key_check(&key), rows[i].customer ? E_OK : E_BUG);
+		key.manager = KMS_MANAGER_AWS;
+		assert_err(kms_key_check(&key), rows[i].service ? E_OK : E_BUG);
+	}
+}
+
+static void test_only_what_kms_made_rotates_by_itself(void **state)
+{
+	(void)state;
+	struct kms_key key = sample(KMS_STATE_ENABLED);
+	key.rotation_period_days = 365;
+	key.rotation_enabled = true;
+	assert_ok(kms_key_check(&key));
+	key.origin = KMS_ORIGIN_EXTERNAL;
+	assert_err(kms_key_check(&key), E_BUG);
+	key.origin = KMS_ORIGIN_AWS_KMS;
+	key.spec = KMS_SPEC_HMAC_256;
+	key.usage = KMS_USAGE_GENERATE_VERIFY_MAC;
+	assert_err(kms_key_check(&key), E_BUG);
+}
+
+static void test_times_are_not_negative(void **state)
+{
+	(void)state;
+	struct kms_key key = sample(KMS_STATE_ENABLED);
+	key.on_demand_ms = -1;
+	assert_err(kms_key_check(&key), E_BUG);
+	key.on_demand_ms = 0;
+	key.rotation_from_ms = -1;
+	assert_err(kms_key_check(&key), E_BUG);
+}
+
+/* ---- versions ---- */
+
+static void test_sound_versions_pass(void **state)
+{
+	(void)state;
+	struct kms_key key = sample(KMS_STATE_ENABLED);
+	struct kms_version version = {.number = 1, .rotation = KMS_ROTATION_BUDGET};
+	assert_ok(kms_version_check(&key, &version));
+	key.origin = KMS_ORIGIN_EXTERNAL;
+	version.valid_to_ms = 5;
+	assert_ok(kms_version_check(&key, &version));
+	version.number = 2; /* not the current one */
+	version.material = KMS_MATERIAL_GONE;
+	assert_ok(kms_version_check(&key, &version));
+}
+
+static void test_contradictory_versions_are_refused(void **state)
+{
+	(void)state;
+	const struct kms_key key = sample(KMS_STATE_ENABLED);
+	struct kms_version bad[6];
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		bad[i] = (struct kms_version){.number = 1};
+	bad[0].number = 0;
+	bad[1].key_id.bytes[3] = 1;
+	bad[2].rotation = KMS_ROTATION_COUNT;
+	bad[3].material = KMS_MATERIAL_COUNT;
+	bad[4].material = KMS_MATERIAL_GONE; /* the token made it */
+	bad[5].valid_to_ms = 5;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_err(kms_version_check(&key, &bad[i]), E_BUG);
+}
+
+static void test_a_key_in_use_has_its_material(void **state)
+{
+	(void)state;
+	static const enum kms_key_state states[] = {KMS_STATE_ENABLED, KMS_STATE_DISABLED,
+						    KMS_STATE_PENDING_IMPORT,
+						    KMS_STATE_PENDING_DELETION};
+	const struct kms_version version = {.number = 1, .material = KMS_MATERIAL_GOING};
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		struct kms_key key = sample(states[i]);
+		key.origin = KMS_ORIGIN_EXTERNAL;
+		key.current_version = 1;
+		assert_err(kms_version_check(&key, &version), i < 2 ? E_BUG : E_OK);
+	}
+}
+
+static void test_a_key_as_a_whole_has_its_versions_in_order(void **state)
+{
+	(void)state;
+	struct kms_version versions[] = {{.number = 1}, {.number = 2}};
+	struct kms_key_full full = {sample(KMS_STATE_ENABLED), versions, 2};
+	assert_ok(kms_key_full_check(&full));
+	full.key.current_version = 2;
+	assert_ok(kms_key_full_check(&full));
+	full.key.current_version = 3;
+	assert_err(kms_key_full_check(&full), E_BUG);
+	full.key.current_version = 1;
+	versions[1].number = 1;
+	assert_err(kms_key_full_check(&full), E_BUG);
+	versions[1] = (struct kms_version){.number = 2, .valid_to_ms = 1};
+	assert_err(kms_key_full_check(&full), E_BUG);
+}
+
 static void test_sound_keys_pass(void **state)
 {
 	(void)state;
@@ -208,6 +333,14 @@ int main(void)
 		cmocka_unit_test(test_nothing_comes_back_once_it_is_being_destroyed),
 		cmocka_unit_test(test_cancelled_deletion_forgets_its_date),
 		cmocka_unit_test(test_sound_keys_pass),
+		cmocka_unit_test(test_destroying_is_a_step_of_deletion),
+		cmocka_unit_test(test_periods_have_bounds),
+		cmocka_unit_test(test_only_what_kms_made_rotates_by_itself),
+		cmocka_unit_test(test_times_are_not_negative),
+		cmocka_unit_test(test_sound_versions_pass),
+		cmocka_unit_test(test_contradictory_versions_are_refused),
+		cmocka_unit_test(test_a_key_in_use_has_its_material),
+		cmocka_unit_test(test_a_key_as_a_whole_has_its_versions_in_order),
 		cmocka_unit_test(test_unsound_keys_are_found),
 		cmocka_unit_test(test_description_is_counted_in_characters),
 		cmocka_unit_test(test_copy_owns_its_texts),

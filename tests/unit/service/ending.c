@@ -12,6 +12,7 @@
 #include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/key_making.h"
+#include "service/keyring.h"
 #include "service/scheduler.h"
 
 static struct world *world;
@@ -277,6 +278,17 @@ void ending_make_due(const char *id)
 	world_call(world, &r, "ScheduleKeyDeletion", "{\"KeyId\":\"%s\"}", id);
 	assert_status(&r, 200);
 	ending_change(id, date_has_come);
+}
+
+void ending_set_material(const char *id, uint32_t number, enum kms_material_state material)
+{
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	assert_ok(ending_load(id, &full));
+	full.key.revision++;
+	full.versions[number - 1].material = material;
+	assert_ok(store().ops->material_update(store().self, &full.key, &full.versions[number - 1],
+					       NULL));
+	keyring_drop(world->first.service->keyring, &full.key.id);
 }
 
 void ending_import(int64_t valid_to_ms, char id[KMS_KEY_ID_TEXT + 1])

@@ -51,8 +51,9 @@ void ending_change(const char *id, void (*change)(struct kms_key *key));
 void ending_add_version(const char *id);
 /* ScheduleKeyDeletion, and its date has come. */
 void ending_make_due(const char *id);
-/* A key with imported material of `count` versions, all on the token; the first ends at
- * valid_to_ms. */
+/* The material of a version as if somebody had moved it so; its object stays. */
+void ending_set_material(const char *id, uint32_t number, enum kms_material_state material);
+/* A key with imported material that ends at valid_to_ms; 0: never. */
 void ending_import(int64_t valid_to_ms, char id[KMS_KEY_ID_TEXT + 1]);
 
 size_t ending_objects(void); /* on the token */

@@ -179,7 +179,9 @@ static void test_everything_about_it_goes(UNUSED void **state)
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++)
 		expect(asked[i].operation, id, asked[i].rest, asked[i].type);
 	world_call(&world, &by_alias, "DescribeKey", "{\"KeyId\":\"alias/its-0\"}");
-	assert_string_equal(reply_type(&by_alias), "NotFoundException");
+	assert_refused(&by_alias, "NotFoundException",
+		       "Alias arn:aws:kms:" WORLD_REGION ":" WORLD_ACCOUNT
+		       ":alias/its-0 is not found.");
 	world_decrypt(&world, reply_text(&sealed, "CiphertextBlob"), "{}", &opened);
 	assert_string_equal(reply_type(&opened), "InvalidCiphertextException");
 	assert_int_equal(count_of("ListRetirableGrants", "{\"RetiringPrincipal\":\"" RETIRER "\"}",

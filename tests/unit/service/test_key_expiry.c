@@ -168,6 +168,40 @@ static void test_material_on_its_way_out_seals_nothing(UNUSED void **state)
 	assert_true(done);
 }
 
+/* An older version, whose loss leaves the key enabled: the version says so itself. */
+static void test_a_version_without_material_opens_nothing(UNUSED void **state)
+{
+	static const enum kms_material_state states[] = {KMS_MATERIAL_GOING, KMS_MATERIAL_GONE};
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		char id[KMS_KEY_ID_TEXT + 1];
+		CLEANUP(reply_cleanup) struct reply old;
+		CLEANUP(reply_cleanup) struct reply opened;
+		CLEANUP(reply_cleanup) struct reply sealed;
+		(void)import(0, id);
+		world_encrypt(&world, id, "aGk=", "{}", &old);
+		assert_status(&old, 200);
+		ending_add_version(id);
+		ending_set_material(id, 1, states[i]);
+		world_decrypt(&world, reply_text(&old, "CiphertextBlob"), "{}", &opened);
+		assert_string_equal(reply_type(&opened), "KeyUnavailableException");
+		world_encrypt(&world, id, "aGk=", "{}", &sealed);
+		assert_status(&sealed, 200);
+	}
+}
+
+/* A token that was restored from a copy: told, and left to the operator. */
+static void test_an_object_that_came_back_is_left_alone(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	(void)import(0, id);
+	ending_add_version(id);
+	ending_set_material(id, 1, KMS_MATERIAL_GONE);
+	size_t objects = ending_objects();
+	ending_restart();
+	assert_int_equal(ending_objects(), objects);
+	assert_int_equal(refused_count(world.first.service->refused), 0);
+}
+
 static void ask(const char *operation, const char *id)
 {
 	CLEANUP(reply_cleanup) struct reply r;
@@ -234,6 +268,8 @@ int main(void)
 		cmocka_unit_test(test_a_clock_that_is_not_trusted_holds_it),
 		cmocka_unit_test(test_it_may_be_interrupted_at_each_step),
 		cmocka_unit_test(test_material_on_its_way_out_seals_nothing),
+		cmocka_unit_test(test_a_version_without_material_opens_nothing),
+		cmocka_unit_test(test_an_object_that_came_back_is_left_alone),
 		cmocka_unit_test(test_a_key_that_waits_for_its_deletion_goes_on_waiting),
 		cmocka_unit_test(test_the_deletion_of_an_expired_key),
 		cmocka_unit_test(test_a_key_that_is_being_deleted_does_not_expire),

@@ -195,6 +195,143 @@ static void test_other_table_is_refused(void **state)
 	assert_err(store_row_decode(&other, buf_view(out), &read), E_FORMAT);
 }
 
+/* ---- later columns ---- */
+
+/* A table as it was, and as it is: three columns came. */
+struct grown {
+	uint32_t id;
+	bool flag;
+	uint32_t days;
+	int64_t time;
+};
+
+#define IN_GROWN(member) .offset = offsetof(struct grown, member)
+static const struct store_column grown_columns[] = {
+	{.name = "id", .kind = STORE_U32, IN_GROWN(id), .min = 0, .max = UINT32_MAX},
+	{.name = "flag", .kind = STORE_BOOL, IN_GROWN(flag), .max = 1, .later = true},
+	{.name = "days", .kind = STORE_U32, IN_GROWN(days), .max = 2560, .later = true},
+	{.name = "time", .kind = STORE_I64, IN_GROWN(time), .max = INT64_MAX, .later = true},
+};
+#define GROWN(count)                                                                               \
+	{                                                                                          \
+		.name = "grown", .columns = grown_columns, .column_count = (count), .key_count = 1 \
+	}
+static const struct store_table grown = GROWN(4);
+/* What earlier programs knew of it. */
+static const struct store_table earlier[] = {GROWN(1), GROWN(2), GROWN(3)};
+
+/* Every combination of zero and not. */
+static struct grown grown_make(unsigned bits)
+{
+	return (struct grown){.id = 7,
+			      .flag = bits & 1,
+			      .days = bits & 2 ? 365 : 0,
+			      .time = bits & 4 ? INT64_C(1700000000000) : 0};
+}
+
+static size_t told(unsigned bits)
+{
+	return bits & 4 ? 4 : bits & 2 ? 3 : bits & 1 ? 2 : 1;
+}
+
+#define TOLD_AT 25 /* "holdfast row 1" and "grown" with their lengths, and the key columns */
+#define COLUMN_BYTES 13
+
+static void test_trailing_zeros_of_later_columns_are_left_out(void **state)
+{
+	struct buf *out = *state;
+	for (unsigned bits = 0; bits < 8; bits++) {
+		struct grown row = grown_make(bits);
+		struct grown read = {.flag = true, .days = 9, .time = 9};
+		out->len = 0;
+		assert_ok(store_row_encode(&grown, &row, out));
+		assert_int_equal(out->ptr[TOLD_AT - 1], told(bits));
+		assert_int_equal(out->len, TOLD_AT + told(bits) * COLUMN_BYTES);
+		assert_ok(store_row_decode(&grown, buf_view(out), &read));
+		assert_int_equal(read.id, 7);
+		assert_int_equal(read.flag, row.flag);
+		assert_int_equal(read.days, row.days);
+		assert_int_equal(read.time, row.time);
+	}
+}
+
+/* What every seal of an older schema rests on; and an older program reads what has no more. */
+static void test_rows_are_as_an_earlier_program_wrote_them(void **state)
+{
+	struct buf *out = *state;
+	CLEANUP(buf_cleanup) struct buf before;
+	buf_init(&before, 4096);
+	for (unsigned bits = 0; bits < 8; bits++) {
+		struct grown row = grown_make(bits);
+		out->len = before.len = 0;
+		assert_ok(store_row_encode(&grown, &row, out));
+		for (size_t knew = told(bits); knew < 4; knew++) {
+			struct grown read = {0};
+			before.len = 0;
+			assert_ok(store_row_encode(&earlier[knew - 1], &row, &before));
+			assert_true(view_equal(buf_view(&before), buf_view(out)));
+			assert_ok(store_row_decode(&earlier[knew - 1], buf_view(out), &read));
+		}
+		for (size_t knew = 1; knew < told(bits); knew++) {
+			struct grown read = {0};
+			assert_err(store_row_decode(&earlier[knew - 1], buf_view(out), &read),
+				   E_FORMAT);
+		}
+	}
+}
+
+/* The first `count` columns of a row, whatever they are. */
+static void write_columns(const struct grown *row, size_t count, struct buf *out)
+{
+	const int64_t values[] = {row->id, row->flag, row->days, row->time, 0};
+	struct writer w;
+	out->len = 0;
+	writer_init_buf(&w, out);
+	writer_block16(&w, VIEW_LITERAL("holdfast row 1"));
+	writer_block16(&w, VIEW_LITERAL("grown"));
+	writer_u8(&w, 1);
+	writer_u8(&w, (uint8_t)count);
+	for (size_t i = 0; i < count; i++) {
+		writer_u8(&w, STORE_INTEGER);
+		writer_u32(&w, 8);
+		writer_u64(&w, (uint64_t)values[i]);
+	}
+	assert_ok(writer_end(&w));
+}
+
+/* Of all numbers of columns that could be told, one is accepted: that which encoding tells. */
+static void test_a_row_has_one_number_of_columns(void **state)
+{
+	struct buf *out = *state;
+	for (unsigned bits = 0; bits < 8; bits++) {
+		struct grown row = grown_make(bits);
+		for (size_t count = 0; count <= 5; count++) {
+			struct grown read = {0};
+			write_columns(&row, count, out);
+			bool last_is_zero = count > 1 && !(bits & (1U << (count - 2)));
+			bool sound = count >= 1 && count <= 4 && !last_is_zero;
+			assert_err(store_row_decode(&grown, buf_view(out), &read),
+				   sound ? E_OK : E_FORMAT);
+		}
+	}
+}
+
+static void test_later_columns_have_bounds(void **state)
+{
+	struct buf *out = *state;
+	struct grown row = grown_make(7);
+	struct grown read = {0};
+	row.days = 2561;
+	assert_err(store_row_encode(&grown, &row, out), E_BUG);
+	write_columns(&row, 4, out);
+	assert_err(store_row_decode(&grown, buf_view(out), &read), E_FORMAT);
+	row = grown_make(7);
+	row.time = -1;
+	assert_err(store_row_encode(&grown, &row, out), E_BUG);
+	write_columns(&row, 4, out);
+	assert_err(store_row_decode(&grown, buf_view(out), &read), E_FORMAT);
+}
+
 /* A byte that moves over the border of two columns makes another row. */
 static void test_borders_of_columns_count(void **state)
 {
@@ -226,17 +363,19 @@ static void test_primary_key_is_shown(void **state)
 	assert_string_equal(text, "account=123456789012 region=eu-test-1 key_id=01ff");
 }
 
+static const struct store_table *const tables[] = {
+	&store_table_installation, &store_table_keys,       &store_table_versions,
+	&store_table_intents,      &store_table_outbox,     &store_table_principals,
+	&store_table_access_keys,  &store_table_identities, &store_table_key_uses,
+	&store_table_sessions,     &store_table_grants,     &store_table_aliases,
+	&store_table_tags,         &store_table_last_uses,  &store_table_claims,
+	&store_table_clock_marks,
+};
+
 /* Nothing that a table of ours can hold is too large to be sealed. */
 static void test_largest_rows_can_be_sealed(void **state)
 {
 	(void)state;
-	static const struct store_table *const tables[] = {
-		&store_table_installation, &store_table_keys,       &store_table_versions,
-		&store_table_intents,      &store_table_outbox,     &store_table_principals,
-		&store_table_access_keys,  &store_table_identities, &store_table_key_uses,
-		&store_table_sessions,     &store_table_grants,     &store_table_aliases,
-		&store_table_tags,         &store_table_last_uses,
-	};
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
 		size_t size = 64;
 		assert_true(tables[i]->column_count <= STORE_COLUMNS_MAX);
@@ -244,6 +383,27 @@ static void test_largest_rows_can_be_sealed(void **state)
 			size += 16 + tables[i]->columns[k].size;
 		assert_true(size <= STORE_ROW_MAX);
 	}
+}
+
+/* What row.h demands of later columns. */
+static void test_later_columns_are_what_they_may_be(void **state)
+{
+	(void)state;
+	size_t later = 0;
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+		for (size_t k = 0; k < tables[i]->column_count; k++) {
+			const struct store_column *column = &tables[i]->columns[k];
+			if (column->later) {
+				later++;
+				assert_int_equal(store_column_tag(column), STORE_INTEGER);
+				assert_int_equal(column->min, 0);
+				assert_true(k >= tables[i]->key_count);
+			} else {
+				assert_true(k == 0 || !column[-1].later);
+			}
+		}
+	}
+	assert_int_equal(later, 5 + 3); /* keys and versions */
 }
 
 int main(void)
@@ -257,9 +417,14 @@ int main(void)
 		TEST(test_cut_and_extended_bytes_are_refused),
 		TEST(test_one_form_per_row),
 		TEST(test_other_table_is_refused),
+		TEST(test_trailing_zeros_of_later_columns_are_left_out),
+		TEST(test_rows_are_as_an_earlier_program_wrote_them),
+		TEST(test_a_row_has_one_number_of_columns),
+		TEST(test_later_columns_have_bounds),
 		TEST(test_borders_of_columns_count),
 		TEST(test_primary_key_is_shown),
 		TEST(test_largest_rows_can_be_sealed),
+		TEST(test_later_columns_are_what_they_may_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

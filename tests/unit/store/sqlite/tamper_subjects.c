@@ -216,6 +216,12 @@ static struct err read_tags(struct fixture *f)
 	return OK;
 }
 
+static struct err read_clock_mark(struct fixture *f)
+{
+	struct kms_clock_mark mark;
+	return f->agenda.ops->mark_load(f->agenda.self, &mark);
+}
+
 const struct tamper_subject tamper_subjects[TAMPER_COUNT] = {
 	[TAMPER_KEY] = {&store_table_keys, read_key, E_NOT_FOUND, NULL, 0, E_OK},
 	[TAMPER_KEYS] = {&store_table_keys, read_list, E_STORE_SEAL, &store_table_keys,
@@ -274,6 +280,8 @@ const struct tamper_subject tamper_subjects[TAMPER_COUNT] = {
 	[TAMPER_EACH_GRANT] = {&store_table_grants, read_each_grant, E_STORE_SEAL,
 			       &store_table_grants, COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(5),
 			       E_OK},
+	[TAMPER_CLOCK_MARK] = {&store_table_clock_marks, read_clock_mark, E_STORE_SEAL,
+			       &store_table_clock_marks, 0, E_OK},
 };
 
 struct err tamper_read(struct fixture *f, enum tamper_id id)
@@ -330,11 +338,13 @@ int tamper_setup(void **state)
 	struct fixture *f = *state;
 	struct kms_intent intents[] = {sample_intent(11), sample_intent(12)};
 	struct kms_installation installation = sample_installation();
+	const struct kms_clock_mark mark = {.revision = 1, .trusted_ms = 1700000000000};
 	assert_ok(sample_create(f, 1));
 	assert_ok(sample_create(f, 2));
 	assert_ok(OPS(f)->intent_add(SELF(f), &intents[0]));
 	assert_ok(OPS(f)->intent_add(SELF(f), &intents[1]));
 	assert_ok(f->installation.save(f->installation.self, &installation));
+	assert_ok(f->agenda.ops->mark_save(f->agenda.self, &mark, NULL));
 	identities_fill(f);
 	catalog_fill(f);
 	grants_fill(f);

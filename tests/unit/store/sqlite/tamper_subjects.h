@@ -46,6 +46,7 @@ enum tamper_id {
 	TAMPER_GRANTS_OF_GRANTEE,
 	TAMPER_RETIRABLE,
 	TAMPER_EACH_GRANT,
+	TAMPER_CLOCK_MARK,
 	TAMPER_COUNT
 };
 extern const struct tamper_subject tamper_subjects[TAMPER_COUNT];
@@ -56,7 +57,8 @@ struct err tamper_read(struct fixture *f, enum tamper_id id);
 /* For each(): takes every grant. */
 struct err tamper_grant_ignore(void *user, const struct kms_grant *grant);
 
-/* cmocka: an open store in which every subject reads at least two rows of its table. */
+/* cmocka: an open store in which every subject reads at least two rows of its table, or the only
+ * one that it may have. */
 int tamper_setup(void **state);
 
 #endif

@@ -2,9 +2,8 @@
 /* A store of schema 1, 2 or 3 under this program: every row stays as it is, a copy is kept, and
  * neither a kill at any write nor a second process at the same moment leaves anything in between.
  */
-#include "../fixture.h"
+#include "../dying.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -376,53 +375,6 @@ static void test_a_planted_table_does_not_become_ours(void **state)
 
 /* ---- killed at any write ---- */
 
-static ssize_t (*write_at)(int, const void *, size_t, off_t);
-static unsigned writes_left; /* the one that brings it to 0 is done by half, and is the last */
-
-static ssize_t write_and_die(int fd, const void *bytes, size_t n, off_t at)
-{
-	if (--writes_left > 0)
-		return write_at(fd, bytes, n, at);
-	(void)write_at(fd, bytes, n / 2, at);
-	(void)raise(SIGKILL);
-	return -1;
-}
-
-/* In a child: SQLite's own door to the system, exchanged. */
-static void writes_limit(unsigned count)
-{
-	static const char *const names[] = {"pwrite64", "pwrite"};
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-	for (size_t i = 0; i < ARRAY_LEN(names) && write_at == NULL; i++) {
-		write_at = (ssize_t(*)(int, const void *, size_t, off_t))vfs->xGetSystemCall(
-			vfs, names[i]);
-		if (write_at != NULL)
-			(void)vfs->xSetSystemCall(vfs, names[i],
-						  (sqlite3_syscall_ptr)write_and_die);
-	}
-	writes_left = count;
-}
-
-/* Whether the child came to the end. */
-static bool open_and_die(struct fixture *f, unsigned at_write)
-{
-	int status = 0;
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		writes_limit(at_write);
-		bool failed = write_at == NULL || err_failed(open_it(f));
-		store_sqlite_close(&f->store);
-		_exit(failed);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (WIFSIGNALED(status))
-		assert_int_equal(WTERMSIG(status), SIGKILL);
-	else
-		assert_int_equal(status, 0);
-	return !WIFSIGNALED(status);
-}
-
 /* A copy under its name is whole; the store is of one schema or the other, with every row. */
 static int64_t assert_one_or_the_other(struct fixture *f)
 {
@@ -446,7 +398,7 @@ static void test_a_kill_at_any_write_leaves_nothing_in_between(void **state)
 	bool ended = false;
 	for (unsigned at = 1; !ended; at += WRITE_STEP) {
 		place_old(f);
-		ended = open_and_die(f, at);
+		ended = dying_child_ended(f, open_it, at);
 		bool stayed = assert_one_or_the_other(f) == old->schema;
 		left_old += stayed;
 		left_new += !stayed;
