@@ -13,7 +13,7 @@ import urllib.request
 import boto3
 from botocore.config import Config
 
-from .clock import FAKETIME, Clock, sign_with_own
+from .clock import STEADY, Clock, sign_with_own
 from .process import Process, children, wait_for
 from .request import Exchange, Signer
 
@@ -111,8 +111,7 @@ class Daemon(Process):
     def later(self, seconds):
         """Starts it with a clock that is ahead (the release build: sanitizers and faketime differ)."""
         usual = dict(self.environment)
-        self.environment.update({"LD_PRELOAD": FAKETIME, "FAKETIME": f"+{seconds}s",
-                                 "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+        self.environment.update({**STEADY, "FAKETIME": f"+{seconds}s"})
         try:
             self.start()
         finally:

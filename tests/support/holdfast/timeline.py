@@ -18,6 +18,10 @@ class Timeline:
     def __init__(self, installation):
         self.installation = installation
         self.clock = installation.clock or installation.with_clock()
+        # It is moved while nobody runs, so the file need not be read at each look at the clock.
+        for environment in (self.clock.environment, installation.daemon.environment):
+            environment.pop("FAKETIME_NO_CACHE", None)
+            environment["FAKETIME_CACHE_DURATION"] = "1"
         if installation.daemon.running():
             self.restart()
 
@@ -45,8 +49,11 @@ class Timeline:
         listen = self.installation.extra.get("metrics", {}).get("listen")
         if listen is None:
             return True
-        with urllib.request.urlopen(f"http://{listen}/metrics", timeout=5) as reply:
-            return b'\nholdfast_due_done_total{kind="session"} 0\n' not in reply.read()
+        try:
+            with urllib.request.urlopen(f"http://{listen}/metrics", timeout=5) as reply:
+                return b'\nholdfast_due_done_total{kind="session"} 0\n' not in reply.read()
+        except OSError:
+            return False  # this door opens after the others
 
     def events(self):
         """What the file sink was told, in its order."""
@@ -105,14 +112,23 @@ class Story:
         """The id of the key material that encrypts today."""
         return self.kms.describe_key(KeyId=self.key)["KeyMetadata"]["CurrentKeyMaterialId"]
 
-    def events(self, name):
-        """The events of that detail-type about the key."""
-        return [event for event in self.calendar.events()
-                if event["detail-type"] == name and event["resources"] == [self.key]]
+    def events(self, name, count=1):
+        """The events of that detail-type about the key, once there are so many."""
+        return self.once(count, lambda: [
+            event for event in self.calendar.events()
+            if event["detail-type"] == name and event["resources"] == [self.key]])
 
-    def records(self, name):
-        """Audit records of an event about the key, in the order of the log."""
-        return [record for record in self.calendar.daemon.audit_records()
-                if record["eventName"] == name
-                and any(self.key == one["ARN"] for one in record.get("resources") or [])]
+    def records(self, name, count=1):
+        """Audit records of an event about the key, once there are so many. What the service does by
+        itself is seen a moment before it is on record."""
+        return self.once(count, lambda: [
+            record for record in self.calendar.daemon.audit_records()
+            if record["eventName"] == name
+            and any(self.key == one["ARN"] for one in record.get("resources") or [])])
 
+    @staticmethod
+    def once(count, look):
+        wait_for(lambda: len(look()) >= count, f"{count} of them")
+        found = look()
+        assert len(found) == count, found
+        return found
