@@ -52,6 +52,7 @@ struct round {
 	uint64_t bytes;    /* of those that are left */
 	int64_t now_ms;    /* real */
 	int64_t needed_ms; /* real; younger segments stay */
+	bool ageless;      /* the clock is not trusted: nobody knows how old anything is */
 };
 
 /* The rule that a segment is removed by; NULL: it stays. */
@@ -60,7 +61,8 @@ static const char *rule_of(const struct round *round, const struct segment_file 
 	const struct audit_retention *r = round->retention;
 	if (file->changed_ms >= round->needed_ms)
 		return NULL;
-	if (r->keep_days > 0 && round->now_ms - file->changed_ms > r->keep_days * DAY_MS)
+	if (r->keep_days > 0 && !round->ageless &&
+	    round->now_ms - file->changed_ms > r->keep_days * DAY_MS)
 		return "keep_days";
 	if (r->keep_bytes > 0 && round->bytes > r->keep_bytes)
 		return "keep_mib";
@@ -150,6 +152,32 @@ static int64_t begun_ms(const struct segment_file *file)
 	return err_failed(timestamp_parse_basic(stamp, &ms)) ? file->changed_ms : ms;
 }
 
+/* After now_ms was read: a clock that was set before that is found out. What is wrong with it keeps
+ * nothing from going because of the size. */
+static struct err ask_clock(const struct audit_keeper *keeper, struct round *round)
+{
+	const struct audit_keeper_options *options = &keeper->options;
+	if (round->retention->keep_days == 0 || options->clock_trusted == NULL)
+		return OK;
+	struct err e = options->clock_trusted(options->user);
+	round->ageless = err_failed(e);
+	return e;
+}
+
+/* By the rules. What the clock keeps is told when nothing else is. */
+static struct err clear_out(struct audit_keeper *keeper, struct round *round, size_t *gone)
+{
+	const struct audit_keeper_options *options = &keeper->options;
+	if (!has_rules(round->retention))
+		return OK;
+	TRY(options->needed_since(options->user, &round->needed_ms));
+	if (round->needed_ms != AUDIT_NOTHING_NEEDED)
+		round->needed_ms -= NEEDED_MARGIN_MS;
+	struct err untrusted = ask_clock(keeper, round);
+	TRY(remove_some(keeper, round, gone));
+	return untrusted;
+}
+
 static struct err look_over(struct audit_keeper *keeper, const struct audit_retention *rules,
 			    struct audit_keeper_report *report)
 {
@@ -162,13 +190,7 @@ static struct err look_over(struct audit_keeper *keeper, const struct audit_rete
 	for (size_t i = 0; i < round.count; i++)
 		round.bytes += files[i].bytes;
 	size_t gone = 0;
-	struct err e = OK;
-	if (has_rules(rules))
-		e = keeper->options.needed_since(keeper->options.user, &round.needed_ms);
-	if (round.needed_ms != AUDIT_NOTHING_NEEDED)
-		round.needed_ms -= NEEDED_MARGIN_MS;
-	if (!err_failed(e) && has_rules(rules))
-		e = remove_some(keeper, &round, &gone);
+	struct err e = clear_out(keeper, &round, &gone);
 	report->removed += gone;
 	report->segments = round.count - gone;
 	report->bytes = round.bytes;

@@ -32,6 +32,9 @@ struct audit_keeper_options {
 	/* Unix time of the oldest event whose record may not be in the log, or
 	 * AUDIT_NOTHING_NEEDED; when that cannot be known, an error: nothing is removed. Blocks. */
 	NODISCARD struct err (*needed_since)(void *user, int64_t *ms);
+	/* While it fails, nothing is removed because of its age: a clock that cannot be trusted
+	 * tells none. NULL: it is always trusted. Blocks. */
+	NODISCARD struct err (*clock_trusted)(void *user);
 	void *user;
 	const struct clock *clock;
 };
@@ -51,7 +54,8 @@ struct audit_keeper_report {
 	uint64_t removed;  /* since the start */
 	uint64_t free_bytes;
 	bool nearly_full;
-	struct err last; /* why nothing could be removed or looked at; OK otherwise */
+	struct err last; /* why nothing could be removed or looked at, or (E_CLOCK_UNTRUSTED)
+			    nothing because of its age; OK otherwise */
 };
 void audit_keeper_report(struct audit_keeper *keeper, struct audit_keeper_report *out);
 

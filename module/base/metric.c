@@ -10,12 +10,13 @@
 
 #include "base/macros.h"
 
+#define MS_PER_S 1000
 #define NS_PER_S UINT64_C(1000000000)
 #define CELLS_PER_LINE 8
 #define HISTOGRAM_CELLS (METRIC_BUCKETS + 2) /* the one above all bounds, and the sum */
 
 enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM };
-enum unit { UNIT_ONE, UNIT_NS };
+enum unit { UNIT_ONE, UNIT_NS, UNIT_MS };
 enum shown { SHOWN_ALL, SHOWN_FIRST, SHOWN_USED };
 
 /* ---- places, known to the compiler ---- */
@@ -248,10 +249,19 @@ static void put_series(struct writer *w, const struct series *s, const char *suf
 	writer_text(w, any ? "} " : " ");
 }
 
+static void put_milliseconds(struct writer *w, int64_t ms)
+{
+	uint64_t size = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
+	writer_format(w, "%s%llu.%03llu\n", ms < 0 ? "-" : "",
+		      (unsigned long long)(size / MS_PER_S), (unsigned long long)(size % MS_PER_S));
+}
+
 static void put_number(struct writer *w, enum unit unit, uint64_t value)
 {
 	if (unit == UNIT_ONE)
 		writer_format(w, "%llu\n", (unsigned long long)value);
+	else if (unit == UNIT_MS)
+		put_milliseconds(w, (int64_t)value);
 	else
 		writer_format(w, "%llu.%09llu\n", (unsigned long long)(value / NS_PER_S),
 			      (unsigned long long)(value % NS_PER_S));

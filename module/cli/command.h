@@ -90,5 +90,6 @@ extern const struct command cmd_account, cmd_user, cmd_group, cmd_role, cmd_serv
 extern const struct command cmd_access_key;
 extern const struct command cmd_session;
 extern const struct command cmd_key;
+extern const struct command cmd_clock;
 
 #endif

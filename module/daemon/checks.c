@@ -81,7 +81,10 @@ static void check_retention(const struct checks_context *c, const struct setting
 			  err_action(report.last), "%llu file%s, %llu MiB, since %s; %s%s%s%s",
 			  (unsigned long long)report.segments, report.segments == 1 ? "" : "s",
 			  (unsigned long long)(report.bytes >> MIB_SHIFT), oldest, days, size,
-			  failed ? "; none can be removed: " : "",
+			  !failed ? ""
+			  : err_is(report.last, E_CLOCK_UNTRUSTED)
+				  ? "; none is removed because of its age: "
+				  : "; none can be removed: ",
 			  failed ? err_meaning(report.last) : "");
 }
 

@@ -230,6 +230,11 @@ static struct err needed_since(void *user, int64_t *ms)
 	return service_outbox_oldest(user, ms);
 }
 
+static struct err clock_trusted(void *user)
+{
+	return service_clock_trusted(user);
+}
+
 /* After the outbox was settled: what that looked for is then in the log. */
 static struct err start_keeper(struct wiring *w)
 {
@@ -242,6 +247,7 @@ static struct err start_keeper(struct wiring *w)
 			.account = w->installation.scope.account,
 			.retention = wiring_retention(w->settings),
 			.needed_since = needed_since,
+			.clock_trusted = clock_trusted,
 			.user = w->service,
 			.clock = &clock_system,
 		},

@@ -3,6 +3,7 @@
 #include "base/metric.h"
 #include "base/text.h"
 #include "service/checks.h"
+#include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/keyring.h"
 #include "service/operation.h"
@@ -10,6 +11,8 @@
 #include "service/readiness.h"
 #include "service/refused.h"
 #include "service/scheduler.h"
+
+#define MS_PER_S 1000
 
 static const struct schema_member members[] = {{NULL, NULL, false}};
 static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = members};
@@ -218,6 +221,18 @@ static void check_calls(struct service *service, struct service_checks *out)
 			  (unsigned long long)calls, (unsigned long long)failures, under_way, most);
 }
 
+static void check_clock(struct service *service, struct service_checks *out)
+{
+	struct clock_trust_report report;
+	clock_trust_report(service->clock_trust, &report);
+	bool trusted = report.verdict == CLOCK_TRUSTED;
+	service_check_add(out, "clock", trusted ? SERVICE_LEVEL_OK : SERVICE_LEVEL_WARNING,
+			  clock_verdict_remedy(report.verdict), "%s: %s; %lld s from boot time%s",
+			  clock_verdict_name(report.verdict), clock_verdict_meaning(report.verdict),
+			  (long long)(report.apart_ms / MS_PER_S),
+			  trusted ? "" : "; nothing is destroyed meanwhile");
+}
+
 /* What keeps due work from being done: a failure that is on record, or what put the last round off.
  */
 static struct err due_trouble(const struct scheduler_report *report)
@@ -322,6 +337,7 @@ static void collect(struct service *service, const struct readiness_report *repo
 	check_health(out, "store", report->store, "readable");
 	check_audit(service, report, out);
 	check_keys(service, out);
+	check_clock(service, out);
 	check_due(service, out);
 	check_calls(service, out);
 	if (service->options.more_checks != NULL)

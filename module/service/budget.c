@@ -2,6 +2,7 @@
 #include "service/budget.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/lock.h"
 #include "base/log.h"
@@ -21,6 +22,7 @@ struct budget {
 	pthread_mutex_t lock;    /* of the accounts; held briefly */
 	pthread_mutex_t reserve; /* one reservation at a time; held while the store works */
 	struct map accounts;
+	atomic_bool telling; /* that a budget is low */
 };
 
 NODISCARD struct err budget_new(const struct budget_options *options, struct budget **out)
@@ -108,60 +110,78 @@ static struct err load(struct budget *budget, const struct kms_scope *scope,
 	return ERR(E_KMS_KEY_UNAVAILABLE);
 }
 
-static void warn_low(const struct budget *budget, uint64_t reserved)
-{
-	if (budget->options.low != NULL && reserved >= budget->options.low_at)
-		budget->options.low(budget->options.user);
-}
+/* What a reservation has led to. */
+struct reservation {
+	uint64_t more; /* 0: nothing is left to reserve */
+	bool low;      /* low_at is reached */
+};
 
-/* *more: 0 when nothing is left to reserve. E_STORE_CONFLICT: again. */
+/* E_STORE_CONFLICT: again. */
 static struct err reserve_once(struct budget *budget, const struct kms_scope *scope,
-			       const struct kms_version *wanted, uint64_t *more)
+			       const struct kms_version *wanted, struct reservation *out)
 {
 	struct kms_version version;
 	TRY(load(budget, scope, wanted, &version));
 	uint64_t max = budget->options.messages_max;
 	uint64_t open = version.messages_reserved < max ? max - version.messages_reserved : 0;
-	*more = MIN_OF(open, budget->options.block);
-	if (*more == 0) {
-		warn_low(budget, version.messages_reserved);
+	out->more = MIN_OF(open, budget->options.block);
+	out->low = version.messages_reserved + out->more >= budget->options.low_at;
+	if (out->more == 0)
 		return OK;
-	}
 	const struct kms_store *store = &budget->options.store;
-	TRY(store->ops->version_reserve(store->self, scope, &version, *more));
-	warn_low(budget, version.messages_reserved + *more);
-	return OK;
+	return store->ops->version_reserve(store->self, scope, &version, out->more);
 }
 
 static struct err reserve(struct budget *budget, const struct kms_scope *scope,
-			  const struct kms_version *version)
+			  const struct kms_version *version, bool *low)
 {
 	struct err e = OK;
 	for (unsigned attempt = 0; attempt < RESERVE_ATTEMPTS; attempt++) {
-		uint64_t more = 0;
-		e = reserve_once(budget, scope, version, &more);
+		struct reservation made = {0};
+		e = reserve_once(budget, scope, version, &made);
 		if (err_is(e, E_STORE_CONFLICT))
 			continue;
 		TRY(e);
-		if (more == 0)
+		*low = made.low;
+		if (made.more == 0)
 			log_event(LOG_ERROR, "budget.exhausted",
 				  LOG_NUMBER("version", version->number),
 				  LOG_ERR(ERR(E_KMS_EXHAUSTED)));
-		return credit(budget, &version->token_id, more);
+		return credit(budget, &version->token_id, made.more);
 	}
 	return e;
+}
+
+static struct err take_new(struct budget *budget, const struct kms_scope *scope,
+			   const struct kms_version *version, bool *low)
+{
+	LOCK_SCOPE(&budget->reserve);
+	struct err e = take_reserved(budget, &version->token_id);
+	if (!err_is(e, E_WOULD_BLOCK))
+		return e;
+	TRY(reserve(budget, scope, version, low));
+	return take_reserved(budget, &version->token_id);
+}
+
+/* While one thread sees to a version, the others have messages left. */
+static void tell_low(struct budget *budget, const struct kms_scope *scope,
+		     const struct kms_version *version)
+{
+	if (budget->options.low == NULL || atomic_exchange(&budget->telling, true))
+		return;
+	budget->options.low(budget->options.user, scope, &version->key_id);
+	atomic_store(&budget->telling, false);
 }
 
 NODISCARD struct err budget_take(struct budget *budget, const struct kms_scope *scope,
 				 const struct kms_version *version, bool may_block)
 {
+	bool low = false;
 	struct err e = take_reserved(budget, &version->token_id);
 	if (!err_is(e, E_WOULD_BLOCK) || !may_block)
 		return e;
-	LOCK_SCOPE(&budget->reserve);
-	e = take_reserved(budget, &version->token_id);
-	if (!err_is(e, E_WOULD_BLOCK))
-		return e;
-	TRY(reserve(budget, scope, version));
-	return take_reserved(budget, &version->token_id);
+	e = take_new(budget, scope, version, &low);
+	if (low)
+		tell_low(budget, scope, version);
+	return e;
 }

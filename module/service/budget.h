@@ -17,9 +17,10 @@ struct budget_options {
 	uint64_t block;        /* reserved at a time */
 	size_t versions_max;   /* kept in memory; what is forgotten loses its reserved messages */
 	/* Called when a reservation reaches low_at messages, and with every later one of that
-	 * version: it should be rotated. Does not block. Or NULL. */
+	 * version: it should be rotated. On the thread of budget_take(), never two at once. May
+	 * block. Or NULL. */
 	uint64_t low_at;
-	void (*low)(void *user);
+	void (*low)(void *user, const struct kms_scope *scope, const struct kms_key_id *key_id);
 	void *user;
 };
 

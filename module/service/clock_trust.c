@@ -207,6 +207,7 @@ static struct err load_mark(struct clock_trust *trust, const struct reading *now
 {
 	const struct kms_agenda *agenda = &trust->options.agenda;
 	struct kms_clock_mark mark = {0};
+	REQUIRE(agenda->ops != NULL, E_STORE);
 	struct err e = agenda->ops->mark_load(agenda->self, &mark);
 	if (err_is(e, E_NOT_FOUND) && trust->mark.revision == 0)
 		return make_mark(trust, now);
@@ -399,6 +400,7 @@ static struct err accept_once(struct clock_trust *trust, const struct reading *n
 {
 	const struct kms_agenda *agenda = &trust->options.agenda;
 	struct kms_clock_mark stored = {0};
+	REQUIRE(agenda->ops != NULL, E_STORE);
 	struct err e = agenda->ops->mark_load(agenda->self, &stored);
 	if (!err_is(e, E_NOT_FOUND))
 		TRY(e);

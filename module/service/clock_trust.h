@@ -59,7 +59,7 @@ const char *clock_verdict_meaning(enum clock_verdict verdict); /* a clause */
 const char *clock_verdict_remedy(enum clock_verdict verdict);  /* what to do; "" when trusted */
 
 struct clock_trust_options {
-	struct kms_agenda agenda;
+	struct kms_agenda agenda; /* ops NULL: UNKNOWN */
 	const struct clock *clock;
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/metric.h"
 #include "base/text.h"
+#include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/errors_kms.h"
 #include "service/operation.h"
@@ -111,9 +112,18 @@ static void look_at_disk(const char *directory)
 	metric_set(METRIC_AUDIT_DISK_SIZE, 0, 0, (uint64_t)disk.f_blocks * disk.f_frsize);
 }
 
+static void look_at_clock(struct service *service)
+{
+	struct clock_trust_report report;
+	clock_trust_report(service->clock_trust, &report);
+	metric_set(METRIC_CLOCK_TRUSTED, 0, 0, report.verdict == CLOCK_TRUSTED);
+	metric_set(METRIC_CLOCK_OFFSET, 0, 0, (uint64_t)report.apart_ms);
+}
+
 void measure_look(struct service *service)
 {
 	look_at_token(service);
+	look_at_clock(service);
 	look_at_disk(service->options.audit_directory);
 	metric_set(METRIC_VERSIONS_REFUSED, 0, 0, refused_count(service->refused));
 }

@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/init.h"
 #include "service/outbox.h"
@@ -88,6 +89,7 @@ static void *serve(void *arg)
 	struct readiness *readiness = (struct readiness *)arg;
 	unsigned round = 0;
 	do {
+		clock_trust_look(readiness->service->clock_trust);
 		measure_look(readiness->service);
 		ask_all(readiness);
 		outbox_append_kept(readiness->service->outbox, readiness->service->options.audit);

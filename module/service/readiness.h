@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Is the service of use? A thread asks the parts, twice a second: a real operation on the token, a
- * read of the store, the audit log. It also settles intents whose lease has ended.
+ * read of the store, the audit log. It also looks at the clock (clock_trust.h) and settles intents
+ * whose lease has ended.
  */
 #ifndef HOLDFAST_SERVICE_READINESS_H
 #define HOLDFAST_SERVICE_READINESS_H

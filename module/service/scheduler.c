@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
-#include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/scheduler_local.h"
 #include "service/sessions.h"
@@ -164,8 +163,6 @@ static bool run_round(struct scheduler *scheduler)
 	struct service *service = scheduler->service;
 	if (!atomic_load(&service->reconciled))
 		return false;
-	if (service->clock_trust != NULL)
-		clock_trust_look(service->clock_trust);
 	sweep_sessions(scheduler);
 	if (scheduler->agenda.ops == NULL || err_failed(due_work_look(scheduler)))
 		return false;

@@ -13,11 +13,13 @@
 #include "codec/uuid.h"
 #include "service/aliases.h"
 #include "service/budget.h"
+#include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/credentials.h"
 #include "service/grants.h"
 #include "service/key_facts.h"
 #include "service/key_numbers.h"
+#include "service/key_rotation.h"
 #include "service/key_uses.h"
 #include "service/keyring.h"
 #include "service/last_use.h"
@@ -73,10 +75,20 @@ static void store_changed(void *user)
 	subjects_drop_all(service->subjects);
 }
 
-/* The query of what is due finds the key. */
-static void budget_is_low(void *user)
+/* At once, on the thread of the call that noticed, whose own message is paid for: a backlog of
+ * other due work, and the rests from it, could last longer than what is left of the budget. When
+ * that fails, the next reservation tries again, and so does the scheduler. */
+static void budget_is_low(void *user, const struct kms_scope *scope,
+			  const struct kms_key_id *key_id)
 {
 	struct service *service = (struct service *)user;
+	unsigned rotated = 0;
+	if (service_is_stopping(service))
+		return;
+	struct err e = key_rotation_run(service, scope, key_id, &rotated);
+	if (!err_failed(e))
+		return;
+	log_event(LOG_WARNING, "budget.not_rotated", LOG_ERR(e));
 	scheduler_wake(service->scheduler);
 }
 
@@ -127,6 +139,13 @@ static struct err start_memory(struct service *service)
 	return keyring_open(&keyring, &service->keyring);
 }
 
+static struct err open_clock_trust(struct service *service)
+{
+	const struct clock_trust_options options = {.agenda = service->options.agenda,
+						    .clock = service->options.clock};
+	return clock_trust_open(&options, &service->clock_trust);
+}
+
 static struct err start_threads(struct service *service)
 {
 	const struct pool_options pool = {
@@ -169,6 +188,7 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 						  .clock = options->clock};
 	TRY(entropy_fill(service->owner, sizeof service->owner));
 	TRY(start_memory(service));
+	TRY(open_clock_trust(service));
 	TRY(start_threads(service));
 	*out = TAKE(service);
 	return OK;
@@ -201,6 +221,7 @@ void service_stop(struct service **service)
 	outbox_stop(&(*service)->outbox);
 	last_use_stop(&(*service)->last_use);
 	key_uses_stop(&(*service)->key_uses);
+	clock_trust_close(&(*service)->clock_trust);
 	keyring_close(&(*service)->keyring);
 	key_facts_free(&(*service)->key_facts);
 	subjects_free(&(*service)->subjects);
@@ -232,6 +253,11 @@ void service_set_calls_max(struct service *service, uint32_t calls_max)
 void service_set_due_pace(struct service *service, uint32_t interval_ms, uint32_t share_percent)
 {
 	scheduler_set_pace(service->scheduler, interval_ms, share_percent);
+}
+
+NODISCARD struct err service_clock_trusted(struct service *service)
+{
+	return clock_trust_check(service->clock_trust);
 }
 
 NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms)

@@ -18,6 +18,7 @@
 #include "kms/ciphertext.h"
 #include "kms/store.h"
 #include "service/call.h"
+#include "service/clock_trust.h"
 #include "service/schema.h"
 
 #define WORK_KEYS_MAX 2
@@ -76,8 +77,9 @@ struct work_output {
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
 	struct grant_answer *grant;       /* CreateGrant, RetireGrant; mem_free() */
 	struct call *explained;           /* Explain: the request that it is about; call_free() */
-	struct session_made *session;   /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
-	struct identity_told *identity; /* as stored, or as it shall be; identity_told_free() */
+	struct session_made *session;    /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
+	struct identity_told *identity;  /* as stored, or as it shall be; identity_told_free() */
+	struct clock_trust_report clock; /* DescribeClock; AcceptClock: as it was before */
 };
 
 struct call_work {

@@ -56,7 +56,7 @@ def test_all_is_well(well):
     assert "warning token.operation_failed" not in well.token.read_log()  # searches for keys to be made
     code, verdict, rows = checks(well)
     assert (code, verdict) == (0, "ok")
-    assert {"service", "token", "store", "audit log", "outbox", "keys", "calls", "store disk",
+    assert {"service", "token", "store", "audit log", "outbox", "keys", "due work", "clock", "calls", "store disk",
             "audit disk", "schema", "audit files", "certificate", "settings", "log",
             "sandbox"} <= set(rows)
     assert all(row["Level"] == "ok" and "Remedy" not in row for row in rows.values())

@@ -59,14 +59,19 @@ def killer(pid, output, name, when):
     return Tracer(pid, output, *kill_at(name, when))
 
 
-def longest_thread(lines):
-    """The system calls, in order, of the thread that made the most of them."""
+def threads_of(lines):
+    """The system calls, in order, of each thread."""
     threads = collections.defaultdict(list)
     for line in lines:
         match = CALL.match(line)
         if match:
             threads[match.group(1)].append(match.group(2))
-    return max(threads.values(), key=len, default=[])
+    return list(threads.values())
+
+
+def longest_thread(lines):
+    """The system calls, in order, of the thread that made the most of them."""
+    return max(threads_of(lines), key=len, default=[])
 
 
 TRANSFERS = "read,write,readv,writev,pread64,pwrite64,sendto,sendmsg,recvfrom,recvmsg,sendmmsg,recvmmsg"

@@ -21,7 +21,7 @@
 static struct audit_log *audit;
 static struct audit_keeper *keeper;
 static _Atomic int64_t needed = AUDIT_NOTHING_NEEDED;
-static atomic_bool unknown;
+static atomic_bool unknown, untrusted;
 static char content[1 << 20];
 
 static struct err needed_since(void *user, int64_t *ms)
@@ -31,6 +31,12 @@ static struct err needed_since(void *user, int64_t *ms)
 		return ERR(E_STORE);
 	*ms = needed;
 	return OK;
+}
+
+static struct err clock_trusted(void *user)
+{
+	(void)user;
+	return untrusted ? ERR(E_CLOCK_UNTRUSTED) : OK;
 }
 
 static atomic_bool immutable; /* segments */
@@ -79,6 +85,7 @@ static int setup(void **state)
 {
 	needed = AUDIT_NOTHING_NEEDED;
 	unknown = false;
+	untrusted = false;
 	int failed = fixture_setup(state);
 	for (int i = 1; i <= 4; i++)
 		put_segment(i, 10 * (5 - i)); /* 40, 30, 20, 10 days */
@@ -98,6 +105,7 @@ static void start(struct audit_retention retention)
 						     .retention = retention,
 						     .interval_ms = ROUND_MS,
 						     .needed_since = needed_since,
+						     .clock_trusted = clock_trusted,
 						     .clock = &clock_system};
 	assert_int_equal(audit_keeper_start(&keeping, &keeper).code, E_OK);
 }
@@ -202,6 +210,38 @@ static void an_outbox_that_cannot_be_asked_keeps_everything(void **state)
 	assert_true(there(name_of(1)));
 }
 
+static void a_clock_that_is_not_trusted_keeps_what_is_old(void **state)
+{
+	(void)state;
+	untrusted = true;
+	start((struct audit_retention){.keep_days = 25});
+	struct audit_keeper_report report = after_removing(0);
+	assert_int_equal(report.last.code, E_CLOCK_UNTRUSTED);
+	assert_true(there(name_of(1)));
+	untrusted = false;
+	report = after_removing(2);
+	assert_int_equal(report.last.code, E_OK);
+}
+
+static void size_counts_whatever_the_clock_shows(void **state)
+{
+	(void)state;
+	untrusted = true;
+	start((struct audit_retention){.keep_days = 1, .keep_bytes = (4 << 20) + (1 << 19)});
+	struct audit_keeper_report report = after_removing(2);
+	assert_int_equal(report.last.code, E_CLOCK_UNTRUSTED);
+	assert_true(there(name_of(3)));
+}
+
+/* Without a rule about age nobody asks. */
+static void size_alone_asks_no_clock(void **state)
+{
+	(void)state;
+	untrusted = true;
+	start((struct audit_retention){.keep_bytes = (4 << 20) + (1 << 19)});
+	assert_int_equal(after_removing(2).last.code, E_OK);
+}
+
 static void other_rules_count_at_once(void **state)
 {
 	(void)state;
@@ -273,6 +313,9 @@ int main(void)
 		TEST(the_current_one_stays_whatever_the_rules_say),
 		TEST(what_the_outbox_may_look_for_stays),
 		TEST(an_outbox_that_cannot_be_asked_keeps_everything),
+		TEST(a_clock_that_is_not_trusted_keeps_what_is_old),
+		TEST(size_counts_whatever_the_clock_shows),
+		TEST(size_alone_asks_no_clock),
 		TEST(other_rules_count_at_once),
 		TEST(what_was_cut_off_goes_with_its_segment),
 		TEST(one_that_cannot_be_removed_is_recorded_once),

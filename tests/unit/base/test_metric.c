@@ -58,6 +58,17 @@ static void a_gauge_is_what_it_was_set_to(void **state)
 	assert_true(has_line("holdfast_store_size_bytes 18446744073709551615"));
 }
 
+static void milliseconds_may_be_negative(void **state)
+{
+	(void)state;
+	metric_set(METRIC_CLOCK_OFFSET, 0, 0, 61500);
+	assert_true(has_line("holdfast_clock_offset_seconds 61.500"));
+	metric_set(METRIC_CLOCK_OFFSET, 0, 0, (uint64_t)INT64_C(-42));
+	assert_true(has_line("holdfast_clock_offset_seconds -0.042"));
+	metric_set(METRIC_CLOCK_OFFSET, 0, 0, 0);
+	assert_true(has_line("holdfast_clock_offset_seconds 0.000"));
+}
+
 static void durations_fall_into_buckets_with_their_bounds(void **state)
 {
 	(void)state;
@@ -203,6 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_counter_counts),
 		cmocka_unit_test(a_gauge_is_what_it_was_set_to),
+		cmocka_unit_test(milliseconds_may_be_negative),
 		cmocka_unit_test(durations_fall_into_buckets_with_their_bounds),
 		cmocka_unit_test(a_histogram_is_cumulative),
 		cmocka_unit_test(a_histogram_kept_elsewhere_is_shown),

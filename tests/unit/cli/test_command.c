@@ -44,7 +44,7 @@ static void other_words_are_not(void **state)
 					    "at",
 					    "help",
 					    "decommission",
-					    "unlock",
+					    "ignite",
 					    "statusstatusstatusstatusstatusstatus"};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		assert_null(command_suggest(words[i]));

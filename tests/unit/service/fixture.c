@@ -176,6 +176,14 @@ static void open_audit(struct world_service *s)
 	assert_ok(audit_log_open_tuned(&options, &tuning, &s->audit));
 }
 
+static struct err list_nothing(UNUSED void *self, UNUSED const struct kms_due_query *query,
+			       struct kms_due **out, size_t *count)
+{
+	*out = NULL;
+	*count = 0;
+	return OK;
+}
+
 void world_start(struct world *w, struct world_service *s, const char *name)
 {
 	open_store(w, s, false);
@@ -199,6 +207,8 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		w->adjust_grants(&s->grants);
 	const struct kms_agenda agenda = store_sqlite_agenda(s->store);
 	s->agenda = *agenda.ops;
+	if (w->without_due_work)
+		s->agenda.due_list = list_nothing;
 	if (w->adjust_agenda != NULL)
 		w->adjust_agenda(&s->agenda);
 	struct auth_identities identities = store_sqlite_identities(s->store);
@@ -209,7 +219,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
 		.grants = {.ops = &s->grants, .self = grants.self},
-		.agenda = {.ops = w->without_due_work ? NULL : &s->agenda, .self = agenda.self},
+		.agenda = {.ops = &s->agenda, .self = agenda.self},
 		.identities = identities,
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,

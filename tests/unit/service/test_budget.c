@@ -118,7 +118,7 @@ static size_t await_versions(size_t wanted)
 }
 
 /* KMS_ROTATION_BUDGET: told as ON_DEMAND, and not counted as one. The scheduler's next round is a
- * minute away: the reservation wakes it. */
+ * minute away. */
 static void test_a_key_is_rotated_before_its_budget_ends(UNUSED void **state)
 {
 	restart(MESSAGES_MAX, FORCE_AT);

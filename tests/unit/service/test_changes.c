@@ -15,7 +15,8 @@
 static void adjust(struct kms_store_ops *ops);
 static void adjust_catalog(struct kms_catalog_ops *ops);
 
-static struct world world = {.adjust = adjust, .adjust_catalog = adjust_catalog};
+static struct world world = {
+	.adjust = adjust, .adjust_catalog = adjust_catalog, .without_due_work = true};
 static char key[KMS_KEY_ID_TEXT + 1];
 
 static struct kms_store rows(void)

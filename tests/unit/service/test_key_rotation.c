@@ -360,9 +360,9 @@ static void test_a_death_at_any_step_is_survived(UNUSED void **state)
 		size_t objects = life_objects(&world);
 		world_advance(PERIOD_MS);
 		if (rows[i].store)
-			break_store(rows[i].what, rows[i].fault, E_STORE);
+			break_store((enum store_call)rows[i].what, rows[i].fault, E_STORE);
 		else
-			break_token(rows[i].what, rows[i].fault, E_HSM_AWAY);
+			break_token((enum hsm_verb)rows[i].what, rows[i].fault, E_HSM_AWAY);
 		assert_true(err_failed(run(&key, &rotated)));
 		life_restart(&world, AFTER_LEASE_MS);
 		assert_rotated(&key, rows[i].committed ? 0 : 1);

@@ -286,6 +286,28 @@ static void test_a_store_that_is_away_is_told_and_caught_up(UNUSED void **state)
 	assert_false(err_failed(report().store));
 }
 
+/* Moving the time of day of a running process is what the clock's judge holds deletions for: they
+ * wait, fail nothing, and hold up no rotation. */
+static void test_a_clock_that_is_not_trusted_holds_deletions_alone(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1], doomed[KMS_KEY_ID_TEXT + 1];
+	CLEANUP(reply_cleanup) struct reply scheduled;
+	CLEANUP(reply_cleanup) struct reply cancelled;
+	world_create_key(&world, "{}", doomed);
+	world_call(&world, &scheduled, "ScheduleKeyDeletion", "{\"KeyId\":\"%s\"}", doomed);
+	assert_status(&scheduled, 200);
+	struct kms_key_id key = life_begin(&world, PERIOD_DAYS, id);
+	world_advance(PERIOD_MS);
+	await_versions(&key, 2);
+	await_rounds();
+	assert_err(report().held[KMS_DUE_DELETION], E_CLOCK_UNTRUSTED);
+	assert_int_equal(report().kinds[KMS_DUE_DELETION].due, 1);
+	assert_int_equal(report().failed[KMS_DUE_DELETION], 0);
+	assert_int_equal(report().done[KMS_DUE_DELETION], 0);
+	world_call(&world, &cancelled, "CancelKeyDeletion", "{\"KeyId\":\"%s\"}", doomed);
+	assert_status(&cancelled, 200);
+}
+
 /* --- the end of the process --- */
 
 /* Its claims outlast it, and with them nothing but time. */
@@ -476,6 +498,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_an_audit_log_that_fails_delays_and_fails_nothing,
 					  mend),
 		cmocka_unit_test_teardown(test_a_store_that_is_away_is_told_and_caught_up, mend),
+		cmocka_unit_test_teardown(test_a_clock_that_is_not_trusted_holds_deletions_alone,
+					  mend),
 		cmocka_unit_test_teardown(test_a_death_amid_an_act_is_caught_up, mend),
 		cmocka_unit_test_teardown(test_two_services_do_each_act_once, mend),
 		cmocka_unit_test_teardown(test_rests_are_in_proportion, mend),
