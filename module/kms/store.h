@@ -24,6 +24,7 @@
 #define KMS_EVENT_ID_LEN 36        /* a UUID as text */
 #define KMS_RECORD_MAX (128 << 10) /* bytes of one audit record */
 #define KMS_OUTBOX_PAGE_MAX 64
+#define KMS_CLEARED_MAX 1000
 
 struct kms_outbox_record {
 	char event_id[KMS_EVENT_ID_LEN + 1];
@@ -110,6 +111,11 @@ struct kms_store_ops {
 	NODISCARD struct err (*material_update)(void *self, const struct kms_key *key,
 						const struct kms_version *version,
 						const struct kms_outbox_record *outbox);
+	/* Of a key that is being destroyed: some of its grants go, at most KMS_CLEARED_MAX, so that
+	 * the end of a key with many does not keep others from writing. *more: there may be others.
+	 * Where the stored revision is seen->revision; else E_STORE_CONFLICT. E_NOT_FOUND; E_BUG
+	 * unless seen->destroying. */
+	NODISCARD struct err (*key_clear)(void *self, const struct kms_key *seen, bool *more);
 	/* The end of a key: its row and all that hangs on it - versions, grants, aliases, tags,
 	 * last use, claims - in one transaction. Where the stored revision is seen->revision; else
 	 * E_STORE_CONFLICT. E_NOT_FOUND. The objects on the token are gone before: E_BUG unless

@@ -379,6 +379,14 @@ NODISCARD struct err clock_trust_check(struct clock_trust *trust)
 	return verdict == CLOCK_TRUSTED ? OK : ERR_DETAIL(E_CLOCK_UNTRUSTED, verdict);
 }
 
+int64_t clock_trust_latest_ms(struct clock_trust *trust)
+{
+	LOCK_SCOPE(&trust->lock);
+	struct reading now = read_clocks(trust);
+	int64_t latest_ms = MAX_OF(now.real_ms, trust->mark.trusted_ms);
+	return trust->counting ? MAX_OF(latest_ms, counted_ms(trust, &now)) : latest_ms;
+}
+
 void clock_trust_report(struct clock_trust *trust, struct clock_trust_report *out)
 {
 	LOCK_SCOPE(&trust->lock);

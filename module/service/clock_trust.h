@@ -78,6 +78,11 @@ void clock_trust_look(struct clock_trust *trust);
  * moment. Blocks as the store does. */
 NODISCARD struct err clock_trust_check(struct clock_trust *trust);
 
+/* The latest that it may be now: what the clock shows, or the mark and the count where those are
+ * later. Dates of destruction are set from here, so that one that was set while the clock was
+ * behind does not come early. Blocks briefly. */
+int64_t clock_trust_latest_ms(struct clock_trust *trust);
+
 struct clock_trust_report {
 	enum clock_verdict verdict;
 	int64_t now_ms, trusted_ms;

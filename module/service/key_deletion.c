@@ -46,6 +46,18 @@ static struct err destroy_versions(struct service *service, const struct kms_key
 	return OK;
 }
 
+/* Tens of thousands of grants are not taken out in one transaction, for which others would wait. */
+static struct err clear(struct service *service, const struct kms_key *key)
+{
+	const struct kms_store *store = &service->options.store;
+	for (bool more = true; more;) {
+		TRY(store->ops->key_clear(store->self, key, &more));
+		if (more)
+			TRY(scheduler_rest(service->scheduler));
+	}
+	return OK;
+}
+
 static struct err describe(const struct service *service, const struct kms_key_full *full,
 			   char why[WHY_TEXT], struct key_unmaking_record *record)
 {
@@ -97,6 +109,10 @@ static struct err run_once(struct service *service, const struct kms_scope *scop
 	if (!full.key.destroying)
 		TRY(begin(service, &full.key));
 	TRY(destroy_versions(service, &full));
+	e = clear(service, &full.key);
+	if (err_is(e, E_NOT_FOUND)) /* another daemon has ended it */
+		return OK;
+	TRY(e);
 	return end(service, &full, done);
 }
 

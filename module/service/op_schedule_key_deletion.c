@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KMS API: ScheduleKeyDeletion. From now on the key refuses all work; what is due is not done
  * here. */
+#include "service/clock_trust.h"
+#include "service/core.h"
 #include "service/input.h"
 #include "service/key_change.h"
 #include "service/operation.h"
@@ -44,7 +46,7 @@ static struct err apply(struct call_work *work, struct kms_key *key, bool *chang
 {
 	(void)changed;
 	TRY(kms_key_move(key, KMS_STATE_PENDING_DELETION));
-	key->deletion_ms = work->time_ms + days(work) * DAY_MS;
+	key->deletion_ms = clock_trust_latest_ms(work->service->clock_trust) + days(work) * DAY_MS;
 	return OK;
 }
 

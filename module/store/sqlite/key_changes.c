@@ -167,6 +167,31 @@ static struct err whole_key_remove(struct sqlite_connection *writer, const struc
 	return key_remove(writer, batch);
 }
 
+static struct err grants_clear(struct sqlite_connection *writer, const struct kms_key *key,
+			       int *cleared)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	TRY(sqlite_statement_take(writer, SQL_GRANT_OF_KEY_CLEAR, &statement));
+	sqlite_bind_key(&statement, &key->scope, &key->id);
+	sqlite_bind_integer(&statement, ":limit", KMS_CLEARED_MAX);
+	return sqlite_statement_run(&statement, cleared);
+}
+
+NODISCARD struct err sqlite_key_clear(void *self, const struct kms_key *seen, bool *more)
+{
+	struct store_sqlite *store = self;
+	int cleared = 0;
+	ENSURE(seen->destroying);
+	LOCK_SCOPE(&store->write_lock);
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
+	TRY(sqlite_transaction_write(store->writer, &transaction));
+	TRY(revision_expect(store->writer, seen));
+	TRY(grants_clear(store->writer, seen, &cleared));
+	TRY(sqlite_transaction_commit(&transaction));
+	*more = cleared == KMS_CLEARED_MAX;
+	return OK;
+}
+
 NODISCARD struct err sqlite_key_delete(void *self, const struct kms_key *seen,
 				       const struct kms_outbox_record *outbox)
 {

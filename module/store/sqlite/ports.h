@@ -62,6 +62,7 @@ NODISCARD struct err sqlite_key_rotate(void *self, const struct kms_key *key,
 NODISCARD struct err sqlite_material_update(void *self, const struct kms_key *key,
 					    const struct kms_version *version,
 					    const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_key_clear(void *self, const struct kms_key *seen, bool *more);
 NODISCARD struct err sqlite_key_delete(void *self, const struct kms_key *seen,
 				       const struct kms_outbox_record *outbox);
 

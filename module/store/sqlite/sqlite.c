@@ -122,6 +122,7 @@ static const struct kms_store_ops key_ops = {
 	.key_update = sqlite_key_update,
 	.key_rotate = sqlite_key_rotate,
 	.material_update = sqlite_material_update,
+	.key_clear = sqlite_key_clear,
 	.key_delete = sqlite_key_delete,
 	.key_load = sqlite_key_load,
 	.key_locate = sqlite_key_locate,

@@ -261,6 +261,9 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 				  " WHERE account=:account AND region=:region AND key_id=:key_id"},
 	[SQL_GRANT_OF_KEY_DELETE] = {"grants of key delete", FORM_TEXT, NULL,
 				     "DELETE FROM grants" OF_KEY},
+	[SQL_GRANT_OF_KEY_CLEAR] = {"some grants of key delete", FORM_TEXT, NULL,
+				    "DELETE FROM grants WHERE rowid IN"
+				    " (SELECT rowid FROM grants" OF_KEY " LIMIT :limit)"},
 	[SQL_GRANT_COUNT_DELETE] = {"grant count delete", FORM_TEXT, NULL,
 				    "DELETE FROM grant_counts" OF_KEY},
 

@@ -111,6 +111,11 @@ static struct err key_update(void *self, const struct kms_key *key,
 						 : REAL(self)->key_update(self, key, outbox);
 }
 
+static struct err key_clear(void *self, const struct kms_key *seen, bool *more)
+{
+	STEP(STEP_CLEAR, REAL(self)->key_clear(self, seen, more));
+}
+
 static struct err key_delete(void *self, const struct kms_key *seen,
 			     const struct kms_outbox_record *outbox)
 {
@@ -129,6 +134,7 @@ static void adjust(struct kms_store_ops *ops)
 {
 	ops->key_load = key_load;
 	ops->key_update = key_update;
+	ops->key_clear = key_clear;
 	ops->key_delete = key_delete;
 	ops->material_update = material_update;
 }

@@ -16,6 +16,7 @@ enum ending_step {
 	STEP_BEGIN,   /* key_update(), or material_update() to GOING */
 	STEP_REST,    /* before each object; `nth` tells which */
 	STEP_DESTROY, /* each object; `nth` tells which */
+	STEP_CLEAR,   /* key_clear() */
 	STEP_END,     /* key_delete(), or material_update() to GONE */
 	STEP_COUNT
 };

@@ -38,6 +38,7 @@ static const struct ending_fault faults[] = {
 	{STEP_REST, 0, false, E_CANCELLED},      {STEP_REST, 2, false, E_CANCELLED},
 	{STEP_DESTROY, 0, false, E_HSM_AWAY},    {STEP_DESTROY, 0, true, E_HSM_TIMEOUT},
 	{STEP_DESTROY, 2, false, E_HSM_REFUSED}, {STEP_DESTROY, 2, true, E_HSM_AWAY},
+	{STEP_CLEAR, 0, false, E_STORE_FULL},    {STEP_CLEAR, 0, true, E_STORE},
 	{STEP_END, 0, false, E_STORE_FULL},      {STEP_END, 0, true, E_STORE},
 };
 

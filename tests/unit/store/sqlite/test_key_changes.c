@@ -340,7 +340,7 @@ static void hang_on(struct fixture *f, uint32_t n, uint32_t grants)
 	}
 	for (uint32_t i = 0; i < ALIASES; i++) {
 		struct kms_alias alias = sample_alias(100 * n + i, n);
-		record = sample_record(5000 * n + 1000 + i);
+		record = sample_record(5000 * n + 4000 + i);
 		assert_ok(f->catalog.ops->alias_create(f->catalog.self, &alias, &record));
 	}
 	assert_ok(f->catalog.ops->last_use_save(f->catalog.self, &use, 1));
@@ -420,6 +420,25 @@ static void test_a_key_goes_with_all_that_hangs_on_it(void **state)
 	assert_err(OPS(f)->key_delete(SELF(f), &key, &record), E_NOT_FOUND);
 	assert_ok(load(f, 2, &full));
 	kms_key_full_cleanup(&full);
+}
+
+static void test_grants_go_a_page_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_key key = doomed_make(f, KMS_CLEARED_MAX + 7);
+	struct kms_key other = key;
+	bool more = false;
+	other.revision++;
+	assert_err(OPS(f)->key_clear(SELF(f), &other, &more), E_STORE_CONFLICT);
+	other.destroying = false;
+	assert_err(OPS(f)->key_clear(SELF(f), &other, &more), E_BUG);
+	assert_whole(f, KMS_CLEARED_MAX + 7);
+	assert_ok(OPS(f)->key_clear(SELF(f), &key, &more));
+	assert_true(more);
+	assert_whole(f, 7);
+	assert_ok(OPS(f)->key_clear(SELF(f), &key, &more));
+	assert_false(more);
+	assert_whole(f, 0);
 }
 
 static void test_only_the_key_that_was_seen_goes(void **state)
@@ -547,6 +566,7 @@ int main(void)
 		TEST(test_contradictory_material_is_not_stored),
 		TEST(test_reserving_puts_back_no_material),
 		TEST(test_a_key_goes_with_all_that_hangs_on_it),
+		TEST(test_grants_go_a_page_at_a_time),
 		TEST(test_only_the_key_that_was_seen_goes),
 		TEST(test_no_key_goes_before_its_objects),
 		TEST(test_a_key_of_another_account_stays),
