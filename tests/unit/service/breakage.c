@@ -56,6 +56,11 @@ void break_in_before_rotate(void (*what)(void))
 	atomic_store(&before_rotate, what);
 }
 
+bool break_is_dead(void)
+{
+	return atomic_load(&dead);
+}
+
 void break_nothing(void)
 {
 	atomic_store(&dead, false);
