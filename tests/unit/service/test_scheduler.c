@@ -69,7 +69,8 @@ static struct err claim_take(void *self, const struct kms_claim *claim, int64_t 
 
 static void watch_agenda(struct kms_agenda_ops *ops)
 {
-	agenda = *ops;
+	if (agenda.due_list == NULL) /* once: threads of the first service read it */
+		agenda = *ops;
 	ops->failures = failures;
 	ops->claim_take = claim_take;
 	ops->due_list = due_list;
