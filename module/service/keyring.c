@@ -122,20 +122,6 @@ static uint64_t epoch_of(struct keyring *keyring)
 	return keyring->epoch;
 }
 
-/* Not under the lock. What the rest of the service may rely on in every snapshot. */
-static struct err check(const struct kms_key_full *full)
-{
-	TRY(kms_key_check(&full->key));
-	bool has_current = false;
-	for (size_t i = 0; i < full->version_count; i++) {
-		ENSURE(i == 0 || full->versions[i - 1].number < full->versions[i].number);
-		ENSURE(kms_key_id_equal(&full->versions[i].key_id, &full->key.id));
-		has_current |= full->versions[i].number == full->key.current_version;
-	}
-	ENSURE(has_current || full->key.current_version == 0);
-	return OK;
-}
-
 /* Not under the lock. A key of another Region or partition is none of this service's. */
 static struct err load_full(struct keyring *keyring, const struct kms_key_id *id,
 			    struct kms_key_full *out)
@@ -147,7 +133,7 @@ static struct err load_full(struct keyring *keyring, const struct kms_key_id *id
 	REQUIRE(text_equal(scope.partition, home->partition), E_NOT_FOUND);
 	REQUIRE(text_equal(scope.region, home->region), E_NOT_FOUND);
 	TRY(store->ops->key_load(store->self, &scope, id, out));
-	return check(out);
+	return kms_key_full_check(out); /* what the service may rely on in every snapshot */
 }
 
 /* Not under the lock. P6: what cannot be understood allows nothing. */
