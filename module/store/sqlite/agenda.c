@@ -55,7 +55,7 @@ static struct err list_fetch(struct sqlite_connection *reader, const struct kms_
 	query_bind(&statement, query, id);
 	sqlite_bind_bytes(&statement, ":owner", VIEW_ARRAY(query->owner));
 	sqlite_bind_integer(&statement, ":limit", (int64_t)query->limit);
-	return sqlite_hints_fetch(&statement, &store_table_dues, batch);
+	return sqlite_rows_fetch(&statement, &store_table_dues, SIZE_MAX, batch, NULL);
 }
 
 /* The lists of the kind, one behind the other; of one moment. */

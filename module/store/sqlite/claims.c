@@ -106,7 +106,7 @@ static struct err failures_fetch(struct store_sqlite *store, size_t limit,
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_statement_take(reader.connection, SQL_CLAIM_FAILURES, &statement));
 	sqlite_bind_integer(&statement, ":limit", (int64_t)limit);
-	return sqlite_hints_fetch(&statement, &store_table_claims, batch);
+	return sqlite_rows_fetch(&statement, &store_table_claims, SIZE_MAX, batch, NULL);
 }
 
 static struct err failure_decode(const struct store_batch *batch, size_t at,

@@ -548,29 +548,19 @@ NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 				       const struct store_table *table, size_t enough,
 				       struct store_batch *batch, bool *more)
 {
-	*more = false;
+	const bool hints = more == NULL;
 	bool row = false;
-	TRY(sqlite_statement_step(statement, &row));
-	while (row) {
-		TRY(row_fetch(statement->raw, table, batch));
-		if (batch->bytes.len >= enough) {
-			*more = true;
-			return OK;
-		}
-		TRY(sqlite_statement_step(statement, &row));
-	}
-	return OK;
-}
-
-NODISCARD struct err sqlite_hints_fetch(struct sqlite_statement *statement,
-					const struct store_table *table, struct store_batch *batch)
-{
-	bool row = false;
+	if (!hints)
+		*more = false;
 	TRY(sqlite_statement_step(statement, &row));
 	while (row) {
 		struct err e = row_fetch(statement->raw, table, batch);
-		if (!err_is(e, E_STORE_SEAL)) /* which the log has */
+		if (!hints || !err_is(e, E_STORE_SEAL))
 			TRY(e);
+		if (!hints && batch->bytes.len >= enough) {
+			*more = true;
+			return OK;
+		}
 		TRY(sqlite_statement_step(statement, &row));
 	}
 	return OK;

@@ -174,15 +174,11 @@ NODISCARD struct err sqlite_row_put(struct sqlite_connection *connection,
 
 /*
  * Steps through a SELECT and adds each row to the batch, not yet verified. Stops after `enough`
- * bytes (SIZE_MAX: never); *more tells whether rows may be left.
+ * bytes (SIZE_MAX: never); *more tells whether rows may be left. `more` NULL: the rows are hints,
+ * which nobody seals; all are read, and one outside its bounds is logged and passed over.
  */
 NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 				       const struct store_table *table, size_t enough,
 				       struct store_batch *batch, bool *more);
-
-/* Likewise all rows of a table that nobody seals, and from which only hints are taken: one that is
- * outside its bounds is logged and passed over, so that it takes no other along. */
-NODISCARD struct err sqlite_hints_fetch(struct sqlite_statement *statement,
-					const struct store_table *table, struct store_batch *batch);
 
 #endif
