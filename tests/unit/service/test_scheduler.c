@@ -2,9 +2,11 @@
 /* Due work is done by itself: once, in order, paced; what fails waits, and what is away delays. */
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/lock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/text.h"
@@ -286,6 +288,55 @@ static void test_a_store_that_is_away_is_told_and_caught_up(UNUSED void **state)
 	assert_false(err_failed(report().store));
 }
 
+/* --- what an operator reads --- */
+
+static int log_file = -1;
+
+static int listen_to_log(UNUSED void **state)
+{
+	log_file = memfd_create("log", MFD_CLOEXEC);
+	assert_true(log_file >= 0);
+	log_configure(LOG_FORM_TEXT, LOG_WARNING, log_file);
+	return 0;
+}
+
+static int leave_log(void **state)
+{
+	int failed = mend(state);
+	log_configure(LOG_FORM_TEXT, LOG_ERROR, STDERR_FILENO);
+	(void)close(log_file);
+	return failed;
+}
+
+static size_t logged(const char *text)
+{
+	static char all[65536];
+	size_t count = 0;
+	ssize_t len = pread(log_file, all, sizeof all - 1, 0);
+	assert_true(len >= 0);
+	all[len] = '\0';
+	for (const char *at = strstr(all, text); at != NULL; at = strstr(at + 1, text))
+		count++;
+	return count;
+}
+
+#define PUT_OFF_AWAY "due.put_off kind=\"rotation\" error=\"E_HSM_AWAY\""
+
+static void test_what_is_put_off_is_logged_once(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	struct kms_key_id key = life_begin(&world, PERIOD_DAYS, id);
+	break_token_off(true);
+	await_rounds();
+	assert_int_equal(logged("due.put_off"), 0);
+	world_advance(PERIOD_MS);
+	await_rounds();
+	await_rounds();
+	assert_int_equal(logged(PUT_OFF_AWAY), 1);
+	break_token_off(false);
+	await_versions(&key, 2);
+}
+
 /* Moving the time of day of a running process is what the clock's judge holds deletions for: they
  * wait, fail nothing, and hold up no rotation. */
 static void test_a_clock_that_is_not_trusted_holds_deletions_alone(UNUSED void **state)
@@ -304,6 +355,7 @@ static void test_a_clock_that_is_not_trusted_holds_deletions_alone(UNUSED void *
 	assert_int_equal(report().kinds[KMS_DUE_DELETION].due, 1);
 	assert_int_equal(report().failed[KMS_DUE_DELETION], 0);
 	assert_int_equal(report().done[KMS_DUE_DELETION], 0);
+	assert_int_equal(logged("due.put_off kind=\"deletion\" error=\"E_CLOCK_UNTRUSTED\""), 1);
 	world_call(&world, &cancelled, "CancelKeyDeletion", "{\"KeyId\":\"%s\"}", doomed);
 	assert_status(&cancelled, 200);
 }
@@ -498,8 +550,11 @@ int main(void)
 		cmocka_unit_test_teardown(test_an_audit_log_that_fails_delays_and_fails_nothing,
 					  mend),
 		cmocka_unit_test_teardown(test_a_store_that_is_away_is_told_and_caught_up, mend),
-		cmocka_unit_test_teardown(test_a_clock_that_is_not_trusted_holds_deletions_alone,
-					  mend),
+		cmocka_unit_test_setup_teardown(test_what_is_put_off_is_logged_once, listen_to_log,
+						leave_log),
+		cmocka_unit_test_setup_teardown(
+			test_a_clock_that_is_not_trusted_holds_deletions_alone, listen_to_log,
+			leave_log),
 		cmocka_unit_test_teardown(test_a_death_amid_an_act_is_caught_up, mend),
 		cmocka_unit_test_teardown(test_two_services_do_each_act_once, mend),
 		cmocka_unit_test_teardown(test_rests_are_in_proportion, mend),
