@@ -68,7 +68,6 @@ static struct err describe(const struct service *service, const struct kms_key_f
 		.name = "DeleteKey",
 		.time_ms = clock_real_ms(service->options.clock),
 		.decided_by = view_of_text(why),
-		.kind = EVENT_DELETION,
 	};
 	return key_unmaking_write(&full->key, full->versions, full->version_count, record);
 }
@@ -86,7 +85,7 @@ static struct err end(struct service *service, const struct kms_key_full *full, 
 	if (err_is(e, E_NOT_FOUND))
 		return OK;
 	TRY(e);
-	service_event_tell(service, &record.event, &record.line, true);
+	service_event_tell(service, &record.line, true);
 	log_event(LOG_INFO, "key.deleted", LOG_TEXT("account", full->key.scope.account),
 		  LOG_TEXT("key", id), LOG_NUMBER("versions", full->version_count));
 	*done = true;

@@ -63,7 +63,6 @@ static struct err describe(const struct service *service, const struct kms_key *
 		.name = "DeleteExpiredKeyMaterial",
 		.time_ms = clock_real_ms(service->options.clock),
 		.decided_by = view_of_text(why),
-		.kind = EVENT_EXPIRATION,
 	};
 	return key_unmaking_write(key, version, 1, record);
 }
@@ -77,7 +76,7 @@ static struct err end(struct service *service, struct kms_key *key, struct kms_v
 	TRY(describe(service, key, version, why, &record));
 	version->material = KMS_MATERIAL_GONE;
 	TRY(update(service, key, version, &record.line.outbox));
-	service_event_tell(service, &record.event, &record.line, true);
+	service_event_tell(service, &record.line, true);
 	log_event(LOG_INFO, "key.material_expired", LOG_TEXT("account", key->scope.account),
 		  LOG_TEXT("key", id), LOG_NUMBER("version", version->number));
 	*done = true;

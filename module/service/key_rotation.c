@@ -83,7 +83,6 @@ static struct err write_record(struct rotation *rotation)
 		.response_members = view_of_text(rotation->response),
 		.detail_members = view_of_text(rotation->details),
 		.decided_by = reasons[rotation->type],
-		.kind = EVENT_ROTATION,
 	};
 	return service_event_write(&rotation->event, &rotation->record);
 }
@@ -162,7 +161,7 @@ static void tell(struct service *service, struct rotation *rotation)
 {
 	char id[KMS_KEY_ID_TEXT + 1];
 	kms_key_id_format(&rotation->changed.id, id);
-	service_event_tell(service, &rotation->event, &rotation->record, true);
+	service_event_tell(service, &rotation->record, true);
 	log_event(LOG_INFO, "key.rotated", LOG_TEXT("key", id),
 		  LOG_NUMBER("version", rotation->version.number),
 		  LOG_VIEW("reason", reasons[rotation->type]));

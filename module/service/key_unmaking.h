@@ -22,7 +22,7 @@ void key_unmaking_forget(struct service *service, const struct kms_key_id *key_i
 
 /* The record of an end, on its way: service_event.h. key_unmaking_record_cleanup(). */
 struct key_unmaking_record {
-	struct service_event event; /* name, kind, time_ms, decided_by: set by the caller */
+	struct service_event event; /* name, time_ms, decided_by: set by the caller */
 	struct service_event_record line;
 	char response[KMS_KEY_ARN_TEXT + 16]; /* the members that `event` borrows */
 	struct buf details;

@@ -181,7 +181,7 @@ NODISCARD struct err managed_key_make(struct call_work *work, struct view alias,
 		return find(work, alias, out);
 	TRY(e);
 	/* The record is durable in the store's outbox; the log has it within a second. */
-	service_event_tell(service, &making.event, &making.record, false);
+	service_event_tell(service, &making.record, false);
 	*out = making.key.id;
 	log_event(LOG_INFO, "key.made_for_service", LOG_VIEW("alias", alias),
 		  LOG_TEXT("account", work->home.account));

@@ -73,11 +73,9 @@ NODISCARD struct err service_event_write(const struct service_event *event,
 	return OK;
 }
 
-void service_event_tell(struct service *service, const struct service_event *event,
-			struct service_event_record *record, bool wait)
+void service_event_tell(struct service *service, struct service_event_record *record, bool wait)
 {
-	if (event->kind != 0)
-		event_told_post(service->options.events, buf_view(&record->line));
+	event_told_post(service->options.events, buf_view(&record->line));
 	struct err e = wait ? audit_log_append_wait(service->options.audit, buf_view(&record->line))
 			    : ERR(E_WOULD_BLOCK);
 	if (err_failed(e))

@@ -7,7 +7,6 @@
 #define HOLDFAST_SERVICE_SERVICE_EVENT_H
 
 #include "base/buf.h"
-#include "event/event.h"
 #include "kms/store.h"
 #include "service/service.h"
 
@@ -23,7 +22,6 @@ struct service_event {
 	struct view response_members; /* empty: null */
 	struct view detail_members;   /* serviceEventDetails; empty: left out */
 	struct view decided_by;       /* why it was done */
-	enum event_kind kind;         /* told to the sinks; 0: not */
 };
 
 /* A record on its way: written before the commit, told after it. service_event_cleanup(). */
@@ -40,7 +38,6 @@ NODISCARD struct err service_event_write(const struct service_event *event,
 
 /* After the commit: the line goes to the audit log (waited for where `wait`; else within a second),
  * the event to the sinks. Never fails: what the log refuses is kept, as the store's outbox does. */
-void service_event_tell(struct service *service, const struct service_event *event,
-			struct service_event_record *record, bool wait);
+void service_event_tell(struct service *service, struct service_event_record *record, bool wait);
 
 #endif

@@ -3,6 +3,8 @@
  * way out, and its end. */
 #include "store/sqlite/ports.h"
 
+#define ALL INT64_C(-1) /* SQLite: a LIMIT below zero is none */
+
 /* Row 0 is the key, row 1 the version if there is one, the last the audit record if there is one.
  */
 struct key_change {
@@ -152,29 +154,31 @@ static struct err key_remove(struct sqlite_connection *writer, const struct stor
 	return OK;
 }
 
+/* At most `limit` of them; ALL: every one. */
+static struct err grants_clear(struct sqlite_connection *writer, const struct kms_key *key,
+			       int64_t limit, int *cleared)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	TRY(sqlite_statement_take(writer, SQL_GRANT_OF_KEY_CLEAR, &statement));
+	sqlite_bind_key(&statement, &key->scope, &key->id);
+	sqlite_bind_integer(&statement, ":limit", limit);
+	return sqlite_statement_run(&statement, cleared);
+}
+
 /* What refers to the key goes first: foreign keys are checked throughout. */
 static struct err whole_key_remove(struct sqlite_connection *writer, const struct kms_key *seen,
 				   const struct store_batch *batch)
 {
 	static const enum sqlite_statement_id hanging[] = {
-		SQL_GRANT_OF_KEY_DELETE,   SQL_GRANT_COUNT_DELETE, SQL_ALIAS_OF_KEY_DELETE,
-		SQL_TAG_OF_KEY_DELETE,     SQL_LAST_USE_DELETE,    SQL_CLAIM_OF_KEY_DELETE,
-		SQL_VERSION_OF_KEY_DELETE,
+		SQL_GRANT_COUNT_DELETE, SQL_ALIAS_OF_KEY_DELETE, SQL_TAG_OF_KEY_DELETE,
+		SQL_LAST_USE_DELETE,    SQL_CLAIM_OF_KEY_DELETE, SQL_VERSION_OF_KEY_DELETE,
 	};
+	int cleared = 0;
 	TRY(revision_expect(writer, seen));
+	TRY(grants_clear(writer, seen, ALL, &cleared));
 	for (size_t i = 0; i < ARRAY_LEN(hanging); i++)
 		TRY(rows_delete(writer, hanging[i], seen));
 	return key_remove(writer, batch);
-}
-
-static struct err grants_clear(struct sqlite_connection *writer, const struct kms_key *key,
-			       int *cleared)
-{
-	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	TRY(sqlite_statement_take(writer, SQL_GRANT_OF_KEY_CLEAR, &statement));
-	sqlite_bind_key(&statement, &key->scope, &key->id);
-	sqlite_bind_integer(&statement, ":limit", KMS_CLEARED_MAX);
-	return sqlite_statement_run(&statement, cleared);
 }
 
 NODISCARD struct err sqlite_key_clear(void *self, const struct kms_key *seen, bool *more)
@@ -186,7 +190,7 @@ NODISCARD struct err sqlite_key_clear(void *self, const struct kms_key *seen, bo
 	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
 	TRY(sqlite_transaction_write(store->writer, &transaction));
 	TRY(revision_expect(store->writer, seen));
-	TRY(grants_clear(store->writer, seen, &cleared));
+	TRY(grants_clear(store->writer, seen, KMS_CLEARED_MAX, &cleared));
 	TRY(sqlite_transaction_commit(&transaction));
 	*more = cleared == KMS_CLEARED_MAX;
 	return OK;

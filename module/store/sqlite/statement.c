@@ -259,9 +259,7 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 	[SQL_GRANT_COUNT_DOWN] = {"grant count down", FORM_TEXT, NULL,
 				  "UPDATE grant_counts SET grants=max(grants-1,0)"
 				  " WHERE account=:account AND region=:region AND key_id=:key_id"},
-	[SQL_GRANT_OF_KEY_DELETE] = {"grants of key delete", FORM_TEXT, NULL,
-				     "DELETE FROM grants" OF_KEY},
-	[SQL_GRANT_OF_KEY_CLEAR] = {"some grants of key delete", FORM_TEXT, NULL,
+	[SQL_GRANT_OF_KEY_CLEAR] = {"grants of key delete", FORM_TEXT, NULL,
 				    "DELETE FROM grants WHERE rowid IN"
 				    " (SELECT rowid FROM grants" OF_KEY " LIMIT :limit)"},
 	[SQL_GRANT_COUNT_DELETE] = {"grant count delete", FORM_TEXT, NULL,
