@@ -12,7 +12,7 @@ static const struct verb verbs[] = {
 	 .arguments = none},
 	{.name = "accept",
 	 .operation = "AcceptClock",
-	 .summary = "it is right as it is: what is due is destroyed again",
+	 .summary = "say that it is right: from now on what is due by it is destroyed",
 	 .arguments = none,
 	 .next = "Check the date above: keys whose window is over by it are destroyed for good."},
 	VERBS_END};

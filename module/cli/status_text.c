@@ -62,7 +62,7 @@ static void put_verdict(struct writer *w, const struct json *status, bool colour
 	writer_text(w, "\n\n");
 }
 
-#define NAME_WIDTH 14
+#define NAME_WIDTH 16 /* "events endpoint" */
 #define WORD_WIDTH 8
 
 static void put_check(struct writer *w, const struct json *check, bool colour)

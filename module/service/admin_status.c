@@ -246,17 +246,19 @@ static struct err due_trouble(const struct scheduler_report *report)
 static void describe_due(const struct scheduler_report *report, struct err held,
 			 char out[SERVICE_CHECK_TEXT])
 {
-	char id[KMS_KEY_ID_TEXT + 1];
+	char id[KMS_KEY_ID_TEXT + 1], failing[SERVICE_CHECK_TEXT] = "";
 	const struct kms_due_failure *worst = &report->worst;
 	if (worst->attempts > 0) {
 		kms_key_id_format(&worst->due.key_id, id);
 		(void)!err_failed(text_format(
-			out, SERVICE_CHECK_TEXT, "; %s of key %s has failed %u times [%s]",
+			failing, sizeof failing, "; %s of key %s has failed %u times [%s]",
 			kms_due_name(worst->due.kind), id, worst->attempts, worst->error));
-	} else if (err_failed(held)) {
-		(void)!err_failed(text_format(out, SERVICE_CHECK_TEXT, "; put off: %s [%s]",
-					      err_meaning(held), err_name(held)));
 	}
+	if (err_failed(held))
+		(void)!err_failed(text_format(out, SERVICE_CHECK_TEXT, "%s; put off: %s [%s]",
+					      failing, err_meaning(held), err_name(held)));
+	else
+		(void)!err_failed(text_copy(out, SERVICE_CHECK_TEXT, view_of_text(failing)));
 }
 
 struct due_totals {
@@ -274,6 +276,17 @@ static struct due_totals add_up(const struct scheduler_report *report)
 	return all;
 }
 
+/* What is put off has a row of its own besides: token, store, audit log, clock. */
+static const char *due_remedy(struct err held, uint64_t failing)
+{
+	if (failing > 0)
+		return "see due.failed in the service's log, which names the keys and what to do; "
+		       "they are tried again by themselves";
+	if (err_failed(held))
+		return remedy_of(held);
+	return "a backlog: raise share_percent in [scheduler] if it does not shrink fast enough";
+}
+
 static void check_due(const struct service *service, struct service_checks *out)
 {
 	char why[SERVICE_CHECK_TEXT] = "";
@@ -285,14 +298,9 @@ static void check_due(const struct service *service, struct service_checks *out)
 	if (!well)
 		describe_due(&report, held, why);
 	service_check_add(out, "due work", well ? SERVICE_LEVEL_OK : SERVICE_LEVEL_WARNING,
-			  err_failed(held) ? remedy_of(held)
-			  : all.failing > 0
-				  ? "see due.failed in the service's log, which names the keys "
-				    "and what to do; they are tried again by themselves"
-				  : "a backlog: raise share_percent in [scheduler] if it does not "
-				    "shrink fast enough",
-			  "%llu due, %llu late, %llu failing%s", (unsigned long long)all.due,
-			  (unsigned long long)all.late, (unsigned long long)all.failing, why);
+			  due_remedy(held, all.failing), "%llu due, %llu late, %llu failing%s",
+			  (unsigned long long)all.due, (unsigned long long)all.late,
+			  (unsigned long long)all.failing, why);
 }
 
 static const char *const due_members[KMS_DUE_COUNT] = {

@@ -130,9 +130,14 @@ void due_work_look(struct scheduler *scheduler)
 
 /* ---- the end of an act ---- */
 
+/* Told when it begins, not at each look. */
 static void hold(struct scheduler *scheduler, enum kms_due_kind kind, struct err e)
 {
+	bool ends = scheduler_is_stopping(scheduler);
 	LOCK_SCOPE(&scheduler->lock);
+	if (!err_failed(scheduler->report.held[kind]) && !ends)
+		log_event(LOG_WARNING, "due.put_off", LOG_TEXT("kind", kms_due_name(kind)),
+			  LOG_ERR(e));
 	scheduler->report.held[kind] = e;
 }
 
@@ -154,6 +159,7 @@ static void count_failed(struct scheduler *scheduler, const struct kms_due *due,
 		  LOG_TEXT("key", id), LOG_NUMBER("attempt", attempts), LOG_ERR(e));
 	LOCK_SCOPE(&scheduler->lock);
 	scheduler->report.failed[due->kind]++;
+	scheduler->report.held[due->kind] = OK; /* it was tried */
 }
 
 static int64_t retry_after_ms(uint32_t attempts)
@@ -218,9 +224,6 @@ static void stumble(struct scheduler *scheduler, const struct kms_due *due, stru
 	scheduler->stumbled = *due;
 	scheduler->stumbles++;
 	hold(scheduler, due->kind, e);
-	if (scheduler->stumbles == 1 && !scheduler_is_stopping(scheduler))
-		log_event(LOG_WARNING, "due.put_off", LOG_TEXT("kind", kms_due_name(due->kind)),
-			  LOG_ERR(e));
 }
 
 static void go_on(struct scheduler *scheduler)

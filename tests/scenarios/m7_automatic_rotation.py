@@ -199,6 +199,37 @@ def test_a_key_of_a_service(calendar):
     story.records("RotateKey", 1)
 
 
+def test_a_key_that_belongs_to_a_service(calendar):
+    """In the service's own account, on the service's own schedule. Those whose data it protects have no
+    say in it, and do not see it."""
+    people = People(calendar.installation)
+    people.account(PROVIDER)
+    people.service_principal(RDS, PROVIDER)
+    owner = calendar.installation.clock.sign_with(people.as_root(PROVIDER))
+    story = Story(calendar, client=owner, Policy=policy(
+        allow("kms:*", Principal=root(PROVIDER)),
+        allow(["kms:Encrypt", "kms:Decrypt"], Principal={"Service": RDS})))
+    switch_on(story, RotationPeriodInDays=120)
+    rds = calendar.installation.clock.sign_with(people.as_service(RDS))
+    sealed = rds.encrypt(KeyId=story.key, Plaintext=OLD)["CiphertextBlob"]
+    stranger = calendar.installation.client()
+    for call in (stranger.get_key_rotation_status, stranger.enable_key_rotation,
+                 stranger.rotate_key_on_demand, stranger.describe_key):
+        with pytest.raises(stranger.exceptions.ClientError) as refused:
+            call(KeyId=story.key)
+        assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+
+    story.day(120 - MINUTE)
+    assert story.rotations() == []
+    story.day(120)
+    story.await_rotations(120)
+    assert story.next_day() == 240
+    assert rds.decrypt(CiphertextBlob=sealed)["Plaintext"] == OLD
+    (record,) = story.records("RotateKey")
+    (event,) = story.events("KMS CMK Rotation")
+    assert (record["recipientAccountId"], event["account"]) == (PROVIDER, PROVIDER)
+
+
 def everything(story):
     """What the API tells of a key, apart from its material and its rotations."""
     kms, name = story.kms, {"KeyId": story.key}

@@ -425,11 +425,11 @@ void sqlite_bind_bytes(struct sqlite_statement *statement, const char *name, str
 	bind_named(statement, name, &(struct store_value){STORE_OCTETS, 0, bytes});
 }
 
-void sqlite_bind_row(struct sqlite_statement *statement, const struct store_batch *batch, size_t at)
+void sqlite_bind_row(struct sqlite_statement *statement, const struct store_batch *from, size_t at)
 {
 	struct store_value values[STORE_COLUMNS_MAX];
-	const struct store_batch_row *row = &batch->rows[at];
-	struct err e = store_row_values(row->table, store_batch_row(batch, at), values);
+	const struct store_batch_row *row = &from->rows[at];
+	struct err e = store_row_values(row->table, store_batch_row(from, at), values);
 	if (err_failed(e)) {
 		statement->failure = e;
 		return;

@@ -145,8 +145,7 @@ void sqlite_bind_text(struct sqlite_statement *statement, const char *name, stru
 void sqlite_bind_bytes(struct sqlite_statement *statement, const char *name, struct view bytes);
 
 /* Row `at` of the batch, its seal included: for INSERT, UPDATE and DELETE statements. */
-void sqlite_bind_row(struct sqlite_statement *statement, const struct store_batch *batch,
-		     size_t at);
+void sqlite_bind_row(struct sqlite_statement *statement, const struct store_batch *from, size_t at);
 
 /* *row: whether there is one (more). */
 NODISCARD struct err sqlite_statement_step(struct sqlite_statement *statement, bool *row);

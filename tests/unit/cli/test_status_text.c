@@ -35,8 +35,18 @@ static void a_well_service_says_so_first(void **state)
 {
 	(void)state;
 	render("{\"Status\":\"ok\",\"Checks\":[" WELL "]}", false);
-	assert_string_equal(text, "Holdfast is well.\n\n  store         ok      readable\n");
+	assert_string_equal(text, "Holdfast is well.\n\n  store           ok      readable\n");
 	assert_int_equal(status, EXIT_DONE);
+}
+
+/* The longest name that there is. */
+static void names_leave_room_before_the_word(void **state)
+{
+	(void)state;
+	render("{\"Status\":\"ok\",\"Checks\":[{\"Name\":\"events endpoint\",\"Level\":\"ok\","
+	       "\"Detail\":\"told\"}]}",
+	       false);
+	assert_non_null(strstr(text, "  events endpoint ok      told\n"));
 }
 
 static void a_warning_comes_with_its_remedy_below(void **state)
@@ -44,9 +54,9 @@ static void a_warning_comes_with_its_remedy_below(void **state)
 	(void)state;
 	render("{\"Status\":\"warning\",\"Checks\":[" WELL "," LOW "]}", false);
 	assert_string_equal(text, "Holdfast serves, and needs attention.\n\n"
-				  "  store         ok      readable\n"
-				  "  audit disk    WARNING 7 MiB free\n"
-				  "                -> make room\n");
+				  "  store           ok      readable\n"
+				  "  audit disk      WARNING 7 MiB free\n"
+				  "                  -> make room\n");
 	assert_int_equal(status, EXIT_WARNING);
 }
 
@@ -55,7 +65,8 @@ static void a_failure_is_told_as_one(void **state)
 	(void)state;
 	render("{\"Status\":\"failure\",\"Checks\":[" AWAY "," LOW "]}", false);
 	assert_ptr_equal(strstr(text, "Holdfast is NOT WELL.\n"), text);
-	assert_non_null(strstr(text, "  token         FAILED  away\n                -> look\n"));
+	assert_non_null(
+		strstr(text, "  token           FAILED  away\n                  -> look\n"));
 	assert_int_equal(status, EXIT_UNWELL);
 }
 
@@ -92,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_well_service_says_so_first),
+		cmocka_unit_test(names_leave_room_before_the_word),
 		cmocka_unit_test(a_warning_comes_with_its_remedy_below),
 		cmocka_unit_test(a_failure_is_told_as_one),
 		cmocka_unit_test(colours_are_for_terminals),

@@ -17,6 +17,8 @@
 
 #define WAIT_MS 10000
 
+#define SLOW_US 300000
+
 /* Header and body of one request; false at the end of the stream. */
 static bool receive(int client, char head[1024], char body[4096])
 {
@@ -60,6 +62,10 @@ static void serve(struct receiver *r, int client)
 		int status = note(r, head, body, &extra);
 		if (status == RECEIVER_HANGS)
 			continue; /* until the client gives up */
+		if (status == RECEIVER_SLOW) {
+			(void)usleep(SLOW_US);
+			status = 200;
+		}
 		int n = snprintf(reply, sizeof reply,
 				 "HTTP/1.1 %d Test\r\n%sContent-Length: 4\r\n\r\nbody", status,
 				 extra);

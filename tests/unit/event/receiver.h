@@ -9,6 +9,7 @@
 
 #define RECEIVER_REQUESTS_MAX 64
 #define RECEIVER_HANGS (-1) /* in place of a status: no answer */
+#define RECEIVER_SLOW (-2)  /* 200, a while later */
 
 struct receiver {
 	pthread_mutex_t lock;

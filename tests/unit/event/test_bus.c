@@ -257,6 +257,23 @@ static void beyond_the_bound_the_oldest_go(void **state)
 		assert_int_equal(number_in(receiver.bodies[i]), i + 3);
 }
 
+/* The one that it has taken is not there any more: the oldest by now is another. */
+static void an_answer_for_one_that_made_room_is_no_others(void **state)
+{
+	(void)state;
+	with_endpoint();
+	receiver.statuses[0] = RECEIVER_SLOW;
+	open_bus();
+	post(1);
+	receiver_await(&receiver, 1);
+	post_all(2, 6);
+	const struct event_sink_report *r = await(EVENT_SINK_ENDPOINT, 7);
+	assert_int_equal(r->dropped, 1);
+	assert_int_equal(r->delivered, 6);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(number_in(receiver.bodies[i]), i + 1);
+}
+
 static void after_a_day_an_event_is_given_up(void **state)
 {
 	(void)state;
@@ -348,6 +365,7 @@ int main(void)
 		TEST(one_that_is_refused_does_not_block_the_others),
 		TEST(an_endpoint_that_is_away_is_waited_for_across_a_restart),
 		TEST(beyond_the_bound_the_oldest_go),
+		TEST(an_answer_for_one_that_made_room_is_no_others),
 		TEST(after_a_day_an_event_is_given_up),
 		TEST(one_of_yesterday_is_tried_before_it_is_given_up),
 		TEST(a_reopen_tries_at_once),

@@ -274,6 +274,25 @@ static void test_nothing_is_destroyed_early(UNUSED void **state)
 	cancel_deletion(id);
 }
 
+/* KMS API: ScheduleKeyDeletion, seven days at least: also while the clock is slow by ten. */
+static void test_the_window_counts_from_trusted_time(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	CLEANUP(reply_cleanup) struct reply scheduled;
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	(void)make_key(id);
+	int64_t now_ms = clock_real_ms(&world_clock);
+	world_advance(-10 * WORLD_DAY_MS);
+	world_call(&world, &scheduled, "ScheduleKeyDeletion",
+		   "{\"KeyId\":\"%s\",\"PendingWindowInDays\":7}", id);
+	world_advance(10 * WORLD_DAY_MS);
+	assert_status(&scheduled, 200);
+	assert_ok(ending_load(id, &full));
+	assert_true(full.key.deletion_ms >= now_ms + 7 * WORLD_DAY_MS);
+	assert_true(full.key.deletion_ms < now_ms + 8 * WORLD_DAY_MS);
+	cancel_deletion(id);
+}
+
 static void test_a_key_that_is_not_there_is_no_failure(UNUSED void **state)
 {
 	bool done = true;
@@ -496,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_the_record_says_what_was_destroyed),
 		cmocka_unit_test(test_no_key_is_too_large_for_its_record),
 		cmocka_unit_test(test_nothing_is_destroyed_early),
+		cmocka_unit_test(test_the_window_counts_from_trusted_time),
 		cmocka_unit_test(test_a_key_that_is_not_there_is_no_failure),
 		cmocka_unit_test(test_a_clock_that_is_not_trusted_holds_it),
 		cmocka_unit_test(test_only_the_reading_that_is_trusted_counts),

@@ -362,6 +362,26 @@ static void test_nothing_is_begun_while_the_audit_log_fails(UNUSED void **state)
 	assert_rotated(&key, 1);
 }
 
+static void let_the_audit_log_fail(void)
+{
+	world_break_audit(true);
+}
+
+/* Committed while the log stood and told when it did not: its record comes by itself. */
+static void test_a_record_that_the_log_refused_follows(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	struct kms_key_id key = life_begin(&world, PERIOD_DAYS, id);
+	world_advance(PERIOD_MS);
+	break_in_before_rotate(let_the_audit_log_fail);
+	assert_rotated(&key, 1);
+	assert_int_equal(life_records(&world, "RotateKey", id), 0);
+	world_break_audit(false);
+	for (unsigned i = 0; i < 500 && life_records(&world, "RotateKey", id) == 0; i++)
+		(void)usleep(20000);
+	assert_int_equal(life_records(&world, "RotateKey", id), 1);
+}
+
 /* --- deaths --- */
 
 static void test_a_death_at_any_step_is_survived(UNUSED void **state)
@@ -526,6 +546,7 @@ int main(void)
 					  mend),
 		cmocka_unit_test_teardown(test_a_key_that_is_changed_all_the_time_is_rotated, mend),
 		cmocka_unit_test_teardown(test_nothing_is_begun_while_the_audit_log_fails, mend),
+		cmocka_unit_test_teardown(test_a_record_that_the_log_refused_follows, mend),
 		cmocka_unit_test_teardown(test_a_death_at_any_step_is_survived, mend),
 		cmocka_unit_test_teardown(test_two_services_rotate_once, mend),
 		cmocka_unit_test_teardown(test_what_one_encrypts_the_other_decrypts_at_once, mend),

@@ -83,6 +83,12 @@ static void wait_for_import(struct kms_key *row)
 	row->current_version = 0;
 }
 
+static void disconnect(struct kms_key *row)
+{
+	row->origin = KMS_ORIGIN_EXTERNAL_KEY_STORE;
+	row->state = KMS_STATE_UNAVAILABLE;
+}
+
 static void make_rsa(struct kms_key *row)
 {
 	row->spec = KMS_SPEC_RSA_2048;
@@ -125,6 +131,13 @@ static void test_pending_deletion_reads_off_and_comes_back(UNUSED void **state)
 static void test_a_key_that_waits_for_import_cannot_rotate(UNUSED void **state)
 {
 	edit(wait_for_import);
+	assert_all_unsupported();
+	assert_off();
+}
+
+static void test_a_key_of_a_disconnected_store_cannot_rotate(UNUSED void **state)
+{
+	edit(disconnect);
 	assert_all_unsupported();
 	assert_off();
 }
@@ -195,6 +208,7 @@ int main(void)
 		TEST(test_a_disabled_key_keeps_its_setting),
 		TEST(test_pending_deletion_reads_off_and_comes_back),
 		TEST(test_a_key_that_waits_for_import_cannot_rotate),
+		TEST(test_a_key_of_a_disconnected_store_cannot_rotate),
 		TEST(test_the_state_comes_before_the_kind),
 		TEST(test_a_services_key_rotates_at_the_services_pace),
 		TEST(test_old_material_is_rotated_when_the_key_comes_back),

@@ -2,14 +2,17 @@
 /* Due work is done by itself: once, in order, paced; what fails waits, and what is away delays. */
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/lock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/text.h"
 #include "breakage.h"
 #include "lives.h"
+#include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/scheduler.h"
 
@@ -194,6 +197,32 @@ static void test_what_is_due_after_a_downtime_is_caught_up(UNUSED void **state)
 	life_assert_whole(&world, &key, 2);
 }
 
+static void await_record(const char *event, const char *id)
+{
+	for (unsigned i = 0; i < 500 && life_records(&world, event, id) == 0; i++)
+		(void)usleep(10000);
+	assert_int_equal(life_records(&world, event, id), 1);
+}
+
+/* Of whatever kind: the window was over eleven months before the period was. */
+static void test_the_kinds_of_one_round_go_by_their_dates(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1], doomed[KMS_KEY_ID_TEXT + 1];
+	CLEANUP(reply_cleanup) struct reply scheduled;
+	(void)life_begin(&world, PERIOD_DAYS, id);
+	world_create_key(&world, "{}", doomed);
+	assert_ok(clock_trust_accept(world.first.service->clock_trust, NULL));
+	world_call(&world, &scheduled, "ScheduleKeyDeletion", "{\"KeyId\":\"%s\"}", doomed);
+	assert_status(&scheduled, 200);
+	life_restart(&world, PERIOD_MS);
+	await_record("DeleteKey", doomed);
+	await_record("RotateKey", id);
+	CLEANUP(mem_free_at) char *log = world_audit(&world.first);
+	const char *deleted = strstr(log, "\"eventName\":\"DeleteKey\"");
+	assert_non_null(deleted);
+	assert_true((size_t)(deleted - log) < place_of(log, id));
+}
+
 /* --- what fails, and what is away --- */
 
 static uint32_t attempts_at(const struct kms_key_id *id)
@@ -307,6 +336,55 @@ static void test_a_store_that_is_away_is_told_and_caught_up(UNUSED void **state)
 	assert_false(err_failed(report().store));
 }
 
+/* --- what an operator reads --- */
+
+static int log_file = -1;
+
+static int listen_to_log(UNUSED void **state)
+{
+	log_file = memfd_create("log", MFD_CLOEXEC);
+	assert_true(log_file >= 0);
+	log_configure(LOG_FORM_TEXT, LOG_WARNING, log_file);
+	return 0;
+}
+
+static int leave_log(void **state)
+{
+	int failed = mend(state);
+	log_configure(LOG_FORM_TEXT, LOG_ERROR, STDERR_FILENO);
+	(void)close(log_file);
+	return failed;
+}
+
+static size_t logged(const char *text)
+{
+	static char all[65536];
+	size_t count = 0;
+	ssize_t len = pread(log_file, all, sizeof all - 1, 0);
+	assert_true(len >= 0);
+	all[len] = '\0';
+	for (const char *at = strstr(all, text); at != NULL; at = strstr(at + 1, text))
+		count++;
+	return count;
+}
+
+#define PUT_OFF_AWAY "due.put_off kind=\"rotation\" error=\"E_HSM_AWAY\""
+
+static void test_what_is_put_off_is_logged_once(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	struct kms_key_id key = life_begin(&world, PERIOD_DAYS, id);
+	break_token_off(true);
+	await_rounds();
+	assert_int_equal(logged("due.put_off"), 0);
+	world_advance(PERIOD_MS);
+	await_rounds();
+	await_rounds();
+	assert_int_equal(logged(PUT_OFF_AWAY), 1);
+	break_token_off(false);
+	await_versions(&key, 2);
+}
+
 /* Moving the time of day of a running process is what the clock's judge holds deletions for: they
  * wait, fail nothing, and hold up no rotation. */
 static void test_a_clock_that_is_not_trusted_holds_deletions_alone(UNUSED void **state)
@@ -314,6 +392,7 @@ static void test_a_clock_that_is_not_trusted_holds_deletions_alone(UNUSED void *
 	char id[KMS_KEY_ID_TEXT + 1], doomed[KMS_KEY_ID_TEXT + 1];
 	CLEANUP(reply_cleanup) struct reply scheduled;
 	CLEANUP(reply_cleanup) struct reply cancelled;
+	uint64_t done = report().done[KMS_DUE_DELETION];
 	world_create_key(&world, "{}", doomed);
 	world_call(&world, &scheduled, "ScheduleKeyDeletion", "{\"KeyId\":\"%s\"}", doomed);
 	assert_status(&scheduled, 200);
@@ -324,7 +403,8 @@ static void test_a_clock_that_is_not_trusted_holds_deletions_alone(UNUSED void *
 	assert_err(report().held[KMS_DUE_DELETION], E_CLOCK_UNTRUSTED);
 	assert_int_equal(report().kinds[KMS_DUE_DELETION].due, 1);
 	assert_int_equal(report().failed[KMS_DUE_DELETION], 0);
-	assert_int_equal(report().done[KMS_DUE_DELETION], 0);
+	assert_int_equal(report().done[KMS_DUE_DELETION], done);
+	assert_int_equal(logged("due.put_off kind=\"deletion\" error=\"E_CLOCK_UNTRUSTED\""), 1);
 	world_call(&world, &cancelled, "CancelKeyDeletion", "{\"KeyId\":\"%s\"}", doomed);
 	assert_status(&cancelled, 200);
 }
@@ -548,14 +628,18 @@ int main(void)
 		cmocka_unit_test_teardown(test_what_is_due_is_done_once_and_counted, mend),
 		cmocka_unit_test_teardown(test_those_due_longest_go_first, mend),
 		cmocka_unit_test_teardown(test_what_is_due_after_a_downtime_is_caught_up, mend),
+		cmocka_unit_test_teardown(test_the_kinds_of_one_round_go_by_their_dates, mend),
 		cmocka_unit_test_teardown(test_what_fails_is_tried_again_later_each_time, mend),
 		cmocka_unit_test_teardown(test_what_fails_holds_up_nothing_else, mend),
 		cmocka_unit_test_teardown(test_a_token_that_is_away_delays_and_fails_nothing, mend),
 		cmocka_unit_test_teardown(test_an_audit_log_that_fails_delays_and_fails_nothing,
 					  mend),
 		cmocka_unit_test_teardown(test_a_store_that_is_away_is_told_and_caught_up, mend),
-		cmocka_unit_test_teardown(test_a_clock_that_is_not_trusted_holds_deletions_alone,
-					  mend),
+		cmocka_unit_test_setup_teardown(test_what_is_put_off_is_logged_once, listen_to_log,
+						leave_log),
+		cmocka_unit_test_setup_teardown(
+			test_a_clock_that_is_not_trusted_holds_deletions_alone, listen_to_log,
+			leave_log),
 		cmocka_unit_test_teardown(test_a_key_that_is_gone_holds_up_nobody, mend),
 		cmocka_unit_test_teardown(test_what_cannot_be_read_holds_up_nothing_else, mend),
 		cmocka_unit_test_teardown(test_a_death_amid_an_act_is_caught_up, mend),
