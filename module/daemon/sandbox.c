@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
@@ -16,6 +17,9 @@
 NODISCARD struct err sandbox_enter(void)
 {
 	TRY(confine_harden());
+	/* GnuTLS and libcurl write the secrets of their sessions to the file that it names. */
+	if (unsetenv("SSLKEYLOGFILE") != 0)
+		return ERR_DETAIL(E_SYSTEM, errno);
 	/* Sockets that systemd hands over come first, by its protocol. */
 	int passed = sd_listen_fds(0);
 	unsigned first = DESCRIPTORS_KEPT + (unsigned)(passed > 0 ? passed : 0);

@@ -8,8 +8,8 @@
 #include "confine/confine.h"
 
 /*
- * confine_harden(), and no descriptors that were not meant for us, SIGPIPE ignored. First thing in
- * main(). E_SYSTEM with errno.
+ * confine_harden(), no descriptors that were not meant for us, nowhere to write the secrets of TLS
+ * to (SSLKEYLOGFILE), SIGPIPE ignored. First thing in main(). E_SYSTEM with errno.
  */
 NODISCARD struct err sandbox_enter(void);
 

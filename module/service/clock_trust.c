@@ -323,9 +323,10 @@ static void begin_trust(struct clock_trust *trust, const struct reading *now)
 	move_mark(trust, now);
 }
 
-static enum clock_verdict look(struct clock_trust *trust)
+static enum clock_verdict look(struct clock_trust *trust, int64_t *now_ms)
 {
 	struct reading now = read_clocks(trust);
+	*now_ms = now.real_ms;
 	bool untrusted = trust->told != CLOCK_TRUSTED;
 	if (err_failed(trust->failure) || trust->mark.revision == 0 ||
 	    (untrusted && is_time(trust, &now, UNTRUSTED_INTERVAL_MS)))
@@ -353,7 +354,8 @@ NODISCARD struct err clock_trust_open(const struct clock_trust_options *options,
 	trust->failure = OK;
 	trust->told = CLOCK_TRUSTED;
 	(void)pthread_mutex_init(&trust->lock, NULL);
-	(void)look(trust);
+	int64_t now_ms;
+	(void)look(trust, &now_ms);
 	*out = TAKE(trust);
 	return OK;
 }
@@ -368,15 +370,20 @@ void clock_trust_close(struct clock_trust **trust)
 
 void clock_trust_look(struct clock_trust *trust)
 {
+	int64_t now_ms;
 	LOCK_SCOPE(&trust->lock);
-	(void)look(trust);
+	(void)look(trust, &now_ms);
 }
 
-NODISCARD struct err clock_trust_check(struct clock_trust *trust)
+NODISCARD struct err clock_trust_check(struct clock_trust *trust, int64_t *now_ms)
 {
+	int64_t judged_ms;
 	LOCK_SCOPE(&trust->lock);
-	enum clock_verdict verdict = look(trust);
-	return verdict == CLOCK_TRUSTED ? OK : ERR_DETAIL(E_CLOCK_UNTRUSTED, verdict);
+	enum clock_verdict verdict = look(trust, &judged_ms);
+	if (verdict != CLOCK_TRUSTED)
+		return ERR_DETAIL(E_CLOCK_UNTRUSTED, verdict);
+	*now_ms = judged_ms;
+	return OK;
 }
 
 int64_t clock_trust_latest_ms(struct clock_trust *trust)

@@ -75,8 +75,10 @@ void clock_trust_close(struct clock_trust **trust);
 void clock_trust_look(struct clock_trust *trust);
 
 /* OK, or E_CLOCK_UNTRUSTED with the verdict as detail. Looks at the clocks as they are at this
- * moment. Blocks as the store does. */
-NODISCARD struct err clock_trust_check(struct clock_trust *trust);
+ * moment; *now_ms is the time that was judged. What cannot be undone goes by that reading and by no
+ * other: a clock that is set there and back again between two readings is right at the second.
+ * Blocks as the store does. */
+NODISCARD struct err clock_trust_check(struct clock_trust *trust, int64_t *now_ms);
 
 /* The latest that it may be now: what the clock shows, or the mark and the count where those are
  * later. Dates of destruction are set from here, so that one that was set while the clock was

@@ -109,7 +109,7 @@ static struct err count_all(struct scheduler *scheduler, struct scheduler_report
 	return failed > 0 ? find_worst(scheduler, &now->worst) : OK;
 }
 
-NODISCARD struct err due_work_look(struct scheduler *scheduler)
+void due_work_look(struct scheduler *scheduler)
 {
 	struct scheduler_report now = {.worst = {.attempts = 0}};
 	struct err e = count_all(scheduler, &now);
@@ -119,14 +119,13 @@ NODISCARD struct err due_work_look(struct scheduler *scheduler)
 		log_event(LOG_WARNING, "due.agenda_unread", LOG_ERR(e));
 	report->store = e;
 	if (err_failed(e))
-		return e;
+		return;
 	report->worst = now.worst;
 	for (enum kms_due_kind kind = KMS_DUE_ROTATION; kind < KMS_DUE_COUNT; kind++) {
 		report->kinds[kind] = now.kinds[kind];
 		report->late[kind] = now.late[kind];
 		report->held[kind] = now.kinds[kind].due > 0 ? report->held[kind] : OK;
 	}
-	return OK;
 }
 
 /* ---- the end of an act ---- */
@@ -326,7 +325,8 @@ static void try_one(struct round *round, const struct kms_due *due)
 	struct err e = check_parts(scheduler);
 	if (!err_failed(e))
 		e = claim(scheduler, due);
-	if (err_is(e, E_STORE_CONFLICT)) /* somebody else is at it */
+	/* Somebody else is at it, or has ended it. */
+	if (err_is(e, E_STORE_CONFLICT) || err_is(e, E_NOT_FOUND))
 		return;
 	round->ended = err_failed(e);
 	if (round->ended)
@@ -337,15 +337,19 @@ static void try_one(struct round *round, const struct kms_due *due)
 
 /* ---- one round ---- */
 
-static struct err list_all(struct round *round)
+/* A list that cannot be read, of rows that nobody sealed, holds up its own kind. */
+static void list_all(struct round *round)
 {
 	const struct kms_agenda *agenda = &round->scheduler->agenda;
 	for (enum kms_due_kind kind = KMS_DUE_ROTATION; kind < KMS_DUE_COUNT; kind++) {
 		const struct kms_due_query query = query_of(round->scheduler, kind);
 		struct agenda_page *page = &round->pages[kind];
-		TRY(agenda->ops->due_list(agenda->self, &query, &page->list, &page->count));
+		struct err e =
+			agenda->ops->due_list(agenda->self, &query, &page->list, &page->count);
+		page->held = err_failed(e);
+		if (page->held)
+			hold(round->scheduler, kind, e);
 	}
-	return OK;
 }
 
 /* The next of each kind; those due longest first. */
@@ -370,11 +374,7 @@ bool due_work_run(struct scheduler *scheduler)
 	CLEANUP(round_cleanup) struct round round = {.scheduler = scheduler};
 	const struct kms_due *next[KMS_DUE_COUNT];
 	bool full = false;
-	struct err e = list_all(&round);
-	if (err_failed(e)) {
-		hold(scheduler, KMS_DUE_ROTATION, e);
-		return false;
-	}
+	list_all(&round);
 	for (size_t at = 0; at < PAGE_MAX && !round.ended; at++) {
 		size_t count = next_of_each(&round, at, next);
 		for (size_t i = 0; i < count && !round.ended; i++)

@@ -14,8 +14,19 @@
 
 static bool is_over(const struct kms_key *key, int64_t now_ms)
 {
-	return key->state == KMS_STATE_PENDING_DELETION &&
-	       (key->destroying || key->deletion_ms <= now_ms);
+	return key->state == KMS_STATE_PENDING_DELETION && key->deletion_ms <= now_ms;
+}
+
+/* Whether the window is over by the very reading of the clock that is believed. */
+static struct err may_begin(struct service *service, const struct kms_key *key, bool *out)
+{
+	int64_t now_ms = clock_real_ms(service->options.clock);
+	*out = false;
+	if (!is_over(key, now_ms)) /* whatever the clock is worth */
+		return OK;
+	TRY(clock_trust_check(service->clock_trust, &now_ms));
+	*out = is_over(key, now_ms);
+	return OK;
 }
 
 /* From here there is no way back: CancelKeyDeletion changes the same row, and one of the two comes
@@ -23,7 +34,6 @@ static bool is_over(const struct kms_key *key, int64_t now_ms)
 static struct err begin(struct service *service, struct kms_key *key)
 {
 	const struct kms_store *store = &service->options.store;
-	TRY(clock_trust_check(service->clock_trust));
 	key->destroying = true;
 	key->revision++;
 	struct err e = store->ops->key_update(store->self, key, NULL);
@@ -101,12 +111,13 @@ static struct err run_once(struct service *service, const struct kms_scope *scop
 	if (err_is(e, E_NOT_FOUND))
 		return OK;
 	TRY(e);
-	/* Read before the clock is asked whether it may be believed, so that a jump in between is
-	 * seen. */
-	if (!is_over(&full.key, clock_real_ms(service->options.clock)))
-		return OK;
+	bool begins = false;
 	if (!full.key.destroying)
+		TRY(may_begin(service, &full.key, &begins));
+	if (begins)
 		TRY(begin(service, &full.key));
+	if (!full.key.destroying)
+		return OK;
 	TRY(destroy_versions(service, &full));
 	e = clear(service, &full.key);
 	if (err_is(e, E_NOT_FOUND)) /* another daemon has ended it */

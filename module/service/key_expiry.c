@@ -25,10 +25,20 @@ static struct kms_version *version_of(struct kms_key_full *full, uint32_t number
 
 static bool is_over(const struct kms_version *version, int64_t now_ms)
 {
-	if (version->material == KMS_MATERIAL_GOING)
-		return true;
 	return version->material == KMS_MATERIAL_PRESENT && version->valid_to_ms != 0 &&
 	       version->valid_to_ms <= now_ms;
+}
+
+/* As for deletions: by the very reading of the clock that is believed. */
+static struct err may_begin(struct service *service, const struct kms_version *version, bool *out)
+{
+	int64_t now_ms = clock_real_ms(service->options.clock);
+	*out = false;
+	if (!is_over(version, now_ms))
+		return OK;
+	TRY(clock_trust_check(service->clock_trust, &now_ms));
+	*out = is_over(version, now_ms);
+	return OK;
 }
 
 static struct err update(struct service *service, struct kms_key *key,
@@ -45,7 +55,6 @@ static struct err update(struct service *service, struct kms_key *key,
 /* A key that waits for its deletion goes on waiting, without this material. */
 static struct err begin(struct service *service, struct kms_key *key, struct kms_version *version)
 {
-	TRY(clock_trust_check(service->clock_trust));
 	version->material = KMS_MATERIAL_GOING;
 	if (key->state == KMS_STATE_ENABLED || key->state == KMS_STATE_DISABLED)
 		TRY(kms_key_move(key, KMS_STATE_PENDING_IMPORT));
@@ -93,13 +102,16 @@ static struct err run_once(struct service *service, const struct kms_scope *scop
 		return OK;
 	TRY(e);
 	struct kms_version *version = version_of(&full, number);
-	/* The clock is read before it is asked whether it may be believed: key_deletion.c. What is
-	 * being deleted takes its material along. */
-	int64_t now_ms = clock_real_ms(service->options.clock);
-	if (version == NULL || full.key.destroying || !is_over(version, now_ms))
+	bool begins = false;
+	/* What is being deleted takes its material along. */
+	if (version == NULL || full.key.destroying)
 		return OK;
 	if (version->material != KMS_MATERIAL_GOING)
+		TRY(may_begin(service, version, &begins));
+	if (begins)
 		TRY(begin(service, &full.key, version));
+	if (version->material != KMS_MATERIAL_GOING)
+		return OK;
 	TRY(scheduler_rest(service->scheduler));
 	TRY(key_unmaking_destroy(service, version));
 	return end(service, &full.key, version, done);

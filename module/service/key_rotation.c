@@ -11,7 +11,8 @@
 #include "service/scheduler.h"
 #include "service/service_event.h"
 
-#define ATTEMPTS 4 /* when others change the same key meanwhile */
+#define ATTEMPTS 4 /* when others change the same key meanwhile, */
+#define COMMITS 32 /* and of one object: it takes far longer to make than to commit */
 #define ROUNDS_MAX KMS_ROTATION_COUNT
 #define RESPONSE_MAX 256
 #define DETAILS_MAX 512
@@ -144,14 +145,43 @@ static struct err commit(struct service *service, const struct rotation *rotatio
 	return err_failed(e) && is_committed(service, rotation) ? OK : e;
 }
 
+/* Somebody changed the key. Where it needs the very same rotation all the same, the object that was
+ * made for it is good: else who may change a description, and does so all the time, would put the
+ * rotation off for ever. E_STORE_CONFLICT: it does not. */
+static struct err look_again(struct service *service, struct rotation *rotation)
+{
+	const struct kms_store *store = &service->options.store;
+	const struct kms_key *key = &rotation->full.key;
+	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
+	TRY(store->ops->key_load(store->self, &key->scope, &key->id, &full));
+	enum kms_rotation_type type = kms_rotation_due(&full, &service->options.rotation,
+						       clock_real_ms(service->options.clock));
+	REQUIRE(type == rotation->type, E_STORE_CONFLICT);
+	REQUIRE(next_number(service, &full) == rotation->version.number, E_STORE_CONFLICT);
+	kms_key_full_cleanup(&rotation->full);
+	rotation->full = full;
+	full = (struct kms_key_full){0};
+	kms_key_cleanup(&rotation->changed);
+	return OK;
+}
+
+static struct err try_commit(struct service *service, struct rotation *rotation)
+{
+	TRY(prepare(service, rotation));
+	return commit(service, rotation);
+}
+
 /* From the object on the token to the new version in the store. When that fails the object goes,
  * somebody else's intent or not: whoever settles it finds nothing committed and destroys just the
  * same, and to destroy what is gone is no failure. */
 static struct err complete(struct service *service, struct rotation *rotation)
 {
-	struct err e = prepare(service, rotation);
-	if (!err_failed(e))
-		e = commit(service, rotation);
+	struct err e = try_commit(service, rotation);
+	for (unsigned i = 1; i < COMMITS && err_is(e, E_STORE_CONFLICT); i++) {
+		if (err_failed(look_again(service, rotation)))
+			break;
+		e = try_commit(service, rotation);
+	}
 	if (err_failed(e))
 		key_making_abandon(service, &rotation->full.key.scope, &rotation->version);
 	return e;

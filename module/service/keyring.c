@@ -35,6 +35,7 @@ struct keyring {
 	struct map entries;
 	struct keyring_entry *newest, *oldest;
 	uint64_t epoch;
+	uint64_t changes;            /* of the store, when the watching thread last asked */
 	size_t malformed;            /* entries without a compiled policy */
 	struct auth_policy *nothing; /* stands for every policy that cannot be compiled */
 
@@ -236,6 +237,27 @@ void keyring_release(struct keyring_entry **entry)
 	*entry = NULL;
 }
 
+static uint64_t changes_of(struct keyring *keyring)
+{
+	LOCK_SCOPE(&keyring->lock);
+	return keyring->changes;
+}
+
+NODISCARD struct err keyring_renew(struct keyring *keyring, struct keyring_entry **entry)
+{
+	const struct kms_store *store = &keyring->options.store;
+	const struct kms_key_id id = (*entry)->full.key.id;
+	struct keyring_entry *renewed = NULL;
+	uint64_t now = 0;
+	TRY(store->ops->change_count(store->self, &now));
+	if (now != changes_of(keyring)) /* the watching thread will see to the rest */
+		keyring_drop(keyring, &id);
+	TRY(keyring_acquire(keyring, &id, true, &renewed));
+	keyring_release(entry);
+	*entry = renewed;
+	return OK;
+}
+
 const struct kms_key_full *keyring_key(const struct keyring_entry *entry)
 {
 	return &entry->full;
@@ -299,10 +321,11 @@ static bool pause_watching(struct keyring *keyring)
 	return !keyring->stopping;
 }
 
-static void something_changed(struct keyring *keyring)
+static void something_changed(struct keyring *keyring, uint64_t changes)
 {
 	pthread_mutex_lock(&keyring->lock);
 	forget_all(keyring);
+	keyring->changes = changes;
 	pthread_mutex_unlock(&keyring->lock);
 	if (keyring->options.changed != NULL)
 		keyring->options.changed(keyring->options.user);
@@ -313,17 +336,16 @@ static void *watch(void *arg)
 {
 	struct keyring *keyring = (struct keyring *)arg;
 	const struct kms_store *store = &keyring->options.store;
-	uint64_t seen = 0;
 	bool failing = false;
 	while (pause_watching(keyring)) {
+		const uint64_t seen = changes_of(keyring);
 		uint64_t now = seen;
 		struct err e = store->ops->change_count(store->self, &now);
 		if (err_failed(e) && !failing)
 			log_event(LOG_ERROR, "keyring.store_away", LOG_ERR(e));
 		failing = err_failed(e);
 		if (failing || now != seen)
-			something_changed(keyring);
-		seen = now;
+			something_changed(keyring, now);
 	}
 	return NULL;
 }

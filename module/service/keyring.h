@@ -38,6 +38,14 @@ NODISCARD struct err keyring_acquire(struct keyring *keyring, const struct kms_k
 				     bool may_block, struct keyring_entry **out);
 void keyring_release(struct keyring_entry **entry); /* *entry may be NULL */
 
+/*
+ * For who misses something in a snapshot, which another process may have committed a moment ago:
+ * the same key as it is by now, in place of *entry. Costs a question to the store, and a load only
+ * when something was committed since. Blocks. E_NOT_FOUND: the key is gone; what the store answers;
+ * *entry stays then.
+ */
+NODISCARD struct err keyring_renew(struct keyring *keyring, struct keyring_entry **entry);
+
 /* The key and its versions; valid while the entry is held. */
 const struct kms_key_full *keyring_key(const struct keyring_entry *entry);
 

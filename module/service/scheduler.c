@@ -164,8 +164,9 @@ static bool run_round(struct scheduler *scheduler)
 	if (!atomic_load(&service->reconciled))
 		return false;
 	sweep_sessions(scheduler);
-	if (scheduler->agenda.ops == NULL || err_failed(due_work_look(scheduler)))
+	if (scheduler->agenda.ops == NULL)
 		return false;
+	due_work_look(scheduler); /* what cannot be counted may be done all the same */
 	return due_work_run(scheduler);
 }
 

@@ -35,9 +35,8 @@ int64_t scheduler_lease_ms(const struct scheduler *scheduler);
 
 bool scheduler_is_stopping(struct scheduler *scheduler);
 
-/* What is due, into the report and the metrics. Errors of the store, which are in the report, too.
- */
-NODISCARD struct err due_work_look(struct scheduler *scheduler);
+/* What is due, into the report and the metrics; of an error of the store the report tells. */
+void due_work_look(struct scheduler *scheduler);
 
 /* One page of each kind. true: something was done and there is more. */
 bool due_work_run(struct scheduler *scheduler);

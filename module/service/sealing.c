@@ -6,6 +6,7 @@
 #include "service/budget.h"
 #include "service/core.h"
 #include "service/keyring.h"
+#include "service/permission.h"
 #include "service/refused.h"
 
 static struct err use_version(struct call_work *work, size_t which,
@@ -63,10 +64,34 @@ static bool is_possible_length(struct view sealed)
 	       sealed.len <= HSM_SEALED_OVERHEAD + HSM_PLAINTEXT_MAX;
 }
 
+static bool is_newer(const struct keyring_entry *entry, uint32_t number)
+{
+	const struct kms_key_full *full = keyring_key(entry);
+	return full->version_count == 0 || number > full->versions[full->version_count - 1].number;
+}
+
+/* Another daemon may have rotated the key a moment ago, and encrypted this. */
+static struct err find_version(struct call_work *work, size_t which, uint32_t number,
+			       const struct kms_version **out)
+{
+	struct keyring_entry **entry = &work->keys[which];
+	*out = keyring_version(*entry, number);
+	if (*out != NULL || !is_newer(*entry, number))
+		return OK;
+	REQUIRE(work->may_block, E_WOULD_BLOCK);
+	TRY(keyring_renew(work->service->keyring, entry));
+	TRY(permission_check_state(work, &keyring_key(*entry)->key));
+	*out = keyring_version(*entry, number);
+	return OK;
+}
+
 NODISCARD struct err sealing_from(struct call_work *work, size_t which)
 {
 	const struct kms_ciphertext *sealed = &work->in.sealed;
-	const struct kms_version *version = keyring_version(work->keys[which], sealed->version);
+	const struct kms_version *version = NULL;
+	struct err e = find_version(work, which, sealed->version, &version);
+	REQUIRE(!err_is(e, E_NOT_FOUND), E_KMS_CIPHERTEXT); /* the key is gone */
+	TRY(e);
 	REQUIRE(version != NULL && version->suite == sealed->suite, E_KMS_CIPHERTEXT);
 	REQUIRE(is_possible_length(sealed->sealed), E_KMS_CIPHERTEXT);
 	TRY(use_version(work, which, version));

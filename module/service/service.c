@@ -257,7 +257,8 @@ void service_set_due_pace(struct service *service, uint32_t interval_ms, uint32_
 
 NODISCARD struct err service_clock_trusted(struct service *service)
 {
-	return clock_trust_check(service->clock_trust);
+	int64_t now_ms;
+	return clock_trust_check(service->clock_trust, &now_ms);
 }
 
 NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms)

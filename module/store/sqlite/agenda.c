@@ -51,12 +51,11 @@ static struct err list_fetch(struct sqlite_connection *reader, const struct kms_
 			     enum sqlite_statement_id id, struct store_batch *batch)
 {
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	bool more = false;
 	TRY(sqlite_statement_take(reader, id, &statement));
 	query_bind(&statement, query, id);
 	sqlite_bind_bytes(&statement, ":owner", VIEW_ARRAY(query->owner));
 	sqlite_bind_integer(&statement, ":limit", (int64_t)query->limit);
-	return sqlite_rows_fetch(&statement, &store_table_dues, SIZE_MAX, batch, &more);
+	return sqlite_hints_fetch(&statement, &store_table_dues, batch);
 }
 
 /* The lists of the kind, one behind the other; of one moment. */

@@ -103,11 +103,10 @@ static struct err failures_fetch(struct store_sqlite *store, size_t limit,
 {
 	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	bool more = false;
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_statement_take(reader.connection, SQL_CLAIM_FAILURES, &statement));
 	sqlite_bind_integer(&statement, ":limit", (int64_t)limit);
-	return sqlite_rows_fetch(&statement, &store_table_claims, SIZE_MAX, batch, &more);
+	return sqlite_hints_fetch(&statement, &store_table_claims, batch);
 }
 
 static struct err failure_decode(const struct store_batch *batch, size_t at,

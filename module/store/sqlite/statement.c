@@ -561,3 +561,17 @@ NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 	}
 	return OK;
 }
+
+NODISCARD struct err sqlite_hints_fetch(struct sqlite_statement *statement,
+					const struct store_table *table, struct store_batch *batch)
+{
+	bool row = false;
+	TRY(sqlite_statement_step(statement, &row));
+	while (row) {
+		struct err e = row_fetch(statement->raw, table, batch);
+		if (!err_is(e, E_STORE_SEAL)) /* which the log has */
+			TRY(e);
+		TRY(sqlite_statement_step(statement, &row));
+	}
+	return OK;
+}

@@ -179,4 +179,9 @@ NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 				       const struct store_table *table, size_t enough,
 				       struct store_batch *batch, bool *more);
 
+/* Likewise all rows of a table that nobody seals, and from which only hints are taken: one that is
+ * outside its bounds is logged and passed over, so that it takes no other along. */
+NODISCARD struct err sqlite_hints_fetch(struct sqlite_statement *statement,
+					const struct store_table *table, struct store_batch *batch);
+
 #endif

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -53,6 +54,23 @@ static void netlink_ends_it(void **state)
 	(void)state;
 	confined_assert_refused(enter, "holdfastd",
 				&(struct confined_call){"socket", netlink_socket});
+}
+
+/* GnuTLS and libcurl would write the secrets of every session there. In a process of its own:
+ * descriptors are closed. */
+static void the_environment_takes_no_secrets_of_tls(void **state)
+{
+	int status = -1;
+	(void)state;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		bool well = setenv("SSLKEYLOGFILE", "/dev/null", 1) == 0 &&
+			    !err_failed(sandbox_enter()) && getenv("SSLKEYLOGFILE") == NULL;
+		_exit(well ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* With an endpoint for events, names are looked up. */
@@ -168,6 +186,7 @@ int main(void)
 		cmocka_unit_test(escapes_end_it),
 		cmocka_unit_test(what_only_the_supervisor_may_ends_it),
 		cmocka_unit_test(netlink_ends_it),
+		cmocka_unit_test(the_environment_takes_no_secrets_of_tls),
 		cmocka_unit_test(an_endpoint_opens_one_kind_of_netlink),
 		cmocka_unit_test(files_are_kept),
 		cmocka_unit_test(sockets_are_kept),

@@ -56,6 +56,11 @@ void break_in_before_rotate(void (*what)(void))
 	atomic_store(&before_rotate, what);
 }
 
+bool break_is_dead(void)
+{
+	return atomic_load(&dead);
+}
+
 void break_nothing(void)
 {
 	atomic_store(&dead, false);
@@ -195,7 +200,8 @@ static struct err outbox_done(void *self, const char (*ids)[KMS_EVENT_ID_LEN + 1
 
 void breakage_adjust(struct kms_store_ops *ops)
 {
-	real = *ops;
+	if (real.key_load == NULL) /* once: threads of the first service read it */
+		real = *ops;
 	ops->intent_add = intent_add;
 	ops->key_rotate = key_rotate;
 	ops->key_load = key_load;

@@ -26,6 +26,9 @@ void break_store(enum store_call call, enum fault fault, enum err_code code);
 /* From now on, or no longer: every operation on the token is answered with E_HSM_AWAY. */
 void break_token_off(bool away);
 
+/* The process has died. */
+bool break_is_dead(void);
+
 /* Nothing is broken any more; the dead live. */
 void break_nothing(void);
 

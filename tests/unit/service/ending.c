@@ -24,6 +24,7 @@ static struct {
 	unsigned steps[STEP_COUNT];
 	void (*meanwhile[STEP_COUNT])(void);
 	enum err_code distrust;
+	int64_t back_ms;
 } at = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void ending_plan(const struct ending_fault *fault)
@@ -58,6 +59,12 @@ void ending_distrust(enum err_code code)
 {
 	LOCK_SCOPE(&at.lock);
 	at.distrust = code;
+}
+
+void ending_set_back(int64_t ms)
+{
+	LOCK_SCOPE(&at.lock);
+	at.back_ms = ms;
 }
 
 /* true: a fault of this step. */
@@ -139,13 +146,14 @@ static void adjust(struct kms_store_ops *ops)
 	ops->material_update = material_update;
 }
 
-struct err __wrap_clock_trust_check(struct clock_trust *trust);
-struct err __wrap_clock_trust_check(UNUSED struct clock_trust *trust)
+struct err __wrap_clock_trust_check(struct clock_trust *trust, int64_t *now_ms);
+struct err __wrap_clock_trust_check(UNUSED struct clock_trust *trust, int64_t *now_ms)
 {
 	struct ending_fault fault;
 	bool faulty = take(STEP_CLOCK, &fault);
 	LOCK_SCOPE(&at.lock);
 	enum err_code code = faulty ? fault.code : at.distrust;
+	*now_ms = clock_real_ms(&clock_system) - at.back_ms;
 	return code != E_OK ? ERR((uint16_t)code) : OK;
 }
 

@@ -44,6 +44,9 @@ void ending_meanwhile(enum ending_step step, void (*act)(void));
 
 /* Every step of the clock answers this from now on; E_OK. */
 void ending_distrust(enum err_code code);
+/* From now on the reading that is trusted is so much less than any other: the clock was set forward
+ * when it was read, and is right again when it is judged. */
+void ending_set_back(int64_t ms);
 
 struct kms_key_id ending_id(const char *id);
 struct err ending_load(const char *id, struct kms_key_full *out);

@@ -14,7 +14,7 @@ struct world world = {.adjust = adjust, .without_due_work = true};
 char the_key[KMS_KEY_ID_TEXT + 1];
 int64_t material_age_ms;
 uint16_t rotate_fault;
-unsigned updates;
+atomic_uint updates;
 
 const char *const settings[SETTINGS] = {"EnableKeyRotation", "DisableKeyRotation",
 					"RotateKeyOnDemand"};

@@ -6,6 +6,8 @@
 #ifndef HOLDFAST_TESTS_UNIT_SERVICE_ROTATION_WORLD_H
 #define HOLDFAST_TESTS_UNIT_SERVICE_ROTATION_WORLD_H
 
+#include <stdatomic.h>
+
 #include "fixture.h"
 #include "kms/rotation.h"
 
@@ -18,7 +20,7 @@ extern char the_key[KMS_KEY_ID_TEXT + 1]; /* that the test is about: a new one f
 /* Of the store, until the next test. */
 extern int64_t material_age_ms; /* every version is as much older than it is */
 extern uint16_t rotate_fault;   /* what key_rotate() answers */
-extern unsigned updates;        /* how often a key was stored; the rows that edits make not */
+extern atomic_uint updates;     /* how often a key was stored; the rows that edits make not */
 
 int rotation_set_up(void **state);
 int rotation_tear_down(void **state);

@@ -114,9 +114,11 @@ static void set_clock(int64_t by_ms)
 
 static enum clock_verdict verdict(struct clock_trust *trust)
 {
-	struct err e = clock_trust_check(trust);
+	int64_t now_ms = 0; /* untouched on failure */
+	struct err e = clock_trust_check(trust, &now_ms);
 	struct clock_trust_report report;
 	clock_trust_report(trust, &report);
+	assert_int_equal(now_ms, err_failed(e) ? 0 : clocks.now_real_ms);
 	assert_int_equal(err_failed(e), report.verdict != CLOCK_TRUSTED);
 	if (err_failed(e)) {
 		assert_true(err_is(e, E_CLOCK_UNTRUSTED));

@@ -323,6 +323,22 @@ static void test_a_clock_that_is_not_trusted_holds_it(UNUSED void **state)
 	assert_gone(id);
 }
 
+/* The clock is set forward and back again, between the looks of the scheduler. */
+static void test_only_the_reading_that_is_trusted_counts(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	bool done = true;
+	(void)make_key(id);
+	ending_make_due(id);
+	ending_set_back(2000);
+	assert_ok(run(id, &done));
+	ending_set_back(0);
+	assert_false(done);
+	assert_kept(id, "PendingDeletion");
+	cancel_deletion(id);
+	assert_kept(id, "Disabled");
+}
+
 static void test_it_is_not_begun_while_the_log_fails(UNUSED void **state)
 {
 	char id[KMS_KEY_ID_TEXT + 1];
@@ -502,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_the_window_counts_from_trusted_time),
 		cmocka_unit_test(test_a_key_that_is_not_there_is_no_failure),
 		cmocka_unit_test(test_a_clock_that_is_not_trusted_holds_it),
+		cmocka_unit_test(test_only_the_reading_that_is_trusted_counts),
 		cmocka_unit_test(test_it_is_not_begun_while_the_log_fails),
 		cmocka_unit_test(test_a_cancellation_that_comes_first_wins),
 		cmocka_unit_test(test_a_cancellation_that_comes_later_is_refused),

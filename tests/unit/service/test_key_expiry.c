@@ -134,6 +134,19 @@ static const struct ending_fault faults[] = {
 	{STEP_END, 0, true, E_STORE},
 };
 
+/* The clock is set forward and back again, between the looks of the scheduler. */
+static void test_only_the_reading_that_is_trusted_counts(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	bool done = true;
+	(void)import(past(), id);
+	ending_set_back(2000);
+	assert_ok(run(id, &done));
+	ending_set_back(0);
+	assert_false(done);
+	assert_state(id, KMS_STATE_ENABLED, KMS_MATERIAL_PRESENT);
+}
+
 static void test_it_may_be_interrupted_at_each_step(UNUSED void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
@@ -266,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_the_key_waits_for_an_import),
 		cmocka_unit_test(test_nothing_expires_early),
 		cmocka_unit_test(test_a_clock_that_is_not_trusted_holds_it),
+		cmocka_unit_test(test_only_the_reading_that_is_trusted_counts),
 		cmocka_unit_test(test_it_may_be_interrupted_at_each_step),
 		cmocka_unit_test(test_material_on_its_way_out_seals_nothing),
 		cmocka_unit_test(test_a_version_without_material_opens_nothing),

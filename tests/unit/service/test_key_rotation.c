@@ -314,6 +314,33 @@ static void test_a_key_that_was_changed_meanwhile_is_asked_again(UNUSED void **s
 	assert_int_equal(life_intents(&world), 0);
 }
 
+#define QUARRELS 20
+static unsigned quarrels;
+
+static void quarrel(void)
+{
+	touch_raced();
+	if (++quarrels < QUARRELS)
+		break_in_before_rotate(quarrel);
+}
+
+/* Who may change a key's description must not be able to put its rotation off. */
+static void test_a_key_that_is_changed_all_the_time_is_rotated(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	raced = life_begin(&world, PERIOD_DAYS, id);
+	size_t objects = life_objects(&world);
+	world_advance(PERIOD_MS);
+	quarrels = 0;
+	break_in_before_rotate(quarrel);
+	assert_rotated(&raced, 1);
+	assert_int_equal(quarrels, QUARRELS);
+	life_assert_whole(&world, &raced, 2);
+	assert_int_equal(life_objects(&world), objects + 1);
+	assert_int_equal(life_intents(&world), 0);
+	assert_int_equal(life_records(&world, "RotateKey", id), 1);
+}
+
 /* P6: an act that could not be told is not begun. */
 static void test_nothing_is_begun_while_the_audit_log_fails(UNUSED void **state)
 {
@@ -429,6 +456,44 @@ static void test_two_services_rotate_once(UNUSED void **state)
 	assert_int_equal(life_intents(&world), 0);
 }
 
+/* Before its watching thread has noticed that another one committed. */
+static void decrypt_on_the_second(const char *blob)
+{
+	CLEANUP(reply_cleanup) struct reply opened;
+	char body[600];
+	const struct twist twist = {.service = second.service};
+	assert_ok(text_format(body, sizeof body, "{\"CiphertextBlob\":\"%s\"}", blob));
+	opened = (struct reply){0};
+	world_call_twisted(&world, &twist, "Decrypt", body, &opened);
+	assert_status(&opened, 200);
+	assert_string_equal(reply_text(&opened, "Plaintext"), "aGk=");
+}
+
+static struct reply before_commit;
+
+static void keep_on_the_second(void)
+{
+	decrypt_on_the_second(reply_text(&before_commit, "CiphertextBlob"));
+}
+
+static void test_what_one_encrypts_the_other_decrypts_at_once(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	struct kms_key_id key = life_begin(&world, PERIOD_DAYS, id);
+	world_start(&world, &second, "audit-second");
+	for (unsigned i = 0; i < 8; i++) {
+		CLEANUP(reply_cleanup) struct reply after;
+		world_encrypt(&world, id, "aGk=", "{}", &before_commit);
+		life_change(&world, &key, life_ask_for_rotation);
+		break_in_before_rotate(keep_on_the_second);
+		assert_rotated(&key, 1);
+		reply_cleanup(&before_commit);
+		world_encrypt(&world, id, "aGk=", "{}", &after);
+		decrypt_on_the_second(reply_text(&after, "CiphertextBlob"));
+	}
+	world_stop(&second);
+}
+
 /* --- numbers --- */
 
 /* An object that a version used to name, of a store that was restored from before it was made. */
@@ -479,10 +544,12 @@ int main(void)
 					  mend),
 		cmocka_unit_test_teardown(test_a_key_that_was_changed_meanwhile_is_asked_again,
 					  mend),
+		cmocka_unit_test_teardown(test_a_key_that_is_changed_all_the_time_is_rotated, mend),
 		cmocka_unit_test_teardown(test_nothing_is_begun_while_the_audit_log_fails, mend),
 		cmocka_unit_test_teardown(test_a_record_that_the_log_refused_follows, mend),
 		cmocka_unit_test_teardown(test_a_death_at_any_step_is_survived, mend),
 		cmocka_unit_test_teardown(test_two_services_rotate_once, mend),
+		cmocka_unit_test_teardown(test_what_one_encrypts_the_other_decrypts_at_once, mend),
 		cmocka_unit_test_teardown(test_a_number_that_the_token_knows_is_not_used_again,
 					  mend),
 	};

@@ -271,6 +271,45 @@ static void test_a_commit_of_another_process_is_noticed(void **state)
 	assert_true(becomes_empty(*state));
 }
 
+/* At once, and not only when the watching thread has come round. */
+static void test_a_snapshot_is_renewed(void **state)
+{
+	struct keyring *keyring = *state;
+	CLEANUP(keyring_release) struct keyring_entry *entry = NULL;
+	struct kms_key_id id = id_of(1);
+	for (uint64_t revision = 2; revision < 20; revision++) {
+		assert_int_equal(keyring_acquire(keyring, &id, true, &entry).code, E_OK);
+		atomic_store(&store.revision, revision);
+		atomic_fetch_add(&store.changes, 1);
+		assert_int_equal(keyring_renew(keyring, &entry).code, E_OK);
+		assert_int_equal(keyring_key(entry)->key.revision, revision);
+		keyring_release(&entry);
+	}
+}
+
+/* Who asks for what is nowhere does not make everybody load the key again. */
+static void test_a_snapshot_that_is_not_old_is_renewed_without_a_load(void **state)
+{
+	struct keyring *keyring = *state;
+	CLEANUP(keyring_release) struct keyring_entry *entry = NULL;
+	struct kms_key_id id = id_of(1);
+	assert_int_equal(keyring_acquire(keyring, &id, true, &entry).code, E_OK);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(keyring_renew(keyring, &entry).code, E_OK);
+	assert_int_equal(atomic_load(&store.loads), 1);
+}
+
+static void test_what_cannot_be_renewed_stays(void **state)
+{
+	struct keyring *keyring = *state;
+	CLEANUP(keyring_release) struct keyring_entry *entry = NULL;
+	struct kms_key_id id = id_of(1);
+	assert_int_equal(keyring_acquire(keyring, &id, true, &entry).code, E_OK);
+	atomic_store(&store.away, true);
+	assert_int_equal(keyring_renew(keyring, &entry).code, E_STORE);
+	assert_true(kms_key_id_equal(&keyring_key(entry)->key.id, &id));
+}
+
 static void test_nothing_is_believed_while_the_store_is_away(void **state)
 {
 	load_key(*state, 1);
@@ -295,6 +334,9 @@ int main(void)
 		TEST(test_keys_of_the_two_forms_are_apart),
 		TEST(test_a_missing_key_is_not_kept),
 		TEST(test_a_commit_of_another_process_is_noticed),
+		TEST(test_a_snapshot_is_renewed),
+		TEST(test_a_snapshot_that_is_not_old_is_renewed_without_a_load),
+		TEST(test_what_cannot_be_renewed_stays),
 		TEST(test_nothing_is_believed_while_the_store_is_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

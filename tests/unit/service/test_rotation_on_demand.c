@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RotateKeyOnDemand, what is seen of a rotation afterwards, and ListKeyRotations. */
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -68,19 +69,45 @@ static void test_each_ciphertext_opens_with_its_own_material(UNUSED void **state
 
 static void test_the_limit_has_its_words(UNUSED void **state)
 {
-	world.first.service->options.rotation.on_demand_max = 2;
-	rotate();
-	rotate();
+	for (unsigned i = 0; i < KMS_ROTATION_ON_DEMAND_MAX_DEFAULT; i++)
+		rotate();
 	CLEANUP(reply_cleanup) struct reply r;
 	char text[256];
 	call("RotateKeyOnDemand", "", &r);
-	world.first.service->options.rotation.on_demand_max = KMS_ROTATION_ON_DEMAND_MAX_DEFAULT;
 	assert_ok(text_format(text, sizeof text,
 			      "The on-demand rotations limit has been reached for the given keyId. "
 			      "No more on-demand rotations can be performed for this key: %s",
 			      world_arn(the_key)));
 	assert_refused(&r, "LimitExceededException", text);
-	assert_int_equal(count_rotations(), 2);
+	assert_int_equal(count_rotations(), KMS_ROTATION_ON_DEMAND_MAX_DEFAULT);
+}
+
+#define CALLERS 8
+
+static void *ask(void *arg)
+{
+	CLEANUP(reply_cleanup) struct reply r;
+	call("RotateKeyOnDemand", "", &r);
+	*(bool *)arg = r.status == 200;
+	return NULL;
+}
+
+/* One is left, and many ask for it at the same moment. */
+static void test_the_limit_holds_for_all_together(UNUSED void **state)
+{
+	pthread_t threads[CALLERS];
+	bool taken[CALLERS] = {false};
+	unsigned total = 0;
+	for (unsigned i = 1; i < KMS_ROTATION_ON_DEMAND_MAX_DEFAULT; i++)
+		rotate();
+	for (size_t i = 0; i < CALLERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask, &taken[i]), 0);
+	for (size_t i = 0; i < CALLERS; i++) {
+		(void)pthread_join(threads[i], NULL);
+		total += taken[i];
+	}
+	assert_int_equal(total, 1);
+	assert_int_equal(count_rotations(), KMS_ROTATION_ON_DEMAND_MAX_DEFAULT);
 }
 
 static void test_no_rotation_on_demand_beside_an_automatic_one(UNUSED void **state)
@@ -204,6 +231,7 @@ int main(void)
 		TEST(test_rotated_on_demand_when_the_reply_comes),
 		TEST(test_each_ciphertext_opens_with_its_own_material),
 		TEST(test_the_limit_has_its_words),
+		TEST(test_the_limit_holds_for_all_together),
 		TEST(test_no_rotation_on_demand_beside_an_automatic_one),
 		TEST(test_an_accepted_rotation_is_not_lost),
 		TEST(test_both_are_recorded),

@@ -38,13 +38,15 @@ static struct scheduler_report report(void)
 
 static struct kms_agenda_ops agenda;
 static atomic_uint rounds;
-static atomic_bool agenda_away;
+static atomic_bool agenda_away, expiries_unread, failures_unread, is_gone;
+static struct kms_key_id gone; /* by the time that it is claimed */
 
 static struct err due_list(void *self, const struct kms_due_query *query, struct kms_due **out,
 			   size_t *count)
 {
 	REQUIRE(!atomic_load(&agenda_away), E_STORE);
 	atomic_fetch_add(&rounds, query->kind == KMS_DUE_EXPIRY); /* the last of a round */
+	REQUIRE(query->kind != KMS_DUE_EXPIRY || !atomic_load(&expiries_unread), E_STORE);
 	return agenda.due_list(self, query, out, count);
 }
 
@@ -55,9 +57,25 @@ static struct err due_count(void *self, const struct kms_due_query *query,
 	return agenda.due_count(self, query, out);
 }
 
+static struct err failures(void *self, size_t limit, struct kms_due_failure **out, size_t *count)
+{
+	REQUIRE(!atomic_load(&failures_unread), E_STORE);
+	return agenda.failures(self, limit, out, count);
+}
+
+static struct err claim_take(void *self, const struct kms_claim *claim, int64_t now_ms)
+{
+	if (atomic_load(&is_gone))
+		REQUIRE(!kms_key_id_equal(&claim->key_id, &gone), E_NOT_FOUND);
+	return agenda.claim_take(self, claim, now_ms);
+}
+
 static void watch_agenda(struct kms_agenda_ops *ops)
 {
-	agenda = *ops;
+	if (agenda.due_list == NULL) /* once: threads of the first service read it */
+		agenda = *ops;
+	ops->failures = failures;
+	ops->claim_take = claim_take;
 	ops->due_list = due_list;
 	ops->due_count = due_count;
 }
@@ -106,6 +124,9 @@ static int mend(UNUSED void **state)
 {
 	break_nothing();
 	atomic_store(&agenda_away, false);
+	atomic_store(&expiries_unread, false);
+	atomic_store(&failures_unread, false);
+	atomic_store(&is_gone, false);
 	world_break_audit(false);
 	for (unsigned i = 0; i < 500 && !audit_log_healthy(world.first.audit); i++)
 		(void)usleep(10000);
@@ -388,6 +409,40 @@ static void test_a_clock_that_is_not_trusted_holds_deletions_alone(UNUSED void *
 	assert_status(&cancelled, 200);
 }
 
+/* Another daemon ended it in between; or it hangs on a row that somebody made. */
+static void test_a_key_that_is_gone_holds_up_nobody(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	gone = life_begin(&world, PERIOD_DAYS, id);
+	atomic_store(&is_gone, true);
+	world_advance(1000);
+	struct kms_key_id behind = life_begin(&world, PERIOD_DAYS, id);
+	world_advance(PERIOD_MS);
+	await_versions(&behind, 2);
+	assert_int_equal(life_versions(&world, &gone), 1);
+}
+
+/* Rows of claims and lists are not sealed. One that nobody can read is told, and not more. */
+static void test_what_cannot_be_read_holds_up_nothing_else(UNUSED void **state)
+{
+	char id[KMS_KEY_ID_TEXT + 1];
+	struct kms_key_id first = life_begin(&world, PERIOD_DAYS, id);
+	world_advance(60000);
+	struct kms_key_id then = life_begin(&world, PERIOD_DAYS, id);
+	break_token(HSM_KEY_GENERATE, FAULT_NOT_DONE, E_HSM_ATTRIBUTES);
+	atomic_store(&failures_unread, true);
+	atomic_store(&expiries_unread, true);
+	world_advance(PERIOD_MS - 60000); /* the first fails, and is noted */
+	await_rounds();
+	world_advance(60000);
+	await_versions(&first, 2);
+	await_versions(&then, 2);
+	for (unsigned i = 0; i < 500 && !err_failed(report().held[KMS_DUE_EXPIRY]); i++)
+		(void)usleep(1000);
+	assert_err(report().held[KMS_DUE_EXPIRY], E_STORE);
+	assert_err(report().held[KMS_DUE_ROTATION], E_OK);
+}
+
 /* --- the end of the process --- */
 
 /* Its claims outlast it, and with them nothing but time. */
@@ -398,8 +453,9 @@ static void test_a_death_amid_an_act_is_caught_up(UNUSED void **state)
 	size_t objects = life_objects(&world);
 	break_store(STORE_KEY_ROTATE, FAULT_DEAD_BEFORE, E_STORE);
 	world_advance(PERIOD_MS);
-	for (unsigned i = 0; i < 500 && life_objects(&world) == objects; i++)
+	for (unsigned i = 0; i < 500 && !break_is_dead(); i++)
 		(void)usleep(10000);
+	assert_true(break_is_dead());
 	life_restart(&world, 120000);
 	await_versions(&key, 2);
 	await_rounds();
@@ -584,6 +640,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_a_clock_that_is_not_trusted_holds_deletions_alone, listen_to_log,
 			leave_log),
+		cmocka_unit_test_teardown(test_a_key_that_is_gone_holds_up_nobody, mend),
+		cmocka_unit_test_teardown(test_what_cannot_be_read_holds_up_nothing_else, mend),
 		cmocka_unit_test_teardown(test_a_death_amid_an_act_is_caught_up, mend),
 		cmocka_unit_test_teardown(test_two_services_do_each_act_once, mend),
 		cmocka_unit_test_teardown(test_rests_are_in_proportion, mend),

@@ -201,6 +201,20 @@ static size_t failures_listed(struct fixture *f)
 }
 
 /* An operator is not told of what nobody wants any more. */
+/* Nobody seals claims: one that makes no sense is told and passed over. */
+static void test_damaged_failures_are_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	for (uint32_t n = 1; n <= 2; n++) {
+		assert_ok(sample_create(f, n));
+		schedule(f, n, true);
+		note_failure(f, n, NOW_MS + n, "E_HSM");
+	}
+	fixture_sql(f, "UPDATE claims SET error=hex(zeroblob(100)) WHERE retry_ms="
+		       "(SELECT min(retry_ms) FROM claims)");
+	assert_int_equal(failures_listed(f), 1);
+}
+
 static void test_an_act_that_was_called_off_is_no_failure(void **state)
 {
 	struct fixture *f = *state;
@@ -266,6 +280,7 @@ int main(void)
 		TEST(test_nothing_is_claimed_of_a_key_that_is_not_there),
 		TEST(test_a_lease_of_a_wrong_clock_holds_nothing),
 		TEST(test_failures_are_listed_by_their_next_attempt),
+		TEST(test_damaged_failures_are_passed_over),
 		TEST(test_an_act_that_was_called_off_is_no_failure),
 		TEST(test_long_words_are_cut),
 		TEST(test_lists_have_bounds),
