@@ -86,7 +86,9 @@ void token_make(struct token *t, enum token_kind kind)
 	mem_zero(t, sizeof(*t));
 	log_configure(LOG_FORM_TEXT, getenv("HOLDFAST_TEST_LOG") ? LOG_DEBUG : LOG_ERROR, 2);
 	t->kind = kind;
-	assert_ok(text_format(t->dir, sizeof(t->dir), "/tmp/holdfast-p11-XXXXXX"));
+	/* As tests/unit/service/fixture.c. */
+	const char *where = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	assert_ok(text_format(t->dir, sizeof(t->dir), "%s/holdfast-p11-XXXXXX", where));
 	assert_non_null(mkdtemp(t->dir));
 	assert_ok(secret_new_from(VIEW_LITERAL("1234"), &t->pin));
 	t->options.pin = t->pin;
