@@ -152,14 +152,14 @@ static int64_t begun_ms(const struct segment_file *file)
 	return err_failed(timestamp_parse_basic(stamp, &ms)) ? file->changed_ms : ms;
 }
 
-/* After now_ms was read: a clock that was set before that is found out. What is wrong with it keeps
- * nothing from going because of the size. */
+/* Ages are told by the very reading that is trusted. What is wrong with the clock keeps nothing
+ * from going because of the size. */
 static struct err ask_clock(const struct audit_keeper *keeper, struct round *round)
 {
 	const struct audit_keeper_options *options = &keeper->options;
 	if (round->retention->keep_days == 0 || options->clock_trusted == NULL)
 		return OK;
-	struct err e = options->clock_trusted(options->user);
+	struct err e = options->clock_trusted(options->user, &round->now_ms);
 	round->ageless = err_failed(e);
 	return e;
 }

@@ -33,8 +33,9 @@ struct audit_keeper_options {
 	 * AUDIT_NOTHING_NEEDED; when that cannot be known, an error: nothing is removed. Blocks. */
 	NODISCARD struct err (*needed_since)(void *user, int64_t *ms);
 	/* While it fails, nothing is removed because of its age: a clock that cannot be trusted
-	 * tells none. NULL: it is always trusted. Blocks. */
-	NODISCARD struct err (*clock_trusted)(void *user);
+	 * tells none. *now_ms: the reading that was judged, by which ages are told. NULL: the clock
+	 * is always trusted. Blocks. */
+	NODISCARD struct err (*clock_trusted)(void *user, int64_t *now_ms);
 	void *user;
 	const struct clock *clock;
 };

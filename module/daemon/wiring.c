@@ -263,9 +263,9 @@ static struct err needed_since(void *user, int64_t *ms)
 	return service_outbox_oldest(user, ms);
 }
 
-static struct err clock_trusted(void *user)
+static struct err clock_trusted(void *user, int64_t *now_ms)
 {
-	return service_clock_trusted(user);
+	return service_clock_trusted(user, now_ms);
 }
 
 /* After the outbox was settled: what that looked for is then in the log. */

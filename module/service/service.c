@@ -255,10 +255,9 @@ void service_set_due_pace(struct service *service, uint32_t interval_ms, uint32_
 	scheduler_set_pace(service->scheduler, interval_ms, share_percent);
 }
 
-NODISCARD struct err service_clock_trusted(struct service *service)
+NODISCARD struct err service_clock_trusted(struct service *service, int64_t *now_ms)
 {
-	int64_t now_ms;
-	return clock_trust_check(service->clock_trust, &now_ms);
+	return clock_trust_check(service->clock_trust, now_ms);
 }
 
 NODISCARD struct err service_outbox_oldest(struct service *service, int64_t *ms)

@@ -70,7 +70,7 @@ void service_set_calls_max(struct service *service, uint32_t calls_max);
 void service_set_due_pace(struct service *service, uint32_t interval_ms, uint32_t share_percent);
 
 /* For audit/keeper.h: OK, or E_CLOCK_UNTRUSTED (clock_trust.h). Blocks as the store does. */
-NODISCARD struct err service_clock_trusted(struct service *service);
+NODISCARD struct err service_clock_trusted(struct service *service, int64_t *now_ms);
 
 /* For audit/keeper.h: Unix time of the oldest event in the store's outbox, INT64_MAX when it is
  * empty. Errors of the store. Blocks. */

@@ -22,6 +22,7 @@ static struct audit_log *audit;
 static struct audit_keeper *keeper;
 static _Atomic int64_t needed = AUDIT_NOTHING_NEEDED;
 static atomic_bool unknown, untrusted;
+static _Atomic int64_t flapped; /* how much less the trusted reading is */
 static char content[1 << 20];
 
 static struct err needed_since(void *user, int64_t *ms)
@@ -33,10 +34,12 @@ static struct err needed_since(void *user, int64_t *ms)
 	return OK;
 }
 
-static struct err clock_trusted(void *user)
+static struct err clock_trusted(void *user, int64_t *now_ms)
 {
 	(void)user;
-	return untrusted ? ERR(E_CLOCK_UNTRUSTED) : OK;
+	REQUIRE(!untrusted, E_CLOCK_UNTRUSTED);
+	*now_ms = clock_real_ms(&clock_system) - flapped;
+	return OK;
 }
 
 static atomic_bool immutable; /* segments */
@@ -86,6 +89,7 @@ static int setup(void **state)
 	needed = AUDIT_NOTHING_NEEDED;
 	unknown = false;
 	untrusted = false;
+	flapped = 0;
 	int failed = fixture_setup(state);
 	for (int i = 1; i <= 4; i++)
 		put_segment(i, 10 * (5 - i)); /* 40, 30, 20, 10 days */
@@ -223,6 +227,15 @@ static void a_clock_that_is_not_trusted_keeps_what_is_old(void **state)
 	assert_int_equal(report.last.code, E_OK);
 }
 
+static void ages_are_told_by_the_reading_that_is_trusted(void **state)
+{
+	(void)state;
+	flapped = 10 * INT64_C(86400000);
+	start((struct audit_retention){.keep_days = 25});
+	assert_int_equal(after_removing(1).last.code, E_OK);
+	assert_true(there(name_of(2))); /* 30 days by the other */
+}
+
 static void size_counts_whatever_the_clock_shows(void **state)
 {
 	(void)state;
@@ -314,6 +327,7 @@ int main(void)
 		TEST(what_the_outbox_may_look_for_stays),
 		TEST(an_outbox_that_cannot_be_asked_keeps_everything),
 		TEST(a_clock_that_is_not_trusted_keeps_what_is_old),
+		TEST(ages_are_told_by_the_reading_that_is_trusted),
 		TEST(size_counts_whatever_the_clock_shows),
 		TEST(size_alone_asks_no_clock),
 		TEST(other_rules_count_at_once),
