@@ -5,6 +5,7 @@ machine."""
 import contextlib
 import datetime
 import os
+import re
 import threading
 
 import botocore.auth
@@ -16,6 +17,18 @@ STEADY = {"LD_PRELOAD": FAKETIME, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
 DAY = 86400
 
 _signing = threading.local()
+
+
+SHARED = re.compile(r"(?:faketime_shm|sem\.faketime_sem)_(\d+)")
+
+
+def sweep():
+    """Removes what faketime leaves in memory of each process that was killed."""
+    for name in os.listdir("/dev/shm"):
+        match = SHARED.fullmatch(name)
+        if match and not os.path.exists(f"/proc/{match[1]}"):
+            with contextlib.suppress(OSError):
+                os.unlink(f"/dev/shm/{name}")
 
 
 def _signing_time(now=botocore.auth.get_current_datetime, **options):

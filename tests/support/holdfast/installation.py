@@ -13,7 +13,7 @@ import urllib.request
 import boto3
 from botocore.config import Config
 
-from .clock import STEADY, Clock, sign_with_own
+from .clock import STEADY, Clock, sign_with_own, sweep
 from .process import Process, children, wait_for
 from .request import Exchange, Signer
 
@@ -323,3 +323,4 @@ def running(directory, **options):
         yield installation.start()
     finally:
         installation.cleanup()
+        sweep()
