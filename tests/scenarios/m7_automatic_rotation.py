@@ -205,12 +205,12 @@ def test_a_key_that_belongs_to_a_service(calendar):
     people = People(calendar.installation)
     people.account(PROVIDER)
     people.service_principal(RDS, PROVIDER)
-    owner = calendar.installation.clock.sign_with(people.as_root(PROVIDER))
+    owner = people.as_root(PROVIDER)
     story = Story(calendar, client=owner, Policy=policy(
         allow("kms:*", Principal=root(PROVIDER)),
         allow(["kms:Encrypt", "kms:Decrypt"], Principal={"Service": RDS})))
     switch_on(story, RotationPeriodInDays=120)
-    rds = calendar.installation.clock.sign_with(people.as_service(RDS))
+    rds = people.as_service(RDS)
     sealed = rds.encrypt(KeyId=story.key, Plaintext=OLD)["CiphertextBlob"]
     stranger = calendar.installation.client()
     for call in (stranger.get_key_rotation_status, stranger.enable_key_rotation,

@@ -77,13 +77,8 @@ class Clock:
             self.set(before)
 
     def sign_with(self, client):
-        """A boto3 client whose requests are signed with this clock's time."""
-        client.meta.events.register_first(
-            "before-sign", lambda **_: setattr(_signing, "ahead", self.ahead))
+        """A boto3 client whose requests are signed with this clock's time; those of others are not."""
+        events = client.meta.events
+        events.register_first("before-sign", lambda **_: setattr(_signing, "ahead", self.ahead))
+        events.register_first("before-send", lambda **_: setattr(_signing, "ahead", 0))
         return client
-
-
-def sign_with_own(client):
-    """A boto3 client that signs with the machine's time, whatever others do."""
-    client.meta.events.register_first("before-sign", lambda **_: setattr(_signing, "ahead", 0))
-    return client

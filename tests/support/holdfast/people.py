@@ -85,12 +85,14 @@ class People:
     # --- their clients ---
 
     def client(self, credentials, name="kms"):
-        return boto3.client(
+        client = boto3.client(
             name, endpoint_url=self.service.endpoint(), region_name=self.service.region,
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
             aws_session_token=credentials.get("SessionToken"),
             config=Config(retries={"total_max_attempts": 1}, read_timeout=30))
+        clock = self.service.clock
+        return clock.sign_with(client) if clock else client
 
     def as_user(self, name, account=None):
         where = ("--account", account) if account else ()
