@@ -73,7 +73,7 @@ struct settings {
 	} rotation;
 	struct {
 		int64_t interval_ms;   /* 1000; 10..60000: between two looks at what is due */
-		int64_t share_percent; /* 20; 1..100: of the time goes into due work */
+		int64_t share_percent; /* 10; 1..100: of the time goes into due work */
 	} scheduler;
 	struct {
 		settings_text socket; /* /run/holdfast/token.sock */

@@ -104,7 +104,7 @@ const struct setting settings_table[] = {
 
 	INTEGER_LIVE(scheduler, interval_ms, 10, 60000, 1000,
 		     "milliseconds between two looks at what is due"),
-	INTEGER_LIVE(scheduler, share_percent, 1, 100, 20,
+	INTEGER_LIVE(scheduler, share_percent, 1, 100, 10,
 		     "percent of the time that goes into a backlog of due work"),
 
 	TEXT(token, socket, SETTING_PATH, 1, SOCKET_MAX, "/run/holdfast/token.sock",

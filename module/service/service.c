@@ -39,7 +39,7 @@
 #define DIRECT_MESSAGES_DEFAULT (UINT64_C(1) << 31)
 #define DIRECT_BLOCK_DEFAULT (UINT64_C(1) << 16)
 #define DUE_INTERVAL_DEFAULT_MS 1000
-#define DUE_SHARE_DEFAULT_PERCENT 20
+#define DUE_SHARE_DEFAULT_PERCENT 10
 #define BLOCKS_LEAST 4 /* a message budget is reserved in at least so many blocks */
 #define BUDGET_LEFT 8  /* of the message budget, one part in so many is left for the rotation */
 

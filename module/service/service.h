@@ -42,7 +42,7 @@ struct service_options {
 	 * direct_messages_max */
 	struct kms_rotation_rules rotation;
 	uint32_t due_interval_ms;   /* 0: 1,000; between two rounds of the scheduler */
-	uint32_t due_share_percent; /* 0: 20; of the time may go into due work on the token; 1..100
+	uint32_t due_share_percent; /* 0: 10; of the time may go into due work on the token; 1..100
 				     */
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
 	void (*more_checks)(void *user, struct service_checks *out);

@@ -167,7 +167,7 @@ def main():
     parser.add_argument("--keys", type=int, default=KEYS)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=2, help="of each case")
-    parser.add_argument("--share", type=int, default=20, help="[scheduler] share_percent")
+    parser.add_argument("--share", type=int, default=10, help="[scheduler] share_percent")
     parser.add_argument("--deletions", type=int, default=0,
                         help="instead: delete so many of the keys, the others stay")
     parser.add_argument("--finish", action="store_true", help="wait until the last key is rotated")
