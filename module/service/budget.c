@@ -163,7 +163,8 @@ static struct err take_new(struct budget *budget, const struct kms_scope *scope,
 	return take_reserved(budget, &version->token_id);
 }
 
-/* While one thread sees to a version, the others have messages left. */
+/* While one thread sees to a version, the others have messages left: of the same version, and of
+ * any other that gets low meanwhile, which is told with its next block. */
 static void tell_low(struct budget *budget, const struct kms_scope *scope,
 		     const struct kms_version *version)
 {

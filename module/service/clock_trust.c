@@ -12,8 +12,7 @@
 #define MS_PER_S 1000
 #define PER_MILLION INT64_C(1000000)
 #define HOUR_MS (INT64_C(60) * 60 * 1000)
-#define DAY_MS (24 * HOUR_MS)
-#define GAP_MS (CLOCK_GAP_DAYS * DAY_MS)
+#define GAP_MS (CLOCK_GAP_DAYS * KMS_DAY_MS)
 #define FOLLOW_MAX_MS                                                                        \
 	(INT64_C(10) * 60 * 1000)           /* a machine that slept was not slewed meanwhile \
 					     */
@@ -271,9 +270,9 @@ static void move_mark(struct clock_trust *trust, const struct reading *now)
 static void tell_gap(const struct clock_trust *trust, const struct reading *now)
 {
 	int64_t gap_ms = now->real_ms - trust->mark.trusted_ms;
-	if (gap_ms > DAY_MS)
-		log_event(LOG_WARNING, "clock.gap", LOG_NUMBER("days", gap_ms / DAY_MS),
-			  LOG_NUMBER("hours", gap_ms % DAY_MS / HOUR_MS),
+	if (gap_ms > KMS_DAY_MS)
+		log_event(LOG_WARNING, "clock.gap", LOG_NUMBER("days", gap_ms / KMS_DAY_MS),
+			  LOG_NUMBER("hours", gap_ms % KMS_DAY_MS / HOUR_MS),
 			  LOG_TEXT("effect", "what has become due meanwhile is done now"),
 			  LOG_TEXT("action", "if the service was not down for so long, stop it and "
 					     "set the clock right"));

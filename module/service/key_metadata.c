@@ -3,17 +3,22 @@
 
 #include "codec/hex.h"
 
+void key_metadata_material(const uint8_t id[KMS_MATERIAL_ID_LEN], const char *name,
+			   struct json_out *out)
+{
+	uint8_t digits[2 * KMS_MATERIAL_ID_LEN];
+	struct writer w;
+	writer_init(&w, digits, sizeof digits);
+	hex_encode(&w, view_of(id, KMS_MATERIAL_ID_LEN));
+	json_out_text(out, name, view_of(digits, w.len));
+}
+
 static void write_material(const struct kms_key_full *full, const char *name, struct json_out *out)
 {
 	for (size_t i = 0; i < full->version_count; i++) {
 		const struct kms_version *version = &full->versions[i];
-		if (version->number != full->key.current_version)
-			continue;
-		uint8_t digits[2 * KMS_MATERIAL_ID_LEN];
-		struct writer w;
-		writer_init(&w, digits, sizeof digits);
-		hex_encode(&w, VIEW_ARRAY(version->material_id));
-		json_out_text(out, name, view_of(digits, w.len));
+		if (version->number == full->key.current_version)
+			key_metadata_material(version->material_id, name, out);
 	}
 }
 

@@ -13,4 +13,8 @@ void key_metadata_write(const struct kms_key_full *full, struct json_out *out);
  * description. */
 void key_metadata_audit(const struct kms_key_full *full, struct json_out *out);
 
+/* A material's id as every answer and record writes it, 64 hex digits, under this name. */
+void key_metadata_material(const uint8_t id[KMS_MATERIAL_ID_LEN], const char *name,
+			   struct json_out *out);
+
 #endif

@@ -2,13 +2,13 @@
 #include "service/key_unmaking.h"
 
 #include "base/text.h"
-#include "codec/hex.h"
 #include "codec/json.h"
 #include "codec/timestamp.h"
 #include "service/aliases.h"
 #include "service/core.h"
 #include "service/grants.h"
 #include "service/key_facts.h"
+#include "service/key_metadata.h"
 #include "service/keyring.h"
 
 /* Versions that a record names one by one, the oldest. A hundred years of rotations at the shortest
@@ -46,15 +46,11 @@ void key_unmaking_record_cleanup(struct key_unmaking_record *record)
 
 static void write_version(const struct kms_version *version, struct json_out *out)
 {
-	uint8_t digits[2 * KMS_MATERIAL_ID_LEN];
 	char made[TIMESTAMP_ISO_TEXT];
-	struct writer w;
-	writer_init(&w, digits, sizeof digits);
-	hex_encode(&w, VIEW_ARRAY(version->material_id));
 	timestamp_iso(version->created_ms, false, made);
 	json_out_begin_object(out, NULL);
 	json_out_integer(out, "version", version->number);
-	json_out_text(out, "keyMaterialId", view_of(digits, w.len));
+	key_metadata_material(version->material_id, "keyMaterialId", out);
 	json_out_text(out, "creationDate", view_of_text(made));
 	json_out_end_object(out);
 }

@@ -3,10 +3,10 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/writer.h"
-#include "codec/hex.h"
 #include "kms/rotation.h"
 #include "service/core.h"
 #include "service/input.h"
+#include "service/key_metadata.h"
 #include "service/keyring.h"
 #include "service/listing.h"
 #include "service/operation.h"
@@ -87,15 +87,6 @@ static struct err execute(struct call_work *work)
 	return tell(work, &place, versions, count);
 }
 
-static void write_material(const struct kms_version *version, struct json_out *out)
-{
-	uint8_t digits[2 * KMS_MATERIAL_ID_LEN];
-	struct writer w;
-	writer_init(&w, digits, sizeof digits);
-	hex_encode(&w, VIEW_ARRAY(version->material_id));
-	json_out_text(out, "KeyMaterialId", view_of(digits, w.len));
-}
-
 /* KMS API: RotationsListEntry. The first material has neither date nor type: nothing was rotated.
  */
 static void encode_version(const struct kms_key *key, const struct kms_version *version,
@@ -106,7 +97,7 @@ static void encode_version(const struct kms_key *key, const struct kms_version *
 	kms_key_id_format(&key->id, id);
 	json_out_begin_object(out, NULL);
 	json_out_text(out, "KeyId", view_of_text(id));
-	write_material(version, out);
+	key_metadata_material(version->material_id, "KeyMaterialId", out);
 	json_out_text(out, "KeyMaterialState", view_of_text(current ? "CURRENT" : "NON_CURRENT"));
 	if (version->rotation != KMS_ROTATION_NONE) {
 		json_out_time(out, "RotationDate", version->created_ms);

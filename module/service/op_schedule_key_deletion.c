@@ -10,7 +10,6 @@
 
 #define DAYS_MIN 7
 #define DAYS_MAX 30 /* also without the member */
-#define DAY_MS INT64_C(86400000)
 
 /* The model's bounds are wider than the service's own, which have words of their own. */
 static const struct schema_shape window = {
@@ -46,7 +45,8 @@ static struct err apply(struct call_work *work, struct kms_key *key, bool *chang
 {
 	(void)changed;
 	TRY(kms_key_move(key, KMS_STATE_PENDING_DELETION));
-	key->deletion_ms = clock_trust_latest_ms(work->service->clock_trust) + days(work) * DAY_MS;
+	key->deletion_ms =
+		clock_trust_latest_ms(work->service->clock_trust) + days(work) * KMS_DAY_MS;
 	return OK;
 }
 

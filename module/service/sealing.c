@@ -2,9 +2,9 @@
 #include "service/sealing.h"
 
 #include "base/mem.h"
-#include "codec/hex.h"
 #include "service/budget.h"
 #include "service/core.h"
+#include "service/key_metadata.h"
 #include "service/keyring.h"
 #include "service/permission.h"
 #include "service/refused.h"
@@ -125,11 +125,7 @@ void sealing_write_key(struct call_work *work, size_t which, const char *member,
 void sealing_write_material(struct call_work *work, size_t which, const char *member,
 			    struct json_out *out)
 {
-	uint8_t digits[2 * KMS_MATERIAL_ID_LEN];
-	struct writer w;
-	writer_init(&w, digits, sizeof digits);
-	hex_encode(&w, VIEW_ARRAY(work->out.material[which]));
-	json_out_text(out, member, view_of(digits, w.len));
+	key_metadata_material(work->out.material[which], member, out);
 }
 
 void sealing_write_algorithm(const char *member, struct json_out *out)

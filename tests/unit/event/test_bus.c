@@ -300,6 +300,19 @@ static void one_of_yesterday_is_tried_before_it_is_given_up(void **state)
 	assert_int_equal(await(EVENT_SINK_ENDPOINT, 1)->delivered, 1);
 }
 
+static void an_endpoint_that_asks_for_a_pause_gets_it(void **state)
+{
+	(void)state;
+	with_endpoint();
+	receiver.statuses[0] = 503;
+	receiver.extra = "Retry-After: 1\r\n";
+	open_bus();
+	int64_t begun_ms = clock_steady_ms(&clock_system);
+	post(1);
+	assert_int_equal(await(EVENT_SINK_ENDPOINT, 1)->delivered, 1);
+	assert_true(clock_steady_ms(&clock_system) - begun_ms >= 1000); /* of its own: 5 ms */
+}
+
 static void a_reopen_tries_at_once(void **state)
 {
 	(void)state;
@@ -368,6 +381,7 @@ int main(void)
 		TEST(an_answer_for_one_that_made_room_is_no_others),
 		TEST(after_a_day_an_event_is_given_up),
 		TEST(one_of_yesterday_is_tried_before_it_is_given_up),
+		TEST(an_endpoint_that_asks_for_a_pause_gets_it),
 		TEST(a_reopen_tries_at_once),
 		TEST(an_end_does_not_wait_for_one_that_hangs),
 		TEST(both_sinks_get_all),
