@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/view.h"
+#include "hsm/evidence.h"
 
 struct hsm;
 
@@ -34,6 +35,9 @@ struct hsm;
 #define HSM_MAC_MESSAGE_MAX (160 << 10)
 #define HSM_MAC_BYTES_MAX (256 << 10) /* of all messages of one operation */
 #define HSM_ENUMERATE_MAX 256         /* objects of one page */
+#define HSM_DIGEST_LEN 32             /* SHA-256, signed as it is */
+#define HSM_SIGNATURE_LEN 64          /* ECDSA over P-256: r, then s, big-endian */
+#define HSM_POINT_LEN 65              /* SEC 1, uncompressed */
 
 /* What a sealed message carries around its ciphertext: nonce 15, IV 12 in front, tag 16 behind. */
 #define HSM_NONCE_LEN 15
@@ -106,6 +110,13 @@ enum hsm_verb {
 	HSM_KEY_DESTROY,  /* in: object.id, .label (must match; a version's)  out: nothing */
 	HSM_ENUMERATE,    /* in: cursor                   out: objects, count, cursor; a page */
 	HSM_PROBE, /* a real seal and open on the token, under a key made for it; out: nothing */
+	HSM_SIGN,  /* in: from.key (AUDIT_SIGN), digest   out: signature */
+	HSM_PUBLIC_KEY, /* in: from.key (AUDIT_SIGN)      out: point */
+	HSM_DESCRIBE,   /* in: object.id                  out: object, attributes; E_HSM_KEY_UNKNOWN
+			 */
+	HSM_ANCHOR_READ,  /* in: anchor.prefix            out: anchor, the higher of the two */
+	HSM_ANCHOR_RAISE, /* in: anchor, epoch 1..        out: anchor as it is now: not lower than
+			     asked, and durable */
 	HSM_VERB_COUNT
 };
 
@@ -126,6 +137,8 @@ enum hsm_verb {
  * When the answer is lost (E_HSM_AWAY, E_HSM_TIMEOUT) the object may exist: ask with KEY_FIND. The
  * id is also taken when the token made the key and lost the session before it could say so.
  * KEY_DESTROY: E_HSM_KEY_ROLE for anything but a version's key.
+ * ANCHOR_RAISE: an epoch at or below the anchor's changes nothing; E_HSM_ANCHOR when the anchor has
+ * that epoch with another digest.
  */
 struct hsm_op {
 	enum hsm_verb verb;
@@ -143,6 +156,7 @@ struct hsm_op {
 	const struct view *messages; /* message_count of them */
 	size_t message_count;
 	struct hsm_key_id cursor; /* in: last id of the page before, zero at first; out: the same */
+	uint8_t digest[HSM_DIGEST_LEN];
 
 	/* The request that this is for, as every log names it; "": none. hsm_submit() fills it in
 	 * from LOG_REQUEST_SCOPE() when it is empty. */
@@ -150,6 +164,7 @@ struct hsm_op {
 
 	/* in and out */
 	struct hsm_object object;
+	struct hsm_anchor anchor;
 
 	/* out, owned by op until hsm_op_cleanup(); take with TAKE() */
 	struct buf sealed; /* nonce ‖ IV ‖ ciphertext ‖ tag */
@@ -157,6 +172,9 @@ struct hsm_op {
 	uint8_t (*macs)[HSM_MAC_LEN]; /* message_count of them */
 	struct hsm_object *objects;   /* sorted by id */
 	size_t object_count;          /* 0: the last page was reached */
+	uint8_t signature[HSM_SIGNATURE_LEN];
+	uint8_t point[HSM_POINT_LEN];
+	struct hsm_attributes attributes;
 
 	/* the implementation's own */
 	struct hsm_op *next;

@@ -39,6 +39,8 @@ enum operation_flag {
 	OPERATION_CROSS_ACCOUNT =
 		1 << 7, /* KMS API: "Cross-account use: Yes". Without it, keys of other accounts are
 			   refused, whatever their policies say */
+	OPERATION_ANCHORED = 1 << 8, /* takes rights away: answered only when the token remembers it
+					(anchoring.h) */
 };
 
 /* One key of an operation (ReEncrypt has two). */
