@@ -21,6 +21,11 @@ static const char *const verb_names[] = {
 	[HSM_KEY_DESTROY] = "key_destroy",
 	[HSM_ENUMERATE] = "enumerate",
 	[HSM_PROBE] = "probe",
+	[HSM_SIGN] = "sign",
+	[HSM_PUBLIC_KEY] = "public_key",
+	[HSM_DESCRIBE] = "describe",
+	[HSM_ANCHOR_READ] = "anchor_read",
+	[HSM_ANCHOR_RAISE] = "anchor_raise",
 };
 
 _Static_assert(ARRAY_LEN(verb_names) == HSM_VERB_COUNT, "every verb has its name");

@@ -91,6 +91,11 @@ static bool is_right(const struct hsm_op *op)
 	case HSM_KEY_DESTROY:
 	case HSM_ENUMERATE:
 	case HSM_PROBE:
+	case HSM_SIGN:
+	case HSM_PUBLIC_KEY:
+	case HSM_DESCRIBE:
+	case HSM_ANCHOR_READ:
+	case HSM_ANCHOR_RAISE:
 	case HSM_VERB_COUNT:
 		return true;
 	}
