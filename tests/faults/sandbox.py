@@ -32,6 +32,15 @@ def status_of(pid):
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
 
 
+def threads_of(pid):
+    """The status of each thread, without those that have ended since they were listed."""
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found[thread] = status_of(f"{pid}/task/{thread}")
+    return found
+
+
 def core_limit(pid):
     with open(f"/proc/{pid}/limits", encoding="ascii") as file:
         return next(line.split()[4:6] for line in file if line.startswith("Max core file size"))
@@ -73,8 +82,9 @@ def test_all_three_processes_have_given_everything_up(service):
 
 def test_every_thread_is_confined(service):
     for name, pid in processes(service).items():
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            status = status_of(f"{pid}/task/{thread}")
+        threads = threads_of(pid)
+        assert str(pid) in threads, name
+        for thread, status in threads.items():
             assert status["Seccomp"] == "2", (name, thread)
             # Blocked, the signal would kill without a line in the log.
             assert not int(status["SigBlk"], 16) & 1 << (signal.SIGSYS - 1), (name, thread)
