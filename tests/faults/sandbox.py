@@ -302,7 +302,18 @@ def spend_a_life(installation, metrics):
     change_settings(installation)
     installation.daemon.signal(signal.SIGHUP)
     installation.token.signal(signal.SIGHUP)
-    time.sleep(1.2)
+    wait_for(lambda: "settings.reloaded" in new_log(installation)
+             and "settings.reloaded" in installation.token.read_log(), "both have read their settings")
+    time.sleep(1.2)  # what is done once a second
+
+
+def new_log(installation):
+    """The log file that change_settings() named, once it is there."""
+    path = installation.path("daemon.file")
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def test_no_call_of_a_whole_life_is_outside_the_tables(make, tmp_path):
@@ -314,8 +325,7 @@ def test_no_call_of_a_whole_life_is_outside_the_tables(make, tmp_path):
                   for name, pid in pids.items()}
         spend_a_life(installation, metrics)
         installation.stop()
-    with open(installation.path("daemon.file"), encoding="utf-8") as file:
-        assert "reload" in file.read() and "sandbox.refused" not in file.read()
+    assert "sandbox.refused" not in new_log(installation)
     assert len([name for name in os.listdir(installation.daemon.audit)
                 if name.endswith(".jsonl")]) > 1
     for name, trace in traces.items():
