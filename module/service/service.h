@@ -11,6 +11,7 @@
 #include "kms/catalog.h"
 #include "kms/grants.h"
 #include "kms/installation.h"
+#include "kms/manifest.h"
 #include "kms/store.h"
 #include "service/call.h"
 #include "service/checks.h"
@@ -108,6 +109,7 @@ struct service_init_options {
 	struct hsm *hsm;
 	struct kms_installation_store installation;
 	struct auth_identities identities;
+	struct kms_manifest manifest;  /* begun here; no ops: the store has none */
 	struct service_sealer *sealer; /* its key is set here */
 	const struct clock *clock;
 	const char *partition, *region, *account;
