@@ -8,6 +8,7 @@ no token runs on token_memory, which is holdfast-token linked with tests/support
 import contextlib
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -214,7 +215,7 @@ class Case(unittest.TestCase):
 class Verbs(Case):
     def test_every_kind_of_load_is_served(self):
         self.start()
-        for verb in ("seal", "open", "generate", "random", "key", "probe"):
+        for verb in ("seal", "open", "generate", "random", "key", "probe", "sign", "raise", "anchor"):
             self.assert_serves(verb=verb, seconds=0.2)
 
 
@@ -750,6 +751,34 @@ class RealToken(Case):
         answer = self.result(client)
         self.assert_clean(answer)
         self.assertGreater(answer["E_OK"], 100)
+
+    def anchor(self):
+        answer = self.load("anchor", 1, 0.05)
+        self.assert_clean(answer)
+        return answer["anchor"]
+
+    def test_two_connections_raise_one_anchor(self):
+        self.start()
+        clients = [self.client("raise", 4, 1) for _ in range(2)]
+        answers = [self.result(client) for client in clients]
+        for answer in answers:
+            self.assertEqual(answer["wrong"], 0)
+            self.assertEqual({name for name in answer if name.startswith("E_")}, {"E_OK"})
+        self.assertEqual(self.anchor(), max(answer["anchor"] for answer in answers))
+
+    def test_what_was_anchored_outlives_the_worker_whenever_it_is_killed(self):
+        self.start()
+        reached = 0
+        for _ in range(4):
+            client = self.client("raise", 4, 1)
+            time.sleep(random.uniform(0.3, 0.9))
+            before = self.worker()
+            os.kill(before, signal.SIGKILL)
+            answer = self.result(client)
+            self.assert_clean(answer)
+            self.assertGreater(answer["anchor"], reached)
+            reached = answer["anchor"]
+            self.assertGreaterEqual(self.anchor(), reached)
 
     def test_a_hanging_module_is_replaced_and_the_rest_goes_on(self):
         self.start()
