@@ -71,6 +71,8 @@ const struct setting settings_table[] = {
 
 	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",
 	     "folder of the audit log's segments"),
+	TEXT(audit, also_lookup, SETTING_PATHS, 0, TEXT_MAX, "",
+	     "further folders of audit logs that LookupEvents looks into"),
 	INTEGER_LIVE(audit, segment_mib, 1, 4096, 256, "MiB at which a new segment begins"),
 	INTEGER_LIVE(audit, keep_days, 0, 36500, 0, "days that a segment is kept; 0: for ever"),
 	INTEGER_LIVE(audit, keep_mib, 0, 1073741824, 0,

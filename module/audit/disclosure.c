@@ -121,6 +121,12 @@ static bool sees(const struct audit_event *event, const struct audit_copy *copy,
 	return view_equal(account, copy->account) || (copy->caller && !is_denied(event));
 }
 
+bool audit_copy_sees(const struct audit_event *event, const struct audit_copy *copy,
+		     const struct audit_event_resource *resource)
+{
+	return sees(event, copy, resource->account);
+}
+
 void audit_resource_names(const struct audit_event_resource *resource, struct view *arn,
 			  struct view *bare)
 {

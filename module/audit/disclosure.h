@@ -54,6 +54,10 @@ void audit_copy_visit(const struct audit_event *event, const struct audit_copy *
 bool audit_copy_matches(const struct audit_event *event, const struct audit_copy *copy,
 			enum audit_attribute attribute, struct view value);
 
+/* Whether the resource belongs to the copy. */
+bool audit_copy_sees(const struct audit_event *event, const struct audit_copy *copy,
+		     const struct audit_event_resource *resource);
+
 /* What the requester is called in this copy, empty: nothing that the account may know. */
 struct view audit_copy_user(const struct audit_event *event, const struct audit_copy *copy);
 

@@ -14,6 +14,8 @@
 #include "audit/chain.h"
 #include "audit/segment.h"
 #include "base/mem.h"
+#include "base/writer.h"
+#include "crypto/digest.h"
 
 #define LINE_MAX ((size_t)AUDIT_RECORD_MAX + AUDIT_CHAIN_ROOM)
 #define STRETCH_MAX ((size_t)AUDIT_INDEX_BLOCK + LINE_MAX + 1)
@@ -389,4 +391,19 @@ NODISCARD struct err audit_lookup(const struct audit_lookup *lookup, struct audi
 		cursor_cleanup(&cursors[i]);
 	}
 	return e;
+}
+
+NODISCARD struct err audit_wanted_digest(const struct audit_wanted *wanted, size_t logs,
+					 uint8_t out[AUDIT_WANTED_DIGEST_LEN])
+{
+	uint8_t numbers[8 + 8 + 1 + 1];
+	struct writer w;
+	writer_init(&w, numbers, sizeof numbers);
+	writer_u64(&w, (uint64_t)wanted->since_ms);
+	writer_u64(&w, (uint64_t)wanted->until_ms);
+	writer_u8(&w, (uint8_t)wanted->attribute);
+	writer_u8(&w, (uint8_t)logs);
+	TRY(writer_end(&w));
+	const struct view parts[] = {VIEW_ARRAY(numbers), wanted->value};
+	return digest_sha256(parts, ARRAY_LEN(parts), out);
 }

@@ -37,6 +37,11 @@ struct audit_lookup {
 	void *user;
 };
 
+/* What stands for a question about so many logs, whatever its size: no other has it. E_CRYPTO. */
+#define AUDIT_WANTED_DIGEST_LEN 32
+NODISCARD struct err audit_wanted_digest(const struct audit_wanted *wanted, size_t logs,
+					 uint8_t out[AUDIT_WANTED_DIGEST_LEN]);
+
 /*
  * Goes on from places[0..count) and leaves there where it ended. *more: there may be further
  * events, if none was found, too. Blocks. E_AUDIT: a segment cannot be read; E_NOMEM; what `found`

@@ -203,6 +203,12 @@ static struct err open_audit(struct wiring *w)
 		&w->audit);
 }
 
+static struct err index_audit(struct wiring *w)
+{
+	const struct audit_index_sealer sealer = service_index_sealer(&w->sealer);
+	return indexing_start(w->settings, w->audit, &sealer, &w->indexing);
+}
+
 /* budget_force: the service's default. */
 static struct kms_rotation_rules rotation_rules(const struct settings *s)
 {
@@ -232,6 +238,8 @@ static struct err start_service(struct wiring *w)
 			.events = w->events,
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,
+			.logs = w->indexing.logs,
+			.log_count = w->indexing.count,
 			.clock = &clock_system,
 			.installation = w->installation,
 			.blocking_threads = (uint32_t)s->service.blocking_threads,
@@ -357,6 +365,7 @@ static const struct step {
 	{"open the store", open_store},
 	{"verify the installation", open_installation},
 	{"open the audit log", open_audit},
+	{"index the audit log", index_audit},
 	{"open the sinks of events", open_events},
 	{"start the service", start_service},
 	{"settle store and token", reconcile},
@@ -418,6 +427,7 @@ void wiring_stop(struct wiring *w)
 	if (w->service != NULL)
 		service_stop(&w->service);
 	event_bus_close(&w->events);
+	indexing_stop(&w->indexing);
 	if (w->audit != NULL)
 		audit_log_close(&w->audit);
 	if (w->store != NULL)
