@@ -91,5 +91,6 @@ extern const struct command cmd_access_key;
 extern const struct command cmd_session;
 extern const struct command cmd_key;
 extern const struct command cmd_clock;
+extern const struct command cmd_store;
 
 #endif
