@@ -19,12 +19,15 @@
 
 struct service;
 
+#define SERVICE_AUDIT_NAME_DEFAULT "main"
+
 struct service_options {
 	struct hsm *hsm; /* borrowed; outlives the service */
 	struct kms_store store;
 	struct kms_catalog catalog;
 	struct kms_grants grants;
-	struct kms_agenda agenda; /* no ops: nothing is ever due */
+	struct kms_agenda agenda;     /* no ops: nothing is ever due */
+	struct kms_manifest manifest; /* no ops: the token does not remember the store */
 	struct auth_identities identities;
 	struct event_bus *events; /* borrowed; NULL: nobody is told */
 	struct audit_log *audit;
@@ -34,6 +37,7 @@ struct service_options {
 	struct audit_indexes *const *logs; /* that LookupEvents looks into; the first is of `audit`.
 					      Borrowed, outlive the service */
 	size_t log_count;                  /* 0: LookupEvents is not supported */
+	const char *audit_name; /* of `audit`, in the store; NULL: SERVICE_AUDIT_NAME_DEFAULT */
 	const struct clock *clock;
 	struct kms_installation installation; /* ready and verified */
 	uint32_t blocking_threads;    /* 0: 4; threads for what must wait for store or token */
@@ -50,12 +54,17 @@ struct service_options {
 	uint32_t due_interval_ms;   /* 0: 1,000; between two rounds of the scheduler */
 	uint32_t due_share_percent; /* 0: 10; of the time may go into due work on the token; 1..100
 				     */
+	/* Called now and then by service_start() while it verifies the store, in rows; NULL: nobody
+	 * is told. */
+	void (*progress)(void *user, uint64_t done, uint64_t all);
+	void *progress_user;
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
 	void (*more_checks)(void *user, struct service_checks *out);
 	void *more_checks_user;
 };
 
-/* Starts its threads; *out owned by the caller, service_stop(). */
+/* Verifies the store against the token (anchoring.h: what keeps it from starting), then starts its
+ * threads; *out owned by the caller, service_stop(). Blocks. */
 NODISCARD struct err service_start(const struct service_options *options, struct service **out);
 
 /*

@@ -188,7 +188,7 @@ static struct err list_nothing(UNUSED void *self, UNUSED const struct kms_due_qu
 	return OK;
 }
 
-void world_start(struct world *w, struct world_service *s, const char *name)
+NODISCARD struct err world_try_start(struct world *w, struct world_service *s, const char *name)
 {
 	open_store(w, s, false);
 	struct kms_installation installation;
@@ -218,15 +218,17 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 	struct auth_identities identities = store_sqlite_identities(s->store);
 	if (w->adjust_identities != NULL)
 		w->adjust_identities(&identities);
-	const struct service_options options = {
+	struct service_options options = {
 		.hsm = w->hsm,
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
 		.grants = {.ops = &s->grants, .self = grants.self},
 		.agenda = {.ops = &s->agenda, .self = agenda.self},
 		.identities = identities,
+		.manifest = store_sqlite_manifest(s->store),
 		.audit = s->audit,
 		.audit_directory = s->audit_directory,
+		.audit_name = name,
 		.clock = &world_clock,
 		.installation = installation,
 		.direct_messages_max = w->direct_messages_max,
@@ -235,8 +237,19 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.due_interval_ms = w->due_interval_ms,
 		.due_share_percent = w->due_share_percent,
 	};
-	assert_ok(service_start(&options, &s->service));
-	assert_ok(service_reconcile(s->service));
+	if (w->adjust_options != NULL)
+		w->adjust_options(&options);
+	struct err e = service_start(&options, &s->service);
+	if (!err_failed(e))
+		e = service_reconcile(s->service);
+	if (err_failed(e))
+		world_stop(s);
+	return e;
+}
+
+void world_start(struct world *w, struct world_service *s, const char *name)
+{
+	assert_ok(world_try_start(w, s, name));
 }
 
 void world_stop(struct world_service *s)
