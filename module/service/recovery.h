@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The deliberate way back when store, token and audit log do not fit together (holdfastd --recover
+ * and --restore): what there is, and the operator's acceptance of it. Works on a store that nobody
+ * else has open, usually a copy; the service is not running.
+ */
+#ifndef HOLDFAST_SERVICE_RECOVERY_H
+#define HOLDFAST_SERVICE_RECOVERY_H
+
+#include "audit/verify.h"
+#include "auth/identities.h"
+#include "kms/agenda.h"
+#include "kms/manifest.h"
+#include "service/service.h"
+
+#define RECOVERY_CODE_TEXT 20 /* 0123-4567-89ab-cdef and a NUL */
+
+struct recovery_options {
+	struct hsm *hsm;
+	struct kms_store store;
+	struct kms_agenda agenda;
+	struct kms_manifest manifest;
+	struct auth_identities identities;
+	struct kms_installation_store installations;
+	struct kms_installation installation; /* recovery_open()'s */
+	struct service_sealer *sealer;        /* its key is set by recovery_open() */
+	const struct clock *clock;
+	const char *audit_directory;
+	const char *audit_log; /* its name in the store */
+	/* As kms_survey_options. */
+	void (*progress)(void *user, uint64_t done, uint64_t all);
+	void *user;
+};
+
+/*
+ * As service_open_installation(), but for a token with another serial number that has the
+ * installation's three keys, as a clone or a restored copy has: *moved then. Fills
+ * options->installation, verified.
+ */
+NODISCARD struct err recovery_open(struct recovery_options *options, bool *moved);
+
+/* This daemon's audit log against the head that the store keeps of it. */
+struct recovery_log {
+	struct err verdict; /* OK, or E_AUDIT_CHAIN: it does not contain the head */
+	bool kept;          /* the store has a head of it */
+	struct kms_audit_head head;
+	bool readable; /* the folder is there, and `found` is what it holds */
+	struct audit_verify_report found;
+};
+
+/* What another token proves, before it may become the installation's. */
+struct recovery_token {
+	bool moved;
+	char serial[17];
+	struct err wrap; /* OK: an API secret of the store opens under its secret-wrap key */
+	bool wrap_tried; /* the store has one */
+	bool attested;   /* the audit log's signatures are by its audit-sign key; false: unknown */
+};
+
+struct recovery_report {
+	struct kms_survey survey;
+	struct recovery_log log;
+	struct recovery_token token;
+	uint64_t deletions; /* keys whose waiting period is over by the clock as it is */
+	uint64_t intents;   /* versions in the making */
+	char code[RECOVERY_CODE_TEXT];
+};
+void recovery_report_cleanup(struct recovery_report *report);
+
+/* Looks, and changes nothing. `moved` is recovery_open()'s. OK whatever it finds. Blocks. */
+NODISCARD struct err recovery_look(const struct recovery_options *options, bool moved,
+				   struct recovery_report *out);
+
+/* The worst of what was found: OK, E_STORE_SEAL (it starts, and refuses rows), or what must be
+ * accepted before it starts. */
+struct err recovery_verdict(const struct recovery_report *report);
+
+/* Who accepts, and what. Texts are borrowed. */
+struct recovery_consent {
+	uint32_t uid;
+	const char *user;     /* name; "" when it has none */
+	const char *restored; /* path of the backup; NULL: the store as it is */
+	bool accept_token;
+};
+
+/*
+ * Accepts what the report describes, and nothing else: E_STORE_CONFLICT when the store is another
+ * by now. E_HSM_TOKEN_CHANGED: another token, without accept_token, or one that does not prove
+ * itself. The record of it (RecoverStore) is in the outbox, in the transaction that makes the new
+ * manifest. What an older store would set going again is held: versions in the making are
+ * forgotten, so that none is destroyed that was finished since, and destruction waits for `holdfast
+ * clock accept`. Blocks.
+ */
+NODISCARD struct err recovery_accept(struct recovery_options *options,
+				     const struct recovery_report *report,
+				     const struct recovery_consent *consent);
+
+/* Once the accepted store is in its place: the token remembers it. E_HSM_...: the next start does
+ * it. Blocks. */
+NODISCARD struct err recovery_anchor(const struct recovery_options *options);
+
+#endif
