@@ -16,6 +16,7 @@
 #define TOKEN_WAIT_MS 60000
 #define TOKEN_LOOK_MS 20
 #define TOKEN_SAY_MS 5000
+#define VERIFY_EXTEND_US 60000000
 #define MIB (UINT64_C(1) << 20)
 #define MS_PER_S 1000
 
@@ -218,6 +219,15 @@ static struct err open_events(struct wiring *w)
 	return event_bus_open(&options, &w->events);
 }
 
+/* Before READY=1 the service manager counts the time of the start. */
+static void tell_progress(UNUSED void *user, uint64_t done, uint64_t all)
+{
+	(void)sd_notifyf(0,
+			 "STATUS=verifying the store: %llu of %llu rows\n"
+			 "EXTEND_TIMEOUT_USEC=%d",
+			 (unsigned long long)done, (unsigned long long)all, VERIFY_EXTEND_US);
+}
+
 static struct err start_service(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -243,6 +253,7 @@ static struct err start_service(struct wiring *w)
 			.rotation = rotation_rules(s),
 			.due_interval_ms = (uint32_t)s->scheduler.interval_ms,
 			.due_share_percent = (uint32_t)s->scheduler.share_percent,
+			.progress = tell_progress,
 			.more_checks = w->more_checks,
 			.more_checks_user = w->more_checks_user,
 		},
@@ -358,7 +369,7 @@ static const struct step {
 	{"verify the installation", open_installation},
 	{"open the audit log", open_audit},
 	{"open the sinks of events", open_events},
-	{"start the service", start_service},
+	{"verify the store and start the service", start_service},
 	{"settle store and token", reconcile},
 	{"watch over the audit log", start_keeper},
 	{"enter the sandbox", confine},

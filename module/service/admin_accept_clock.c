@@ -28,7 +28,7 @@ const struct operation admin_accept_clock = {
 	.name = "AcceptClock",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:AcceptClock"}},
 	.execute = execute,

@@ -42,7 +42,7 @@ const struct operation admin_add_user_to_group = {
 	.name = "AddUserToGroup",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &group_member_input,
 	.keys = {{.action = "holdfast:AddUserToGroup"}},
 	.audited = group_member_audited,

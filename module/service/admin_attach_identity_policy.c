@@ -51,7 +51,7 @@ const struct operation admin_attach_identity_policy = {
 	.name = "AttachIdentityPolicy",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:AttachIdentityPolicy"}},
 	.audited = audited,

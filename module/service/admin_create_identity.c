@@ -177,7 +177,7 @@ const struct operation admin_create_identity = {
 	.name = "CreateIdentity",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:CreateIdentity"}},
 	.audited = audited,

@@ -35,7 +35,7 @@ const struct operation admin_delete_access_key = {
 	.name = "DeleteAccessKey",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:DeleteAccessKey"}},
 	.audited = audited,

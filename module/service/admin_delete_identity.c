@@ -38,7 +38,7 @@ const struct operation admin_delete_identity = {
 	.name = "DeleteIdentity",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:DeleteIdentity"}},
 	.audited = audited,

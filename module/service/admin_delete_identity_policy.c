@@ -45,7 +45,7 @@ const struct operation admin_delete_identity_policy = {
 	.name = "DeleteIdentityPolicy",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:DeleteIdentityPolicy"}},
 	.audited = audited,

@@ -41,7 +41,7 @@ const struct operation admin_delete_permissions_boundary = {
 	.name = "DeletePermissionsBoundary",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:DeletePermissionsBoundary"}},
 	.audited = audited,

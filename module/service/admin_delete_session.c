@@ -36,7 +36,7 @@ const struct operation admin_delete_session = {
 	.name = "DeleteSession",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:DeleteSession"}},
 	.audited = audited,

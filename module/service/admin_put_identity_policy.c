@@ -64,7 +64,7 @@ const struct operation admin_put_identity_policy = {
 	.name = "PutIdentityPolicy",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:PutIdentityPolicy"}},
 	.audited = audited,

@@ -39,7 +39,7 @@ const struct operation admin_put_permissions_boundary = {
 	.name = "PutPermissionsBoundary",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:PutPermissionsBoundary"}},
 	.audited = audited,

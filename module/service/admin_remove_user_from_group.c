@@ -32,7 +32,7 @@ const struct operation admin_remove_user_from_group = {
 	.name = "RemoveUserFromGroup",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &group_member_input,
 	.keys = {{.action = "holdfast:RemoveUserFromGroup"}},
 	.audited = group_member_audited,

@@ -2,6 +2,7 @@
 /* Admin operation Status: what an operator wants to know at a glance. Changes nothing. */
 #include "base/metric.h"
 #include "base/text.h"
+#include "service/anchoring_rows.h"
 #include "service/checks.h"
 #include "service/clock_trust.h"
 #include "service/core.h"
@@ -343,6 +344,7 @@ static void collect(struct service *service, const struct readiness_report *repo
 	check_service(service, out);
 	check_token(service, report, out);
 	check_health(out, "store", report->store, "readable");
+	anchoring_rows_add(service, out);
 	check_audit(service, report, out);
 	check_keys(service, out);
 	check_clock(service, out);
@@ -389,6 +391,7 @@ static void encode(struct call_work *work, struct json_out *out)
 	write_installation(service, out);
 	write_token(service, &report, out);
 	write_part(out, "Store", report.store);
+	anchoring_rows_write(service, out);
 	write_audit(service, &report, out);
 	json_out_begin_object(out, "Keys");
 	json_out_integer(out, "Cached", (int64_t)keyring_count(service->keyring));

@@ -65,7 +65,7 @@ const struct operation admin_tag_identity = {
 	.name = "TagIdentity",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:TagIdentity"}},
 	.audited = audited,

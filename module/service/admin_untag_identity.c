@@ -53,7 +53,7 @@ const struct operation admin_untag_identity = {
 	.name = "UntagIdentity",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:UntagIdentity"}},
 	.audited = audited,

@@ -39,7 +39,7 @@ const struct operation admin_update_access_key = {
 	.name = "UpdateAccessKey",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:UpdateAccessKey"}},
 	.audited = audited,

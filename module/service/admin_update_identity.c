@@ -72,7 +72,7 @@ const struct operation admin_update_identity = {
 	.name = "UpdateIdentity",
 	.door = CALL_DOOR_ADMIN,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED,
 	.input = &input,
 	.keys = {{.action = "holdfast:UpdateIdentity"}},
 	.audited = audited,

@@ -9,6 +9,7 @@
 #include "hsm/hsm.h"
 #include "service/measure.h"
 #include "service/service.h"
+#include "service/survey.h"
 
 struct service {
 	struct service_options options; /* defaults filled in */
@@ -32,6 +33,9 @@ struct service {
 	struct readiness *readiness;
 	struct clock_trust *clock_trust;
 	struct scheduler *scheduler;
+	struct anchoring *anchoring;      /* NULL without a manifest */
+	struct kms_mark anchored;         /* as anchoring_check() left it */
+	struct kms_audit_head audit_head; /* as stored; the anchoring thread's, once it runs */
 	_Atomic bool reconciled; /* service_reconcile() has ended well: due work may begin */
 
 	pthread_mutex_t lock;
@@ -40,6 +44,7 @@ struct service {
 	bool draining;
 	uint64_t calls, failures;
 	struct measure measure;
+	struct survey_summary survey;
 
 	pthread_mutex_t identity_lock; /* one change of identities at a time: identity_change.h */
 

@@ -103,6 +103,10 @@ static const struct error_kms rows[ERR_CODE_COUNT] = {
 		     .status = 500,
 		     .message = INTERNAL,
 		     .own_text = true}, /* for an operator */
+	[E_NOT_ANCHORED] = {.type = "KMSInternalException",
+			    .status = 500,
+			    .message = INTERNAL,
+			    .own_text = true}, /* for an operator */
 	[E_CANCELLED] = FIXED("KMSInternalException", 500, "The service is stopping."),
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/metric.h"
 #include "base/text.h"
+#include "service/anchoring.h"
 #include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/errors_kms.h"
@@ -120,8 +121,19 @@ static void look_at_clock(struct service *service)
 	metric_set(METRIC_CLOCK_OFFSET, 0, 0, (uint64_t)report.apart_ms);
 }
 
+static void look_at_manifest(struct service *service)
+{
+	struct anchoring_report report;
+	anchoring_report(service->anchoring, &report);
+	metric_set(METRIC_MANIFEST_EPOCH, 0, 0, report.committed.epoch);
+	metric_set(METRIC_ANCHOR_EPOCH, 0, 0, report.anchored.epoch);
+	metric_set(METRIC_ANCHOR_BEHIND, 0, 0, (uint64_t)report.behind_ms);
+	metric_set(METRIC_STORE_SOUND, 0, 0, report.refused == 0);
+}
+
 void measure_look(struct service *service)
 {
+	look_at_manifest(service);
 	look_at_token(service);
 	look_at_clock(service);
 	look_at_disk(service->options.audit_directory);

@@ -201,7 +201,8 @@ const struct operation op_retire_grant = {
 	.name = "RetireGrant",
 	.door = CALL_DOOR_PUBLIC,
 	.read_only = false,
-	.flags = OPERATION_BLOCKS | OPERATION_INVALID_ARN | OPERATION_CROSS_ACCOUNT,
+	.flags = OPERATION_BLOCKS | OPERATION_ANCHORED | OPERATION_INVALID_ARN |
+		 OPERATION_CROSS_ACCOUNT,
 	.states = STATES_ALL,
 	.usages = USAGES_ALL,
 	.input = &input,

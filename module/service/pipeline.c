@@ -3,7 +3,7 @@
  * The fixed order of every call:
  *
  *   authenticate → find the operation → decode and validate → resolve keys → authorise → state and
- *   usage → execute → (the token) → finish → encode → append audit → reply
+ *   usage → execute → (the token) → anchor → finish → encode → append audit → reply
  *
  * A step is run on whatever thread has the call. One that answers E_WOULD_BLOCK is run again on the
  * pool; the token and the audit log continue the call on threads of theirs. The first failure leads
@@ -16,6 +16,7 @@
 #include "base/metric.h"
 #include "base/text.h"
 #include "codec/uuid.h"
+#include "service/anchoring.h"
 #include "service/authenticate.h"
 #include "service/core.h"
 #include "service/errors.h"
@@ -67,6 +68,26 @@ static struct err execute(struct call_work *work)
 	return work->operation->execute != NULL ? work->operation->execute(work) : OK;
 }
 
+/*
+ * A change that takes rights away stands once it is committed, and so does its record. It is
+ * acknowledged when no older store can give the rights back. Also where nothing was changed: what
+ * the caller wanted may have been committed by a call that was not acknowledged.
+ */
+static struct err anchor(struct call_work *work)
+{
+	if (!(work->operation->flags & OPERATION_ANCHORED) || work->in.dry_run)
+		return OK;
+	struct err e = anchoring_wait(work->service->anchoring);
+	if (!err_failed(e))
+		return OK;
+	log_event(LOG_ERROR, "call.not_anchored", LOG_TEXT("operation", work->operation->name),
+		  LOG_ERR(e));
+	e = ERR_DETAIL(E_NOT_ANCHORED, e.code);
+	if (work->call->door == CALL_DOOR_ADMIN)
+		return work_refuse(work, e, "%s: %s", err_meaning(e), err_action(e));
+	return e;
+}
+
 static struct err finish(struct call_work *work)
 {
 	return work->operation->finish != NULL ? work->operation->finish(work) : OK;
@@ -91,6 +112,7 @@ static const struct step {
 	{"authorise", permission_check, false},
 	{"state and usage", permission_check_keys, false},
 	{"execute", execute, true},
+	{"anchor", anchor, false},
 	{"finish", finish, false},
 	{"dry run", check_dry_run, false},
 	{"encode", reply_encode, false},

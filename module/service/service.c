@@ -12,6 +12,7 @@
 #include "base/metric.h"
 #include "codec/uuid.h"
 #include "service/aliases.h"
+#include "service/anchoring.h"
 #include "service/budget.h"
 #include "service/clock_trust.h"
 #include "service/core.h"
@@ -162,6 +163,7 @@ static struct err start_threads(struct service *service)
 	TRY(last_use_start(&last_use, &service->last_use));
 	const struct key_uses_options key_uses = {.identities = service->options.identities};
 	TRY(key_uses_start(&key_uses, &service->key_uses));
+	TRY(anchoring_start(service, &service->anchoring));
 	TRY(readiness_start(service, &service->readiness));
 	return scheduler_start(service, &service->scheduler);
 }
@@ -187,6 +189,7 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 						  .timeout_ms = service->options.token_timeout_ms,
 						  .clock = options->clock};
 	TRY(entropy_fill(service->owner, sizeof service->owner));
+	TRY(anchoring_check(service)); /* nothing of the store is believed before */
 	TRY(start_memory(service));
 	TRY(open_clock_trust(service));
 	TRY(start_threads(service));
@@ -222,6 +225,7 @@ void service_stop(struct service **service)
 	last_use_stop(&(*service)->last_use);
 	key_uses_stop(&(*service)->key_uses);
 	clock_trust_close(&(*service)->clock_trust);
+	anchoring_stop(&(*service)->anchoring); /* behind everything that commits */
 	keyring_close(&(*service)->keyring);
 	key_facts_free(&(*service)->key_facts);
 	subjects_free(&(*service)->subjects);

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_SERVICE_SERVICE_H
 #define HOLDFAST_SERVICE_SERVICE_H
 
+#include "audit/chain.h"
 #include "audit/log.h"
 #include "auth/identities.h"
 #include "base/clock.h"
@@ -11,23 +12,38 @@
 #include "kms/catalog.h"
 #include "kms/grants.h"
 #include "kms/installation.h"
+#include "kms/manifest.h"
 #include "kms/store.h"
 #include "service/call.h"
 #include "service/checks.h"
 
 struct service;
 
+#define SERVICE_AUDIT_NAME_DEFAULT "main"
+
+/* How far the audit log has come. No functions: its head is not kept in the store. */
+struct service_audit_chain {
+	/* Of the last line that is durable; never blocks. Sequence 0: there is none. */
+	NODISCARD struct err (*point)(void *self, struct audit_point *out);
+	/* Whether the log, as it lies on the disk, has this line. Blocks. */
+	NODISCARD struct err (*contains)(void *self, const struct audit_point *point, bool *found);
+	void *self;
+};
+
 struct service_options {
 	struct hsm *hsm; /* borrowed; outlives the service */
 	struct kms_store store;
 	struct kms_catalog catalog;
 	struct kms_grants grants;
-	struct kms_agenda agenda; /* no ops: nothing is ever due */
+	struct kms_agenda agenda;     /* no ops: nothing is ever due */
+	struct kms_manifest manifest; /* no ops: the token does not remember the store */
 	struct auth_identities identities;
 	struct event_bus *events; /* borrowed; NULL: nobody is told */
 	struct audit_log *audit;
 	const char *audit_directory; /* of `audit`; NULL: left-over records are appended without
 					looking whether the log has them */
+	const char *audit_name; /* of `audit`, in the store; NULL: SERVICE_AUDIT_NAME_DEFAULT */
+	struct service_audit_chain chain;
 	const struct clock *clock;
 	struct kms_installation installation; /* ready and verified */
 	uint32_t blocking_threads;    /* 0: 4; threads for what must wait for store or token */
@@ -44,12 +60,17 @@ struct service_options {
 	uint32_t due_interval_ms;   /* 0: 1,000; between two rounds of the scheduler */
 	uint32_t due_share_percent; /* 0: 10; of the time may go into due work on the token; 1..100
 				     */
+	/* Called now and then by service_start() while it verifies the store, in rows; NULL: nobody
+	 * is told. */
+	void (*progress)(void *user, uint64_t done, uint64_t all);
+	void *progress_user;
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
 	void (*more_checks)(void *user, struct service_checks *out);
 	void *more_checks_user;
 };
 
-/* Starts its threads; *out owned by the caller, service_stop(). */
+/* Verifies the store against the token (anchoring.h: what keeps it from starting), then starts its
+ * threads; *out owned by the caller, service_stop(). Blocks. */
 NODISCARD struct err service_start(const struct service_options *options, struct service **out);
 
 /*

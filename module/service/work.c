@@ -40,6 +40,9 @@ static void output_cleanup(struct work_output *out)
 		session_made_cleanup(out->session);
 	mem_free(TAKE(out->session));
 	identity_told_free(&out->identity);
+	if (out->survey != NULL)
+		kms_survey_cleanup(out->survey);
+	mem_free(TAKE(out->survey));
 }
 
 void work_cleanup(struct call_work *work)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "kms/key.h"
 
 #define FIRST_CAP 8
@@ -66,6 +67,7 @@ NODISCARD struct err store_row_refuse(const struct store_table *table,
 	char key[STORE_KEY_TEXT];
 	struct err refused = ERR(E_STORE_SEAL);
 	store_row_key(table, values, key);
+	metric_add(METRIC_ROWS_REFUSED, 0, 0, 1);
 	log_event(LOG_ERROR, "store.row_refused", LOG_TEXT("table", table->name),
 		  LOG_TEXT("row", key), LOG_TEXT("why", why), LOG_ERR(refused));
 	return refused;

@@ -187,7 +187,7 @@ static struct err list_nothing(UNUSED void *self, UNUSED const struct kms_due_qu
 	return OK;
 }
 
-void world_start(struct world *w, struct world_service *s, const char *name)
+NODISCARD struct err world_try_start(struct world *w, struct world_service *s, const char *name)
 {
 	open_store(w, s, false);
 	struct kms_installation installation;
@@ -217,7 +217,7 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 	struct auth_identities identities = store_sqlite_identities(s->store);
 	if (w->adjust_identities != NULL)
 		w->adjust_identities(&identities);
-	const struct service_options options = {
+	struct service_options options = {
 		.hsm = w->hsm,
 		.store = {.ops = &s->ops, .self = store.self},
 		.catalog = {.ops = &s->catalog, .self = catalog.self},
@@ -234,8 +234,19 @@ void world_start(struct world *w, struct world_service *s, const char *name)
 		.due_interval_ms = w->due_interval_ms,
 		.due_share_percent = w->due_share_percent,
 	};
-	assert_ok(service_start(&options, &s->service));
-	assert_ok(service_reconcile(s->service));
+	if (w->adjust_options != NULL)
+		w->adjust_options(&options);
+	struct err e = service_start(&options, &s->service);
+	if (!err_failed(e))
+		e = service_reconcile(s->service);
+	if (err_failed(e))
+		world_stop(s);
+	return e;
+}
+
+void world_start(struct world *w, struct world_service *s, const char *name)
+{
+	assert_ok(world_try_start(w, s, name));
 }
 
 void world_stop(struct world_service *s)

@@ -68,6 +68,7 @@ struct world {
 	void (*adjust_grants)(struct kms_grants_ops *ops);
 	void (*adjust_agenda)(struct kms_agenda_ops *ops);
 	void (*adjust_identities)(struct auth_identities *identities);
+	void (*adjust_options)(struct service_options *options); /* the last */
 	struct hsm *hsm;
 	struct kms_installation installation;
 	char access_key_id[AUTH_ACCESS_KEY_ID_LEN + 1];
@@ -78,6 +79,8 @@ struct world {
 void world_make(struct world *w); /* token, store, init */
 void world_remove(struct world *w);
 void world_start(struct world *w, struct world_service *s, const char *name);
+/* The same, where it may fail: then nothing is left of it. */
+NODISCARD struct err world_try_start(struct world *w, struct world_service *s, const char *name);
 void world_stop(struct world_service *s);
 void world_path(const struct world *w, const char *name, char out[96]);
 

@@ -147,6 +147,78 @@ static void test_conditions_are_about_members_of_the_schema(void **state)
 	}
 }
 
+/*
+ * Of every operation that changes something, whether an older store would give back a right that it
+ * took away: then it is answered only when the token remembers it (anchoring.h). Tags and aliases
+ * are what conditions of policies are about; an identity's changes may all take something away.
+ * Who makes an operation decides, here.
+ */
+static const struct {
+	const char *name;
+	bool anchored;
+} changes[] = {
+	{"AcceptClock", true}, /* the mark below which time is not believed */
+	{"AddUserToGroup", true},
+	{"AssumeRole", false},
+	{"AttachIdentityPolicy", true},
+	{"CancelKeyDeletion", false},
+	{"CreateAccessKey", false}, /* gives, and its secret is told once */
+	{"CreateAlias", true},
+	{"CreateGrant", false},
+	{"CreateIdentity", true},
+	{"CreateKey", false},
+	{"CreateSession", false}, /* as CreateAccessKey */
+	{"DeleteAccessKey", true},
+	{"DeleteAlias", true},
+	{"DeleteIdentity", true},
+	{"DeleteIdentityPolicy", true},
+	{"DeletePermissionsBoundary", true},
+	{"DeleteSession", true},
+	{"DetachIdentityPolicy", true},
+	{"DisableKey", true},
+	{"DisableKeyRotation", false},
+	{"EnableKey", false},
+	{"EnableKeyRotation", false},
+	{"PutIdentityPolicy", true},
+	{"PutKeyPolicy", true},
+	{"PutPermissionsBoundary", true},
+	{"RemoveUserFromGroup", true},
+	{"ResetKeyPolicy", true},
+	{"RetireGrant", true},
+	{"RevokeGrant", true},
+	{"RotateKeyOnDemand", false},
+	{"ScheduleKeyDeletion", true},
+	{"TagIdentity", true},
+	{"TagResource", true},
+	{"UntagIdentity", true},
+	{"UntagResource", true},
+	{"UpdateAccessKey", true},
+	{"UpdateAlias", true},
+	{"UpdateIdentity", true},
+	{"UpdateKeyDescription", false},
+};
+
+static void test_every_change_has_decided_whether_the_token_must_know(void **state)
+{
+	(void)state;
+	size_t found = 0;
+	for (size_t i = 0; operation_at(i) != NULL; i++) {
+		const struct operation *row = operation_at(i);
+		bool anchored = row->flags & OPERATION_ANCHORED;
+		size_t at = 0;
+		while (at < ARRAY_LEN(changes) && strcmp(row->name, changes[at].name) != 0)
+			at++;
+		if (row->read_only == (at < ARRAY_LEN(changes)))
+			fail_msg("%s changes something, and is not in the list", row->name);
+		if (anchored != (!row->read_only && changes[at].anchored))
+			fail_msg("%s and the token's memory", row->name);
+		if (anchored && !(row->flags & OPERATION_BLOCKS))
+			fail_msg("%s waits where it may not", row->name);
+		found += !row->read_only;
+	}
+	assert_int_equal(found, ARRAY_LEN(changes));
+}
+
 /* STS API: GetCallerIdentity, "No permissions are required"; of no other operation. */
 static void test_one_operation_is_for_all(void **state)
 {
@@ -187,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_no_operation_goes_without_authorisation),
 		cmocka_unit_test(test_which_operations_cross_accounts),
 		cmocka_unit_test(test_conditions_are_about_members_of_the_schema),
+		cmocka_unit_test(test_every_change_has_decided_whether_the_token_must_know),
 		cmocka_unit_test(test_one_operation_is_for_all),
 		cmocka_unit_test(test_changes_may_wait),
 		cmocka_unit_test(test_names_are_found_once),
