@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/sqlite.h"
 
 #define MODE 0600
 #define CHUNK (64 << 10)
@@ -111,9 +112,20 @@ NODISCARD struct err store_replacement_copy(const char *source, const char *copy
 	return sqlite_file_sync_folder(copy);
 }
 
+/* One of an older schema was changed, and copied by that change. */
+static void remove_migrated(const char *copy)
+{
+	char name[SQLITE_PATH_MAX];
+	for (int64_t i = 1; i <= store_sqlite_schema(); i++)
+		if (!err_failed(text_format(name, sizeof name, "%s.before-schema-%lld", copy,
+					    (long long)i)))
+			(void)unlink(name);
+}
+
 void store_replacement_remove(const char *copy)
 {
 	char name[SQLITE_PATH_MAX];
+	remove_migrated(copy);
 	(void)unlink(copy);
 	for (size_t i = 0; i < ARRAY_LEN(beside); i++)
 		if (!err_failed(name_beside(copy, beside[i], name)))

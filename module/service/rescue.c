@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What there is: store against token, audit log against store. Accepting it: recovery_accept.c. */
-#include "service/recovery.h"
+/* What there is: store against token, audit log against store. Accepting it: rescue_accept.c. */
+#include "service/rescue.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -14,14 +14,14 @@
 #define MESSAGE_MAX 512
 #define USERS_MAX 100 /* looked through for an API secret */
 
-void recovery_report_cleanup(struct recovery_report *report)
+void rescue_report_cleanup(struct rescue_report *report)
 {
 	kms_survey_cleanup(&report->survey);
 }
 
 /* --- the installation, on this token --- */
 
-static struct err check_keys(const struct recovery_options *options,
+static struct err check_keys(const struct rescue_options *options,
 			     const struct kms_installation *row)
 {
 	for (size_t i = 0; i < INIT_KEYS; i++) {
@@ -32,7 +32,7 @@ static struct err check_keys(const struct recovery_options *options,
 	return OK;
 }
 
-static struct err open_moved(struct recovery_options *options, struct kms_installation *out)
+static struct err open_moved(struct rescue_options *options, struct kms_installation *out)
 {
 	const struct kms_installation_store *rows = &options->installations;
 	struct kms_installation row;
@@ -46,7 +46,7 @@ static struct err open_moved(struct recovery_options *options, struct kms_instal
 	return OK;
 }
 
-NODISCARD struct err recovery_open(struct recovery_options *options, bool *moved)
+NODISCARD struct err rescue_open(struct rescue_options *options, bool *moved)
 {
 	struct err e = service_open_installation(options->hsm, &options->installations,
 						 options->sealer, &options->installation);
@@ -57,8 +57,8 @@ NODISCARD struct err recovery_open(struct recovery_options *options, bool *moved
 /* --- another token --- */
 
 /* The first API secret that there is opens: then its key is the one that it was sealed under. */
-static struct err try_secrets(const struct recovery_options *options,
-			      const struct auth_identity_page *users, struct recovery_token *out)
+static struct err try_secrets(const struct rescue_options *options,
+			      const struct auth_identity_page *users, struct rescue_token *out)
 {
 	const struct auth_identities *rows = &options->identities;
 	const struct credentials_options unwrapping = {.hsm = options->hsm,
@@ -80,8 +80,8 @@ static struct err try_secrets(const struct recovery_options *options,
 	return OK;
 }
 
-static struct err look_at_secrets(const struct recovery_options *options,
-				  struct recovery_token *out)
+static struct err look_at_secrets(const struct rescue_options *options,
+				  struct rescue_token *out)
 {
 	const struct auth_identities *rows = &options->identities;
 	CLEANUP(auth_identity_page_cleanup) struct auth_identity_page users = {0};
@@ -94,8 +94,8 @@ static struct err look_at_secrets(const struct recovery_options *options,
 	return err_is(e, E_STORE_SEAL) ? OK : err_failed(e) ? e : try_secrets(options, &users, out);
 }
 
-static struct err look_at_token(const struct recovery_options *options,
-				const struct recovery_log *log, struct recovery_token *out)
+static struct err look_at_token(const struct rescue_options *options,
+				const struct rescue_log *log, struct rescue_token *out)
 {
 	struct hsm_status status;
 	hsm_status(options->hsm, &status);
@@ -107,7 +107,7 @@ static struct err look_at_token(const struct recovery_options *options,
 
 /* --- the audit log --- */
 
-static struct err read_public_key(const struct recovery_options *options,
+static struct err read_public_key(const struct rescue_options *options,
 				  uint8_t out[AUDIT_POINT_LEN])
 {
 	_Static_assert(AUDIT_POINT_LEN == HSM_POINT_LEN, "one form of a point");
@@ -128,7 +128,7 @@ static struct err point_of_head(const struct kms_audit_head *head, struct audit_
 }
 
 /* A folder that is gone or empty is a finding like any other. */
-static struct err look_at_log(const struct recovery_options *options, struct recovery_log *out)
+static struct err look_at_log(const struct rescue_options *options, struct rescue_log *out)
 {
 	uint8_t key[AUDIT_POINT_LEN];
 	struct audit_point expected = {.sequence = 0};
@@ -151,8 +151,8 @@ static struct err look_at_log(const struct recovery_options *options, struct rec
 
 /* --- the store --- */
 
-static struct err look_at_store(const struct recovery_options *options,
-				struct recovery_report *report)
+static struct err look_at_store(const struct rescue_options *options,
+				struct rescue_report *report)
 {
 	const struct kms_manifest *manifest = &options->manifest;
 	struct kms_survey_options survey = {.progress = options->progress, .user = options->user};
@@ -164,15 +164,14 @@ static struct err look_at_store(const struct recovery_options *options,
 }
 
 /* What goes on by itself once the service starts. Rows that are refused are in the survey. */
-static struct err look_at_work(const struct recovery_options *options,
-			       struct recovery_report *report)
+static struct err look_at_work(const struct rescue_options *options,
+			       struct rescue_report *report)
 {
 	CLEANUP(mem_free_at) struct kms_intent *intents = NULL;
 	struct kms_due_count due = {0};
 	size_t count = 0;
-	const struct kms_due_query query = {.kind = KMS_DUE_DELETION,
-					    .now_ms = clock_real_ms(options->clock),
-					    .limit = 1};
+	const struct kms_due_query query = {
+		.kind = KMS_DUE_DELETION, .now_ms = clock_real_ms(options->clock), .limit = 1};
 	TRY(options->agenda.ops->due_count(options->agenda.self, &query, &due));
 	struct err e =
 		options->store.ops->intent_list(options->store.self, INT64_MAX, &intents, &count);
@@ -198,10 +197,10 @@ static void write_code(struct writer *w, const uint8_t mac[KMS_SEAL_LEN])
  * Of all that the report says, as the token seals it: who has not seen the report of this store,
  * this token and this log cannot know it. Its first block sets it apart from rows.
  */
-static struct err make_code(const struct recovery_options *options, struct recovery_report *report)
+static struct err make_code(const struct rescue_options *options, struct rescue_report *report)
 {
 	const struct kms_sealer sealer = service_sealer_port(options->sealer);
-	const struct recovery_log *log = &report->log;
+	const struct rescue_log *log = &report->log;
 	uint8_t room[MESSAGE_MAX], macs[1][KMS_SEAL_LEN];
 	struct writer w;
 	writer_init(&w, room, sizeof room);
@@ -222,10 +221,11 @@ static struct err make_code(const struct recovery_options *options, struct recov
 	return writer_end_text(&w);
 }
 
-NODISCARD struct err recovery_look(const struct recovery_options *options, bool moved,
-				   struct recovery_report *out)
+NODISCARD struct err rescue_look(const struct rescue_options *options, bool moved,
+				   struct rescue_report *out)
 {
-	CLEANUP(recovery_report_cleanup) struct recovery_report report = {.token = {.moved = moved}};
+	CLEANUP(rescue_report_cleanup)
+	struct rescue_report report = {.token = {.moved = moved}};
 	TRY(look_at_store(options, &report));
 	TRY(look_at_log(options, &report.log));
 	TRY(look_at_token(options, &report.log, &report.token));
@@ -236,7 +236,7 @@ NODISCARD struct err recovery_look(const struct recovery_options *options, bool 
 	return OK;
 }
 
-struct err recovery_verdict(const struct recovery_report *report)
+struct err rescue_verdict(const struct rescue_report *report)
 {
 	if (err_failed(report->survey.verdict) && !err_is(report->survey.verdict, E_STORE_SEAL))
 		return report->survey.verdict;

@@ -9,7 +9,7 @@
 #include "codec/uuid.h"
 #include "service/anchor.h"
 #include "service/init.h"
-#include "service/recovery.h"
+#include "service/rescue.h"
 
 #define NAMED_MAX 40 /* findings that the record names; all fit AUDIT_RECORD_MAX */
 #define HELD_SINCE_MS 1
@@ -55,7 +55,7 @@ static void write_findings(struct json_out *out, const struct kms_survey *survey
 	json_out_end_array(out);
 }
 
-static void write_log(struct json_out *out, const char *name, const struct recovery_log *log)
+static void write_log(struct json_out *out, const char *name, const struct rescue_log *log)
 {
 	json_out_begin_object(out, "auditLog");
 	json_out_text(out, "name", view_of_text(name));
@@ -71,9 +71,9 @@ static void write_log(struct json_out *out, const char *name, const struct recov
 	json_out_end_object(out);
 }
 
-static struct err write_details(const struct recovery_options *options,
-				const struct recovery_report *report,
-				const struct recovery_consent *consent, struct buf *text)
+static struct err write_details(const struct rescue_options *options,
+				const struct rescue_report *report,
+				const struct rescue_consent *consent, struct buf *text)
 {
 	struct writer w;
 	struct json_out out;
@@ -81,7 +81,7 @@ static struct err write_details(const struct recovery_options *options,
 	json_out_init(&out, &w);
 	json_out_begin_object(&out, NULL);
 	json_out_text(&out, "code", view_of_text(report->code));
-	json_out_text(&out, "verdict", view_of_text(err_name(recovery_verdict(report))));
+	json_out_text(&out, "verdict", view_of_text(err_name(rescue_verdict(report))));
 	if (consent->restored != NULL)
 		json_out_text(&out, "restoredFrom", view_of_text(consent->restored));
 	json_out_integer(&out, "rows", (int64_t)report->survey.rows);
@@ -99,8 +99,8 @@ static struct err write_details(const struct recovery_options *options,
 	return writer_end(&w);
 }
 
-static struct err write_line(const struct recovery_options *options,
-			     const struct recovery_consent *consent, struct view details,
+static struct err write_line(const struct rescue_options *options,
+			     const struct rescue_consent *consent, struct view details,
 			     struct kms_outbox_record *outbox, struct buf *line)
 {
 	char id[NAME_MAX], arn[NAME_MAX], user[NAME_MAX];
@@ -136,9 +136,9 @@ static struct err write_line(const struct recovery_options *options,
 	return OK;
 }
 
-static struct err renew_manifest(const struct recovery_options *options,
-				 const struct recovery_report *report,
-				 const struct recovery_consent *consent)
+static struct err renew_manifest(const struct rescue_options *options,
+				 const struct rescue_report *report,
+				 const struct rescue_consent *consent)
 {
 	const struct kms_manifest *manifest = &options->manifest;
 	CLEANUP(buf_cleanup) struct buf details;
@@ -158,7 +158,7 @@ static struct err renew_manifest(const struct recovery_options *options,
  * name: settling the intent would destroy them. Forgotten, they are adopted; half-made ones are
  * left on the token, and reported.
  */
-static struct err forget_intents(const struct recovery_options *options)
+static struct err forget_intents(const struct rescue_options *options)
 {
 	const struct kms_store *store = &options->store;
 	CLEANUP(mem_free_at) struct kms_intent *intents = NULL;
@@ -175,7 +175,7 @@ static struct err forget_intents(const struct recovery_options *options)
 /* Nor does it know which deletions were cancelled since: none is done before the operator has
  * looked, and says so with `holdfast clock accept`. A hold from the beginning of time does not end
  * by itself: service/clock_trust.h. */
-static struct err hold_destruction(const struct recovery_options *options)
+static struct err hold_destruction(const struct rescue_options *options)
 {
 	const struct kms_agenda *agenda = &options->agenda;
 	struct kms_clock_mark mark = {0};
@@ -194,8 +194,8 @@ static struct err hold_destruction(const struct recovery_options *options)
 
 /* --- token and log as they are --- */
 
-static struct err accept_token(struct recovery_options *options,
-			       const struct recovery_report *report)
+static struct err accept_token(struct rescue_options *options,
+			       const struct rescue_report *report)
 {
 	const struct kms_installation_store *rows = &options->installations;
 	struct kms_installation row = options->installation;
@@ -210,7 +210,7 @@ static struct err accept_token(struct recovery_options *options,
 
 /* From here on the log goes on where it is now; a log that is gone begins anew: sequence 0 expects
  * nothing. */
-static struct err accept_log(const struct recovery_options *options, const struct recovery_log *log)
+static struct err accept_log(const struct rescue_options *options, const struct rescue_log *log)
 {
 	const struct kms_manifest *manifest = &options->manifest;
 	struct kms_audit_head head = log->head;
@@ -224,10 +224,10 @@ static struct err accept_log(const struct recovery_options *options, const struc
 }
 
 /* A clone has all three keys; what cannot be shown to be theirs is not taken on trust. */
-static struct err may_move(const struct recovery_report *report,
-			   const struct recovery_consent *consent)
+static struct err may_move(const struct rescue_report *report,
+			   const struct rescue_consent *consent)
 {
-	const struct recovery_token *token = &report->token;
+	const struct rescue_token *token = &report->token;
 	if (!token->moved)
 		return OK;
 	REQUIRE(consent->accept_token, E_HSM_TOKEN_CHANGED);
@@ -235,25 +235,25 @@ static struct err may_move(const struct recovery_report *report,
 	return OK;
 }
 
-NODISCARD struct err recovery_accept(struct recovery_options *options,
-				     const struct recovery_report *report,
-				     const struct recovery_consent *consent)
+NODISCARD struct err rescue_accept(struct rescue_options *options,
+				     const struct rescue_report *report,
+				     const struct rescue_consent *consent, struct kms_mark *mark)
 {
 	TRY(may_move(report, consent));
 	TRY(renew_manifest(options, report, consent));
 	TRY(forget_intents(options));
 	TRY(hold_destruction(options));
 	TRY(accept_token(options, report));
-	return accept_log(options, &report->log);
+	TRY(accept_log(options, &report->log));
+	return options->manifest.ops->mark(options->manifest.self, mark);
 }
 
-NODISCARD struct err recovery_anchor(const struct recovery_options *options)
+NODISCARD struct err rescue_anchor(const struct rescue_options *options,
+				     const struct kms_mark *mark)
 {
-	const struct kms_manifest *manifest = &options->manifest;
-	struct kms_mark mark = {0}, reached = {0};
+	struct kms_mark reached = {0};
 	const struct anchor_place place = {.hsm = options->hsm,
 					   .installation = &options->installation,
 					   .deadline_ms = init_deadline_ms(options->clock)};
-	TRY(manifest->ops->mark(manifest->self, &mark));
-	return anchor_raise(&place, &mark, &reached);
+	return anchor_raise(&place, mark, &reached);
 }

@@ -4,8 +4,8 @@
  * and --restore): what there is, and the operator's acceptance of it. Works on a store that nobody
  * else has open, usually a copy; the service is not running.
  */
-#ifndef HOLDFAST_SERVICE_RECOVERY_H
-#define HOLDFAST_SERVICE_RECOVERY_H
+#ifndef HOLDFAST_SERVICE_RESCUE_H
+#define HOLDFAST_SERVICE_RESCUE_H
 
 #include "audit/verify.h"
 #include "auth/identities.h"
@@ -13,17 +13,17 @@
 #include "kms/manifest.h"
 #include "service/service.h"
 
-#define RECOVERY_CODE_TEXT 20 /* 0123-4567-89ab-cdef and a NUL */
+#define RESCUE_CODE_TEXT 20 /* 0123-4567-89ab-cdef and a NUL */
 
-struct recovery_options {
+struct rescue_options {
 	struct hsm *hsm;
 	struct kms_store store;
 	struct kms_agenda agenda;
 	struct kms_manifest manifest;
 	struct auth_identities identities;
 	struct kms_installation_store installations;
-	struct kms_installation installation; /* recovery_open()'s */
-	struct service_sealer *sealer;        /* its key is set by recovery_open() */
+	struct kms_installation installation; /* rescue_open()'s */
+	struct service_sealer *sealer;        /* its key is set by rescue_open() */
 	const struct clock *clock;
 	const char *audit_directory;
 	const char *audit_log; /* its name in the store */
@@ -37,10 +37,10 @@ struct recovery_options {
  * installation's three keys, as a clone or a restored copy has: *moved then. Fills
  * options->installation, verified.
  */
-NODISCARD struct err recovery_open(struct recovery_options *options, bool *moved);
+NODISCARD struct err rescue_open(struct rescue_options *options, bool *moved);
 
 /* This daemon's audit log against the head that the store keeps of it. */
-struct recovery_log {
+struct rescue_log {
 	struct err verdict; /* OK, or E_AUDIT_CHAIN: it does not contain the head */
 	bool kept;          /* the store has a head of it */
 	struct kms_audit_head head;
@@ -49,7 +49,7 @@ struct recovery_log {
 };
 
 /* What another token proves, before it may become the installation's. */
-struct recovery_token {
+struct rescue_token {
 	bool moved;
 	char serial[17];
 	struct err wrap; /* OK: an API secret of the store opens under its secret-wrap key */
@@ -57,26 +57,26 @@ struct recovery_token {
 	bool attested;   /* the audit log's signatures are by its audit-sign key; false: unknown */
 };
 
-struct recovery_report {
+struct rescue_report {
 	struct kms_survey survey;
-	struct recovery_log log;
-	struct recovery_token token;
+	struct rescue_log log;
+	struct rescue_token token;
 	uint64_t deletions; /* keys whose waiting period is over by the clock as it is */
 	uint64_t intents;   /* versions in the making */
-	char code[RECOVERY_CODE_TEXT];
+	char code[RESCUE_CODE_TEXT];
 };
-void recovery_report_cleanup(struct recovery_report *report);
+void rescue_report_cleanup(struct rescue_report *report);
 
-/* Looks, and changes nothing. `moved` is recovery_open()'s. OK whatever it finds. Blocks. */
-NODISCARD struct err recovery_look(const struct recovery_options *options, bool moved,
-				   struct recovery_report *out);
+/* Looks, and changes nothing. `moved` is rescue_open()'s. OK whatever it finds. Blocks. */
+NODISCARD struct err rescue_look(const struct rescue_options *options, bool moved,
+				   struct rescue_report *out);
 
 /* The worst of what was found: OK, E_STORE_SEAL (it starts, and refuses rows), or what must be
  * accepted before it starts. */
-struct err recovery_verdict(const struct recovery_report *report);
+struct err rescue_verdict(const struct rescue_report *report);
 
 /* Who accepts, and what. Texts are borrowed. */
-struct recovery_consent {
+struct rescue_consent {
 	uint32_t uid;
 	const char *user;     /* name; "" when it has none */
 	const char *restored; /* path of the backup; NULL: the store as it is */
@@ -89,14 +89,15 @@ struct recovery_consent {
  * itself. The record of it (RecoverStore) is in the outbox, in the transaction that makes the new
  * manifest. What an older store would set going again is held: versions in the making are
  * forgotten, so that none is destroyed that was finished since, and destruction waits for `holdfast
- * clock accept`. Blocks.
+ * clock accept`. *mark: of the store then. Blocks.
  */
-NODISCARD struct err recovery_accept(struct recovery_options *options,
-				     const struct recovery_report *report,
-				     const struct recovery_consent *consent);
+NODISCARD struct err rescue_accept(struct rescue_options *options,
+				     const struct rescue_report *report,
+				     const struct rescue_consent *consent, struct kms_mark *mark);
 
-/* Once the accepted store is in its place: the token remembers it. E_HSM_...: the next start does
- * it. Blocks. */
-NODISCARD struct err recovery_anchor(const struct recovery_options *options);
+/* Once the accepted store is in its place, and not before: the token remembers it. E_HSM_...: the
+ * next start does it. Blocks. */
+NODISCARD struct err rescue_anchor(const struct rescue_options *options,
+				     const struct kms_mark *mark);
 
 #endif
