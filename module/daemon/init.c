@@ -89,6 +89,7 @@ NODISCARD struct err init_run(struct wiring *w, const struct arguments *a)
 		.hsm = w->hsm,
 		.installation = store_sqlite_installation(w->store),
 		.identities = store_sqlite_identities(w->store),
+		.manifest = store_sqlite_manifest(w->store),
 		.sealer = &w->sealer,
 		.clock = &clock_system,
 		.partition = a->partition,

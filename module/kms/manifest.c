@@ -11,10 +11,11 @@ const char *kms_finding_name(enum kms_finding_kind kind)
 		[KMS_FINDING_MANIFEST] = "manifest", [KMS_FINDING_ROLLED_BACK] = "rolled back",
 		[KMS_FINDING_FORKED] = "forked",     [KMS_FINDING_UNKNOWN] = "unknown",
 	};
-	return kind < KMS_FINDING_COUNT ? names[kind] : NULL;
+	return kind > 0 && kind < KMS_FINDING_COUNT ? names[kind] : NULL;
 }
 
 void kms_survey_cleanup(struct kms_survey *survey)
 {
 	mem_free(TAKE(survey->findings));
+	survey->finding_count = 0;
 }

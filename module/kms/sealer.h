@@ -17,6 +17,10 @@ struct kms_sealer {
 	 */
 	NODISCARD struct err (*seal)(void *self, const struct view *messages, size_t count,
 				     uint8_t (*seals)[KMS_SEAL_LEN]);
+	/* The same within timeout_ms: while others wait for a lock of the caller's. NULL: seal()
+	 * never takes long. */
+	NODISCARD struct err (*seal_within)(void *self, const struct view *messages, size_t count,
+					    uint32_t timeout_ms, uint8_t (*seals)[KMS_SEAL_LEN]);
 	void *self;
 };
 

@@ -204,6 +204,9 @@ NODISCARD struct err service_init(const struct service_init_options *options,
 	TRY(options->keep(options->user, key.principal.access_key_id, secret_key));
 	row.ready = true;
 	TRY(options->installation.save(options->installation.self, &row));
+	/* Where this is interrupted, the first start makes it. */
+	if (options->manifest.ops != NULL)
+		TRY(options->manifest.ops->begin(options->manifest.self));
 	*installation = row;
 	return OK;
 }

@@ -16,10 +16,10 @@ static size_t batch_length(const struct view *messages, size_t count)
 	return n;
 }
 
-static struct err seal_batch(const struct service_sealer *sealer, const struct view *messages,
-			     size_t count, uint8_t (*seals)[KMS_SEAL_LEN])
+static struct err seal_batch(const struct service_sealer *sealer, uint32_t timeout_ms,
+			     const struct view *messages, size_t count,
+			     uint8_t (*seals)[KMS_SEAL_LEN])
 {
-	uint32_t timeout_ms = sealer->timeout_ms ? sealer->timeout_ms : TIMEOUT_DEFAULT_MS;
 	CLEANUP(hsm_op_cleanup)
 	struct hsm_op op = {.verb = HSM_MAC,
 			    .deadline_ms = clock_steady_ms(sealer->clock) + timeout_ms,
@@ -32,21 +32,33 @@ static struct err seal_batch(const struct service_sealer *sealer, const struct v
 	return OK;
 }
 
-static struct err seal(void *self, const struct view *messages, size_t count,
-		       uint8_t (*seals)[KMS_SEAL_LEN])
+static uint32_t timeout_of(const struct service_sealer *sealer)
+{
+	return sealer->timeout_ms ? sealer->timeout_ms : TIMEOUT_DEFAULT_MS;
+}
+
+static struct err seal_within(void *self, const struct view *messages, size_t count,
+			      uint32_t timeout_ms, uint8_t (*seals)[KMS_SEAL_LEN])
 {
 	_Static_assert(KMS_SEAL_LEN == HSM_MAC_LEN, "a seal is one MAC");
 	const struct service_sealer *sealer = (const struct service_sealer *)self;
+	uint32_t each_ms = MIN_OF(timeout_ms, timeout_of(sealer));
 	for (size_t done = 0; done < count;) {
 		REQUIRE(messages[done].len <= HSM_MAC_MESSAGE_MAX, E_BOUNDS);
 		size_t n = batch_length(&messages[done], count - done);
-		TRY(seal_batch(sealer, &messages[done], n, &seals[done]));
+		TRY(seal_batch(sealer, each_ms, &messages[done], n, &seals[done]));
 		done += n;
 	}
 	return OK;
 }
 
+static struct err seal(void *self, const struct view *messages, size_t count,
+		       uint8_t (*seals)[KMS_SEAL_LEN])
+{
+	return seal_within(self, messages, count, timeout_of(self), seals);
+}
+
 struct kms_sealer service_sealer_port(struct service_sealer *sealer)
 {
-	return (struct kms_sealer){.seal = seal, .self = sealer};
+	return (struct kms_sealer){.seal = seal, .seal_within = seal_within, .self = sealer};
 }

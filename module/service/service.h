@@ -129,6 +129,7 @@ struct service_init_options {
 	struct hsm *hsm;
 	struct kms_installation_store installation;
 	struct auth_identities identities;
+	struct kms_manifest manifest;  /* begun here; no ops: the store has none */
 	struct service_sealer *sealer; /* its key is set here */
 	const struct clock *clock;
 	const char *partition, *region, *account;

@@ -73,20 +73,29 @@ NODISCARD struct err store_row_refuse(const struct store_table *table,
 	return refused;
 }
 
-NODISCARD struct err store_batch_add_stored(struct store_batch *batch,
+NODISCARD struct err store_batch_try_stored(struct store_batch *batch,
 					    const struct store_table *table,
 					    const struct store_value *values, struct view seal)
 {
 	size_t start = batch->bytes.len;
-	if (seal.len != 0 && seal.len != KMS_SEAL_LEN)
-		return store_row_refuse(table, values, "its seal has the wrong length");
+	REQUIRE(seal.len == 0 || seal.len == KMS_SEAL_LEN, E_FORMAT);
 	TRY(rows_reserve(batch));
-	struct err result = store_row_write(table, values, &batch->bytes);
-	if (err_is(result, E_FORMAT))
-		return store_row_refuse(table, values, "a value is outside its bounds");
-	TRY(result);
+	TRY(store_row_write(table, values, &batch->bytes));
 	row_commit(batch, table, start, seal);
 	return OK;
+}
+
+NODISCARD struct err store_batch_add_stored(struct store_batch *batch,
+					    const struct store_table *table,
+					    const struct store_value *values, struct view seal)
+{
+	struct err result = store_batch_try_stored(batch, table, values, seal);
+	if (!err_is(result, E_FORMAT))
+		return result;
+	bool whole = seal.len == 0 || seal.len == KMS_SEAL_LEN;
+	return store_row_refuse(table, values,
+				whole ? "a value is outside its bounds"
+				      : "its seal has the wrong length");
 }
 
 struct view store_batch_row(const struct store_batch *batch, size_t at)
@@ -129,21 +138,31 @@ static struct err row_refuse(const struct store_batch *batch, size_t at, const c
 	return store_row_refuse(batch->rows[at].table, values, why);
 }
 
-NODISCARD struct err store_batch_verify(const struct store_batch *batch,
-					const struct kms_sealer *sealer)
+NODISCARD struct err store_batch_check(const struct store_batch *batch,
+				       const struct kms_sealer *sealer, bool *sound)
 {
 	if (batch->count == 0)
 		return OK;
 	CLEANUP(mem_free_at) uint8_t(*seals)[KMS_SEAL_LEN] = NULL;
 	TRY(seals_make(batch, sealer, &seals));
+	for (size_t i = 0; i < batch->count; i++)
+		sound[i] = batch->rows[i].sealed &&
+			   mem_equal_constant_time(batch->rows[i].seal, seals[i], KMS_SEAL_LEN);
+	return OK;
+}
+
+NODISCARD struct err store_batch_verify(const struct store_batch *batch,
+					const struct kms_sealer *sealer)
+{
+	CLEANUP(mem_free_at) bool *sound = NULL;
 	struct err result = OK;
-	for (size_t i = 0; i < batch->count; i++) {
-		const struct store_batch_row *row = &batch->rows[i];
-		if (!row->sealed)
-			result = row_refuse(batch, i, "it carries no seal");
-		else if (!mem_equal_constant_time(row->seal, seals[i], KMS_SEAL_LEN))
-			result = row_refuse(batch, i, "its seal does not fit");
-	}
+	TRY(MEM_NEW_ARRAY(batch->count, &sound));
+	TRY(store_batch_check(batch, sealer, sound));
+	for (size_t i = 0; i < batch->count; i++)
+		if (!sound[i])
+			result = row_refuse(batch, i,
+					    batch->rows[i].sealed ? "its seal does not fit"
+								  : "it carries no seal");
 	return result;
 }
 

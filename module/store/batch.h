@@ -47,6 +47,11 @@ NODISCARD struct err store_batch_add_stored(struct store_batch *batch,
 					    const struct store_table *table,
 					    const struct store_value *values, struct view seal);
 
+/* The same without a word: E_FORMAT. */
+NODISCARD struct err store_batch_try_stored(struct store_batch *batch,
+					    const struct store_table *table,
+					    const struct store_value *values, struct view seal);
+
 /* Seals every row. What the sealer answers: nothing may be stored then. */
 NODISCARD struct err store_batch_seal(struct store_batch *batch, const struct kms_sealer *sealer);
 
@@ -56,6 +61,10 @@ NODISCARD struct err store_batch_seal(struct store_batch *batch, const struct km
  */
 NODISCARD struct err store_batch_verify(const struct store_batch *batch,
 					const struct kms_sealer *sealer);
+
+/* The same without a word: sound[i] tells of row i. What the sealer answers. */
+NODISCARD struct err store_batch_check(const struct store_batch *batch,
+				       const struct kms_sealer *sealer, bool *sound);
 
 /* store_row_decode() of row `at`; a row that cannot be decoded is E_STORE_SEAL, logged. */
 NODISCARD struct err store_batch_decode(const struct store_batch *batch, size_t at, void *object);

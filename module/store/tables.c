@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "store/manifest.h"
+
 /* Order and kind of columns are part of every seal: a change here is a migration. */
 #define MEMBER_SIZE(type, member) sizeof(((type *)NULL)->member)
 #define INTEGER(name_, kind_, type, member, min_, max_)                                            \
@@ -284,6 +286,23 @@ static const struct store_column clock_marks[] = {
 };
 #undef M
 
+#define F struct store_manifest
+static const struct store_column manifest[] = {
+	U32("id", F, id, STORE_MANIFEST_ID, STORE_MANIFEST_ID),
+	U64("epoch", F, epoch),
+	U64("rows", F, rows),
+	BYTES("hash", F, hash),
+	BYTES("cells", F, cells),
+};
+#undef F
+
+#define H struct kms_audit_head
+static const struct store_column audit_heads[] = {
+	TEXT("log", H, log),          TEXT("chain", H, chain), U64("revision", H, revision),
+	U64("sequence", H, sequence), BYTES("hash", H, hash),
+};
+#undef H
+
 #define D struct kms_due
 static const struct store_column dues[] = {
 	BYTES("key_id", D, key_id.bytes),
@@ -321,5 +340,7 @@ const struct store_table store_table_tags = TABLE("tags", tags, 4);
 const struct store_table store_table_last_uses = ADVISORY_TABLE("last_uses", last_uses, 3);
 const struct store_table store_table_claims = ADVISORY_TABLE("claims", claims, 3);
 const struct store_table store_table_clock_marks = TABLE("clock_marks", clock_marks, 1);
+const struct store_table store_table_manifest = TABLE("manifest", manifest, 1);
+const struct store_table store_table_audit_heads = TABLE("audit_heads", audit_heads, 1);
 const struct store_table store_table_dues = ADVISORY_TABLE("dues", dues, 2);
 const struct store_table store_table_due_counts = ADVISORY_TABLE("due_counts", due_counts, 1);

@@ -8,6 +8,7 @@
 #include "kms/catalog.h"
 #include "kms/grants.h"
 #include "kms/installation.h"
+#include "kms/manifest.h"
 #include "kms/store.h"
 #include "store/row.h"
 
@@ -62,6 +63,8 @@ extern const struct store_table store_table_tags;        /* struct store_key_tag
 extern const struct store_table store_table_last_uses;   /* struct kms_last_use; advisory */
 extern const struct store_table store_table_claims;      /* struct store_claim; advisory */
 extern const struct store_table store_table_clock_marks; /* struct store_clock_mark */
+extern const struct store_table store_table_manifest;    /* struct store_manifest (manifest.h) */
+extern const struct store_table store_table_audit_heads; /* struct kms_audit_head */
 
 /* No tables of a file: what the questions of store/sqlite/due.h answer. */
 extern const struct store_table store_table_dues;       /* struct kms_due */

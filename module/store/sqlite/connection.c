@@ -269,8 +269,13 @@ NODISCARD struct err sqlite_transaction_read(struct sqlite_connection *connectio
 NODISCARD struct err sqlite_transaction_commit(struct sqlite_transaction *transaction)
 {
 	ENSURE(transaction->connection != NULL);
+	const struct sqlite_escort *escort = &transaction->connection->escort;
+	if (escort->before != NULL)
+		TRY(escort->before(escort->self));
 	int64_t began_ns = metric_now_ns();
 	TRY(sqlite_statement_once(transaction->connection, SQL_COMMIT));
+	if (escort->ended != NULL)
+		escort->ended(escort->self, true);
 	metric_observe_since(METRIC_STORE_TIME, METRIC_STORE_COMMIT, began_ns);
 	sqlite_metrics_measure(transaction->connection);
 	transaction->connection = NULL;
@@ -284,10 +289,14 @@ void sqlite_transaction_end(struct sqlite_transaction *transaction)
 		metric_observe_since(METRIC_STORE_TIME,
 				     transaction->writes ? METRIC_STORE_WRITE : METRIC_STORE_READ,
 				     transaction->began_ns);
-	/* Some failures have rolled back already. */
-	if (connection == NULL || sqlite3_get_autocommit(connection->db))
+	if (connection == NULL)
 		return;
-	struct err e = sqlite_statement_once(connection, SQL_ROLLBACK);
+	/* Some failures have rolled back already. */
+	struct err e = OK;
+	if (!sqlite3_get_autocommit(connection->db))
+		e = sqlite_statement_once(connection, SQL_ROLLBACK);
 	if (err_failed(e))
 		log_event(LOG_ERROR, "store.rollback_failed", LOG_ERR(e));
+	if (connection->escort.ended != NULL)
+		connection->escort.ended(connection->escort.self, false);
 }

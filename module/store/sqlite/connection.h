@@ -10,13 +10,22 @@
 
 #include "base/err.h"
 
-#define SQLITE_STATEMENTS_MAX 128
+#define SQLITE_STATEMENTS_MAX 160
 #define SQLITE_APPLICATION_ID 0x486c6446 /* "HldF", in the file's header */
 
 enum sqlite_role { SQLITE_ROLE_WRITER = 1, SQLITE_ROLE_READER };
 
+/* What goes with every transaction of a connection that writes. */
+struct sqlite_escort {
+	/* In front of COMMIT, which does not come when it fails. */
+	NODISCARD struct err (*before)(void *self);
+	void (*ended)(void *self, bool committed);
+	void *self;
+};
+
 struct sqlite_connection {
 	sqlite3 *db;
+	struct sqlite_escort escort;                     /* NULLs: nothing does */
 	sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX]; /* by enum sqlite_statement_id */
 };
 

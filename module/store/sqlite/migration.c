@@ -248,7 +248,22 @@ static const char schema_4[] =
 	" trusted_ms INTEGER NOT NULL, held INTEGER NOT NULL,"
 	" held_ms INTEGER NOT NULL, " SEAL_COLUMN ") STRICT;";
 
-static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4};
+/*
+ * Schema 5: what the sealed rows are together (store/manifest.h), and how far each audit log is
+ * known to have come. The manifest's one row needs the token: it is made when the service first
+ * looks at the whole.
+ */
+static const char schema_5[] =
+	"CREATE TABLE manifest("
+	" id INTEGER NOT NULL PRIMARY KEY CHECK(id=1), epoch INTEGER NOT NULL,"
+	" \"rows\" INTEGER NOT NULL, hash BLOB NOT NULL, cells BLOB NOT NULL, " SEAL_COLUMN
+	") STRICT;"
+
+	"CREATE TABLE audit_heads("
+	" log TEXT NOT NULL PRIMARY KEY, chain TEXT NOT NULL, revision INTEGER NOT NULL,"
+	" sequence INTEGER NOT NULL, hash BLOB NOT NULL, " SEAL_COLUMN ") STRICT;";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5};
 
 const struct sqlite_migrations sqlite_migrations = {steps, ARRAY_LEN(steps)};
 
@@ -286,17 +301,25 @@ static void discard(const char (*path)[SQLITE_PATH_MAX])
 		(void)unlink(*path);
 }
 
-/* SQLite writes into an empty file of ours, so that its mode is right from the start. */
-static struct err copy_write(const char *path, const char *copy)
+static struct err copy_fill(const char *path, const char *copy, const char *sql)
 {
 	CLEANUP(sqlite_connection_close) struct sqlite_connection *source = NULL;
+	TRY(sqlite_connection_open(path, 0, &source));
+	TRY(sqlite_connection_run(source, sql));
+	return sqlite_file_sync(copy);
+}
+
+/* SQLite writes into an empty file of ours, so that its mode is right from the start. */
+NODISCARD struct err sqlite_copy_write(const char *path, const char *copy)
+{
 	char sql[SQLITE_PATH_MAX + 32];
 	REQUIRE(view_find(view_of_text(copy), '\'') == view_of_text(copy).len, E_SETTINGS);
 	TRY(text_format(sql, sizeof sql, "VACUUM INTO '%s'", copy));
 	TRY(sqlite_file_create(copy));
-	TRY(sqlite_connection_open(path, 0, &source));
-	TRY(sqlite_connection_run(source, sql));
-	return sqlite_file_sync(copy);
+	struct err e = copy_fill(path, copy, sql);
+	if (err_failed(e))
+		(void)unlink(copy);
+	return e;
 }
 
 /* Whole or not at all: written beside its name, synced, then renamed. */
@@ -305,7 +328,7 @@ static struct err copy_make(const char *path, const char *kept)
 	CLEANUP(discard) char unfinished[SQLITE_PATH_MAX] = "";
 	TRY(text_format(unfinished, sizeof unfinished, "%s.unfinished", kept));
 	(void)unlink(unfinished);
-	TRY(copy_write(path, unfinished));
+	TRY(sqlite_copy_write(path, unfinished));
 	if (rename(unfinished, kept) != 0)
 		return ERR_DETAIL(E_STORE, errno);
 	unfinished[0] = '\0';

@@ -37,6 +37,10 @@ NODISCARD struct err sqlite_schema_migrate(struct sqlite_connection *connection,
 					   const struct sqlite_migrations *migrations,
 					   const struct clock *clock);
 
+/* A copy of the file at `path`, as of one moment, in a new file of mode 0600, which is synced;
+ * there is none when it fails. E_EXISTS. E_STORE, E_STORE_FULL, E_SETTINGS for an apostrophe. */
+NODISCARD struct err sqlite_copy_write(const char *path, const char *copy);
+
 /* E_STORE, logged, when tables and indexes are not exactly those that the steps make. */
 NODISCARD struct err sqlite_schema_check(struct sqlite_connection *connection,
 					 const struct sqlite_migrations *migrations);

@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "base/map.h"
 #include "store/batch.h"
+#include "store/sqlite/manifest.h"
 #include "store/sqlite/pool.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/statement.h"
@@ -18,7 +19,7 @@ struct store_sqlite {
 	struct kms_sealer sealer;
 	const struct clock *clock;
 
-	pthread_mutex_t write_lock; /* guards what follows, down to `changes` */
+	pthread_mutex_t write_lock; /* guards what follows, down to `manifest` */
 	struct sqlite_connection *writer;
 	uint8_t owner[sizeof((struct kms_intent *)NULL)->owner]; /* of this process's intents */
 	struct map claimed; /* token ids of intents that this process is settling */
@@ -26,10 +27,15 @@ struct store_sqlite {
 	int64_t data_version; /* as the writer saw it last */
 	uint64_t changes;     /* how often it was another */
 
+	struct sqlite_manifest manifest;
+
 	struct sqlite_pool readers;
 };
 
 #define SQLITE_PAGE_LIMIT_MAX 1000 /* KMS API: LimitType */
+
+/* sqlite.c: changes with every commit of another connection than the writer. */
+NODISCARD struct err sqlite_data_version(struct sqlite_connection *writer, int64_t *out);
 
 /* keys.c */
 void sqlite_bind_scope(struct sqlite_statement *statement, const struct kms_scope *scope);

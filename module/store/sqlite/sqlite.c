@@ -9,6 +9,7 @@
 #include "store/sqlite/file.h"
 #include "store/sqlite/grant_ports.h"
 #include "store/sqlite/identity_ports.h"
+#include "store/sqlite/manifest_ports.h"
 #include "store/sqlite/migration.h"
 #include "store/sqlite/ports.h"
 
@@ -65,10 +66,12 @@ NODISCARD struct err store_sqlite_open(const struct store_sqlite_options *option
 	store->sealer = options->sealer;
 	store->clock = options->clock ? options->clock : &clock_system;
 	(void)pthread_mutex_init(&store->write_lock, NULL);
+	(void)pthread_mutex_init(&store->manifest.mark_lock, NULL);
 	TRY(map_init(&store->claimed));
 	sqlite_metrics_name();
 	TRY(file_prepare(options));
 	TRY(writer_open(store, options, busy));
+	TRY(sqlite_manifest_start(store));
 	TRY(sqlite_pool_init(&store->readers, options->path, busy));
 	sqlite_metrics_measure(store->writer);
 	*out = TAKE(store);
@@ -83,12 +86,13 @@ void store_sqlite_close(struct store_sqlite **store)
 	sqlite_pool_cleanup(&closing->readers);
 	/* The last to go: it folds the write-ahead log into the file. */
 	sqlite_connection_close(&closing->writer);
+	sqlite_manifest_cleanup(&closing->manifest);
 	sqlite_intents_forget(closing);
 	(void)pthread_mutex_destroy(&closing->write_lock);
 	mem_free(closing);
 }
 
-static struct err data_version(struct sqlite_connection *writer, int64_t *out)
+NODISCARD struct err sqlite_data_version(struct sqlite_connection *writer, int64_t *out)
 {
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	TRY(sqlite_statement_take(writer, SQL_DATA_VERSION, &statement));
@@ -105,7 +109,7 @@ static struct err change_count(void *self, uint64_t *out)
 	int64_t now = 0;
 	LOCK_SCOPE(&store->write_lock);
 	TRY(sqlite_connection_check_place(store->writer));
-	TRY(data_version(store->writer, &now));
+	TRY(sqlite_data_version(store->writer, &now));
 	if (now != store->data_version)
 		store->changes++;
 	store->data_version = now;
@@ -171,6 +175,17 @@ static const struct kms_agenda_ops agenda_ops = {
 	.mark_save = sqlite_mark_save,
 };
 
+static const struct kms_manifest_ops manifest_ops = {
+	.survey = sqlite_survey,
+	.mark = sqlite_manifest_mark,
+	.begin = sqlite_manifest_begin,
+	.accept = sqlite_manifest_accept,
+	.head_load = sqlite_head_load,
+	.head_save = sqlite_head_save,
+	.head_list = sqlite_head_list,
+	.copy = sqlite_copy,
+};
+
 int64_t store_sqlite_schema(void)
 {
 	return (int64_t)sqlite_migrations.count;
@@ -194,6 +209,11 @@ struct kms_grants store_sqlite_grants(struct store_sqlite *store)
 struct kms_agenda store_sqlite_agenda(struct store_sqlite *store)
 {
 	return (struct kms_agenda){.ops = &agenda_ops, .self = store};
+}
+
+struct kms_manifest store_sqlite_manifest(struct store_sqlite *store)
+{
+	return (struct kms_manifest){.ops = &manifest_ops, .self = store};
 }
 
 struct auth_identities store_sqlite_identities(struct store_sqlite *store)

@@ -9,6 +9,7 @@
 #include "kms/catalog.h"
 #include "kms/grants.h"
 #include "kms/installation.h"
+#include "kms/manifest.h"
 #include "kms/store.h"
 
 struct store_sqlite;
@@ -38,6 +39,7 @@ struct kms_store store_sqlite_keys(struct store_sqlite *store);
 struct kms_catalog store_sqlite_catalog(struct store_sqlite *store);
 struct kms_grants store_sqlite_grants(struct store_sqlite *store);
 struct kms_agenda store_sqlite_agenda(struct store_sqlite *store);
+struct kms_manifest store_sqlite_manifest(struct store_sqlite *store);
 struct auth_identities store_sqlite_identities(struct store_sqlite *store);
 struct kms_installation_store store_sqlite_installation(struct store_sqlite *store);
 

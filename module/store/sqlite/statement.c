@@ -300,6 +300,55 @@ static const struct statement_row rows[SQL_STATEMENT_COUNT] = {
 				   " AND revision=:was"},
 	[SQL_CLOCK_MARK_SELECT] = {"clock mark select", FORM_SELECT, &store_table_clock_marks,
 				   " LIMIT 2"},
+
+	[SQL_MANIFEST_INSERT] = {"manifest insert", FORM_INSERT, &store_table_manifest, ""},
+	[SQL_MANIFEST_UPDATE] = {"manifest update", FORM_UPDATE, &store_table_manifest, ""},
+	[SQL_MANIFEST_SELECT] = {"manifest select", FORM_SELECT, &store_table_manifest, " LIMIT 2"},
+	[SQL_MANIFEST_CLEAR] = {"manifest clear", FORM_TEXT, NULL, "DELETE FROM manifest"},
+	[SQL_MANIFEST_EPOCH] = {"manifest epoch", FORM_TEXT, NULL,
+				"SELECT coalesce((SELECT epoch FROM manifest WHERE id=1),0)"},
+
+	[SQL_AUDIT_HEAD_INSERT] = {"audit head insert", FORM_INSERT, &store_table_audit_heads, ""},
+	[SQL_AUDIT_HEAD_UPDATE] = {"audit head update", FORM_UPDATE, &store_table_audit_heads,
+				   " AND revision=:was"},
+	[SQL_AUDIT_HEAD_SELECT] = {"audit head select", FORM_SELECT, &store_table_audit_heads,
+				   " WHERE log=:log"},
+	[SQL_AUDIT_HEAD_LIST] = {"audit heads", FORM_SELECT, &store_table_audit_heads,
+				 " ORDER BY log LIMIT :limit"},
+
+/* In the order of store_sealed_tables, as they lie: no index is asked. */
+#define WHOLE(number, name) \
+	[SQL_WHOLE + (number)] = {"all of " #name, FORM_SELECT, &store_table_##name, " NOT INDEXED"}
+	WHOLE(0, installation),
+	WHOLE(1, keys),
+	WHOLE(2, versions),
+	WHOLE(3, intents),
+	WHOLE(4, outbox),
+	WHOLE(5, principals),
+	WHOLE(6, access_keys),
+	WHOLE(7, aliases),
+	WHOLE(8, tags),
+	WHOLE(9, identities),
+	WHOLE(10, sessions),
+	WHOLE(11, grants),
+	WHOLE(12, clock_marks),
+	WHOLE(13, audit_heads),
+#undef WHOLE
+	[SQL_SEALED_ROWS] = {"sealed rows", FORM_TEXT, NULL,
+			     "SELECT (SELECT count(*) FROM installation)"
+			     "+(SELECT count(*) FROM keys)"
+			     "+(SELECT count(*) FROM versions)"
+			     "+(SELECT count(*) FROM intents)"
+			     "+(SELECT count(*) FROM outbox)"
+			     "+(SELECT count(*) FROM principals)"
+			     "+(SELECT count(*) FROM access_keys)"
+			     "+(SELECT count(*) FROM aliases)"
+			     "+(SELECT count(*) FROM tags)"
+			     "+(SELECT count(*) FROM identities)"
+			     "+(SELECT count(*) FROM sessions)"
+			     "+(SELECT count(*) FROM grants)"
+			     "+(SELECT count(*) FROM clock_marks)"
+			     "+(SELECT count(*) FROM audit_heads)"},
 };
 
 _Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement has its slot");
@@ -530,18 +579,28 @@ static struct store_value column_value(sqlite3_stmt *raw, int at)
 	return value;
 }
 
-static struct err row_fetch(sqlite3_stmt *raw, const struct store_table *table,
-			    struct store_batch *batch)
+NODISCARD struct err sqlite_row_values(const struct sqlite_statement *statement,
+				       const struct store_table *table,
+				       struct store_value values[STORE_COLUMNS_MAX],
+				       struct view *seal)
 {
-	struct store_value values[STORE_COLUMNS_MAX];
+	struct store_value last = {0};
 	ENSURE(table->column_count <= STORE_COLUMNS_MAX);
 	for (size_t i = 0; i < table->column_count; i++)
-		values[i] = column_value(raw, (int)i);
-	struct store_value seal = {0};
+		values[i] = column_value(statement->raw, (int)i);
 	if (!table->advisory)
-		seal = column_value(raw, (int)table->column_count);
-	return store_batch_add_stored(batch, table, values,
-				      seal.tag == STORE_OCTETS ? seal.bytes : VIEW_NONE);
+		last = column_value(statement->raw, (int)table->column_count);
+	*seal = last.tag == STORE_OCTETS ? last.bytes : VIEW_NONE;
+	return OK;
+}
+
+static struct err row_fetch(const struct sqlite_statement *statement,
+			    const struct store_table *table, struct store_batch *batch)
+{
+	struct store_value values[STORE_COLUMNS_MAX];
+	struct view seal = VIEW_NONE;
+	TRY(sqlite_row_values(statement, table, values, &seal));
+	return store_batch_add_stored(batch, table, values, seal);
 }
 
 NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
@@ -554,7 +613,7 @@ NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 		*more = false;
 	TRY(sqlite_statement_step(statement, &row));
 	while (row) {
-		struct err e = row_fetch(statement->raw, table, batch);
+		struct err e = row_fetch(statement, table, batch);
 		if (!hints || !err_is(e, E_STORE_SEAL))
 			TRY(e);
 		if (!hints && batch->bytes.len >= enough) {

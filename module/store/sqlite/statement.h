@@ -124,6 +124,19 @@ enum sqlite_statement_id {
 	SQL_CLOCK_MARK_INSERT,
 	SQL_CLOCK_MARK_UPDATE,
 	SQL_CLOCK_MARK_SELECT,
+	SQL_MANIFEST_INSERT,
+	SQL_MANIFEST_UPDATE,
+	SQL_MANIFEST_SELECT,
+	SQL_MANIFEST_CLEAR,
+	SQL_MANIFEST_EPOCH,
+	SQL_AUDIT_HEAD_INSERT,
+	SQL_AUDIT_HEAD_UPDATE,
+	SQL_AUDIT_HEAD_SELECT,
+	SQL_AUDIT_HEAD_LIST,
+	/* The whole of a sealed table: this and its number. */
+	SQL_WHOLE,
+	SQL_WHOLE_LAST = SQL_WHOLE + 13,
+	SQL_SEALED_ROWS,
 	SQL_STATEMENT_COUNT
 };
 
@@ -170,6 +183,13 @@ NODISCARD struct err sqlite_row_insert(struct sqlite_connection *connection,
 NODISCARD struct err sqlite_row_put(struct sqlite_connection *connection,
 				    enum sqlite_statement_id id, const struct store_table *table,
 				    const void *object);
+
+/* The row that a step gave, as SQLite has it: borrowed until the next step. seal: none, when it is
+ * no bytes. */
+NODISCARD struct err sqlite_row_values(const struct sqlite_statement *statement,
+				       const struct store_table *table,
+				       struct store_value values[STORE_COLUMNS_MAX],
+				       struct view *seal);
 
 /*
  * Steps through a SELECT and adds each row to the batch, not yet verified. Stops after `enough`

@@ -111,6 +111,7 @@ static void init_installation(struct world *w)
 	struct service_init_options options = {.hsm = w->hsm,
 					       .installation = store_sqlite_installation(s->store),
 					       .identities = store_sqlite_identities(s->store),
+					       .manifest = store_sqlite_manifest(s->store),
 					       .sealer = &s->sealer,
 					       .clock = &world_clock,
 					       .partition = "aws",

@@ -65,6 +65,7 @@ void fixture_ports(struct fixture *f)
 	f->identities = store_sqlite_identities(f->store);
 	f->grants = store_sqlite_grants(f->store);
 	f->agenda = store_sqlite_agenda(f->store);
+	f->manifest = store_sqlite_manifest(f->store);
 	f->installation = store_sqlite_installation(f->store);
 }
 

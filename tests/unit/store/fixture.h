@@ -29,6 +29,7 @@ struct fixture {
 	struct kms_catalog catalog;
 	struct kms_grants grants;
 	struct kms_agenda agenda;
+	struct kms_manifest manifest;
 	struct auth_identities identities;
 	struct kms_installation_store installation;
 };

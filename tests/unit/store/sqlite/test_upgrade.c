@@ -28,8 +28,8 @@
 #define WRITE_STEP 1
 #endif
 
-#define NEWEST 4
-#define COPY ".before-schema-4"
+#define NEWEST 5
+#define COPY ".before-schema-5"
 
 static const char *const tables_1[] = {"installation", "keys",       "versions",   "intents",
 				       "outbox",       "principals", "access_keys"};

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole against its manifest. Each row is verified by itself; then the tally over all rows, as
+ * they are and where they are, is compared with the manifest's. Where the two differ, what differs
+ * is named by the manifest's table, and looked for in the file.
+ *
+ * Rows that do not carry their seal are refused whenever they are read: they do no harm in a store
+ * whose other rows are exactly those of the manifest. Any other difference does.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "crypto/digest.h"
+#include "store/sqlite/change.h"
+#include "store/sqlite/manifest_ports.h"
+#include "store/sqlite/scan.h"
+
+#define FINDINGS_FIRST_CAP 16
+#define PROGRESS_ROWS 1024
+
+struct survey {
+	struct store_sqlite *store;
+	struct sqlite_connection *connection;
+	const struct kms_survey_options *options;
+	struct sqlite_manifest_row manifest; /* epoch 0: there is none, or none to be believed */
+	struct err manifest_read;
+
+	struct store_tally all;   /* the rows as they are, whether they carry their seal or not */
+	struct store_tally sound; /* those that do */
+	uint64_t expected, unsound, unsealed;
+
+	struct store_difference difference; /* of the manifest and what there is */
+	bool met[STORE_CELLS];              /* missing: something is in its place */
+	bool harmful;                       /* not only rows that are refused differ */
+
+	struct kms_survey result;
+	size_t cap; /* of findings */
+};
+
+static void survey_cleanup(struct survey **survey)
+{
+	if (*survey == NULL)
+		return;
+	kms_survey_cleanup(&(*survey)->result);
+	mem_free(TAKE(*survey));
+}
+
+/* ---- findings ---- */
+
+static struct err findings_reserve(struct survey *s)
+{
+	struct kms_survey *result = &s->result;
+	if (result->finding_count < s->cap)
+		return OK;
+	size_t cap = s->cap ? MIN_OF(s->cap * 2, KMS_FINDINGS_MAX) : FINDINGS_FIRST_CAP;
+	struct kms_finding *larger = NULL;
+	TRY(MEM_NEW_ARRAY(cap, &larger));
+	mem_copy(larger, cap * sizeof *larger, result->findings,
+		 result->finding_count * sizeof *larger);
+	mem_free(result->findings);
+	result->findings = larger;
+	s->cap = cap;
+	return OK;
+}
+
+static struct err finding_add(struct survey *s, enum kms_finding_kind kind, const char *table,
+			      const char *row)
+{
+	s->result.found++;
+	if (s->result.finding_count == KMS_FINDINGS_MAX)
+		return OK;
+	TRY(findings_reserve(s));
+	struct kms_finding *finding = &s->result.findings[s->result.finding_count];
+	*finding = (struct kms_finding){.kind = kind};
+	TRY(text_copy(finding->table, sizeof finding->table, view_of_text(table)));
+	TRY(text_copy(finding->row, sizeof finding->row, view_of_text(row)));
+	s->result.finding_count++;
+	return OK;
+}
+
+static struct err row_find(struct survey *s, enum kms_finding_kind kind,
+			   const struct sqlite_scanned *row)
+{
+	_Static_assert(STORE_KEY_TEXT <= KMS_FINDING_ROW_MAX, "a key fits a finding");
+	char key[STORE_KEY_TEXT];
+	const struct store_table *table = store_sealed_tables[row->table];
+	store_row_key(table, row->values, key);
+	return finding_add(s, kind, table->name, key);
+}
+
+static int finding_compare(const struct kms_finding *a, const struct kms_finding *b)
+{
+	int order = view_compare(view_of_text(a->table), view_of_text(b->table));
+	if (order == 0)
+		order = view_compare(view_of_text(a->row), view_of_text(b->row));
+	return order != 0 ? order : (int)a->kind - (int)b->kind;
+}
+
+static void findings_sort(struct kms_finding *findings, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		struct kms_finding finding = findings[i];
+		size_t to = i;
+		for (; to > 0 && finding_compare(&findings[to - 1], &finding) > 0; to--)
+			findings[to] = findings[to - 1];
+		findings[to] = finding;
+	}
+}
+
+/* ---- the rows ---- */
+
+static struct err row_count(void *user, const struct sqlite_scanned *row)
+{
+	struct survey *s = user;
+	const struct kms_survey_options *options = s->options;
+	if (options->progress != NULL && s->result.rows % PROGRESS_ROWS == 0)
+		options->progress(options->user, s->result.rows, s->expected);
+	s->result.rows++;
+	if (row->sealed)
+		TRY(store_tally_add(&s->all, &row->imprint));
+	else
+		s->unsealed++;
+	if (row->sound)
+		return store_tally_add(&s->sound, &row->imprint);
+	s->unsound++;
+	return row_find(s, KMS_FINDING_CHANGED, row);
+}
+
+static struct err rows_scan(struct survey *s,
+			    struct err (*row)(void *user, const struct sqlite_scanned *row))
+{
+	const struct sqlite_scan scan = {s->connection, &s->store->sealer, row, s};
+	return sqlite_scan_run(&scan);
+}
+
+static struct err rows_expect(struct survey *s)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int64_t rows = 0;
+	TRY(sqlite_statement_take(s->connection, SQL_SEALED_ROWS, &statement));
+	TRY(sqlite_statement_integer(&statement, &rows));
+	s->expected = (uint64_t)rows;
+	return OK;
+}
+
+/* ---- what differs ---- */
+
+static bool imprints_have(const struct store_imprint *rows, size_t count,
+			  const struct store_imprint *row)
+{
+	for (size_t i = 0; i < count; i++)
+		if (mem_equal(&rows[i], row, sizeof *row))
+			return true;
+	return false;
+}
+
+/* Notes that something is in the place of a row that is missing. */
+static bool place_meet(struct survey *s, const struct store_imprint *row)
+{
+	bool met = false;
+	for (size_t i = 0; i < s->difference.missing_count; i++) {
+		if (!mem_equal(s->difference.missing[i].place, row->place, sizeof row->place))
+			continue;
+		s->met[i] = true;
+		met = true;
+	}
+	return met;
+}
+
+static struct err row_name(void *user, const struct sqlite_scanned *row)
+{
+	struct survey *s = user;
+	const struct store_difference *d = &s->difference;
+	struct store_imprint imprint = row->imprint;
+	TRY(store_place_make(store_sealed_tables[row->table],
+			     store_sealed_tables[row->table]->key_count, row->values,
+			     imprint.place));
+	bool older = place_meet(s, &imprint);
+	if (!row->sound || !imprints_have(d->extra, d->extra_count, &imprint))
+		return OK;
+	s->harmful = true;
+	return row_find(s, older ? KMS_FINDING_OLDER : KMS_FINDING_ADDED, row);
+}
+
+static struct err missing_name(struct survey *s)
+{
+	const struct store_difference *d = &s->difference;
+	for (size_t i = 0; i < d->missing_count; i++) {
+		if (s->met[i])
+			continue;
+		s->harmful = true;
+		ENSURE(d->missing[i].table < store_sealed_count);
+		TRY(finding_add(s, KMS_FINDING_MISSING,
+				store_sealed_tables[d->missing[i].table]->name, ""));
+	}
+	return OK;
+}
+
+/*
+ * A row that does not carry its seal may be in the manifest with the seal that it has (its content
+ * was changed), or not (it was put there, or accepted as refused): both are tried.
+ */
+static struct err rows_compare(struct survey *s)
+{
+	const struct store_tally *wanted = &s->manifest.tally;
+	bool equal = store_tally_equal(wanted, &s->all) && s->unsealed == 0;
+	if (equal || store_tally_equal(wanted, &s->sound))
+		return OK;
+	TRY(store_tally_compare(wanted, &s->all, &s->difference));
+	if (!s->difference.named)
+		TRY(store_tally_compare(wanted, &s->sound, &s->difference));
+	if (s->difference.named) {
+		TRY(rows_scan(s, row_name));
+		return missing_name(s);
+	}
+	s->harmful = true;
+	return finding_add(s, KMS_FINDING_UNKNOWN, store_table_manifest.name, "");
+}
+
+/* ---- the manifest ---- */
+
+static struct err manifest_read(struct survey *s)
+{
+	struct err e = sqlite_manifest_read(s->connection, &s->store->sealer, &s->manifest);
+	s->manifest_read = e;
+	if (err_failed(e))
+		s->manifest = (struct sqlite_manifest_row){0};
+	else
+		s->result.mark = sqlite_mark_of(&s->manifest);
+	return err_is(e, E_NOT_FOUND) || err_is(e, E_STORE_MANIFEST) ? OK : e;
+}
+
+static struct err anchor_find(struct survey *s, enum kms_finding_kind kind, enum err_code code)
+{
+	char epochs[KMS_FINDING_ROW_MAX];
+	TRY(text_format(epochs, sizeof epochs, "epoch=%llu anchor=%llu",
+			(unsigned long long)s->result.mark.epoch,
+			(unsigned long long)s->result.anchor.epoch));
+	s->result.verdict = ERR((uint16_t)code);
+	return finding_add(s, kind, store_table_manifest.name, epochs);
+}
+
+/* The first manifest is anchored once it is committed: no other is without an anchor. */
+static struct err anchor_compare(struct survey *s)
+{
+	const struct kms_mark *mark = &s->result.mark, *anchor = &s->result.anchor;
+	if (mark->epoch < anchor->epoch)
+		return anchor_find(s, KMS_FINDING_ROLLED_BACK, E_STORE_ROLLED_BACK);
+	if (mark->epoch == anchor->epoch &&
+	    !mem_equal(mark->digest, anchor->digest, sizeof mark->digest))
+		return anchor_find(s, KMS_FINDING_FORKED, E_HSM_ANCHOR);
+	if (mark->epoch > 1 && anchor->epoch == 0)
+		return anchor_find(s, KMS_FINDING_FORKED, E_HSM_ANCHOR);
+	return OK;
+}
+
+/* The gravest comes last. Without manifest and anchor there is nothing to compare with. */
+static struct err judge(struct survey *s)
+{
+	bool none = err_is(s->manifest_read, E_NOT_FOUND);
+	s->result.verdict = s->unsound > 0 ? ERR(E_STORE_SEAL) : OK;
+	if (none && s->result.anchor.epoch == 0)
+		return OK;
+	if (err_failed(s->manifest_read)) {
+		s->result.verdict = ERR(E_STORE_MANIFEST);
+		return finding_add(s, KMS_FINDING_MANIFEST, store_table_manifest.name,
+				   none ? "" : "id=1");
+	}
+	TRY(rows_compare(s));
+	if (s->harmful)
+		s->result.verdict = ERR(E_STORE_MANIFEST);
+	return anchor_compare(s);
+}
+
+/* ---- the digest ---- */
+
+static struct err mark_write(const struct kms_mark *mark, struct buf *out)
+{
+	struct writer w;
+	writer_init_buf(&w, out);
+	writer_u64(&w, mark->epoch);
+	writer_bytes(&w, VIEW_ARRAY(mark->digest));
+	return writer_end(&w);
+}
+
+static struct err finding_write(const struct kms_finding *finding, struct buf *out)
+{
+	struct writer w;
+	writer_init_buf(&w, out);
+	writer_u8(&w, (uint8_t)finding->kind);
+	writer_block16(&w, view_of_text(finding->table));
+	writer_block16(&w, view_of_text(finding->row));
+	return writer_end(&w);
+}
+
+/* The tallies are in it, so that it is of this state of all rows and of no other. */
+static struct err digest_make(struct survey *s)
+{
+	static const char domain[] = "holdfast survey 1";
+	CLEANUP(buf_cleanup) struct buf bytes;
+	uint8_t hashes[2][LTHASH_LEN];
+	uint8_t digest[SHA256_LEN];
+	struct kms_survey *result = &s->result;
+	struct writer w;
+	buf_init(&bytes, (size_t)4 << 20);
+	writer_init_buf(&w, &bytes);
+	writer_block16(&w, VIEW_ARRAY(domain));
+	writer_u16(&w, result->verdict.code);
+	writer_u64(&w, result->rows);
+	writer_u64(&w, result->found);
+	TRY(writer_end(&w));
+	TRY(mark_write(&result->mark, &bytes));
+	TRY(mark_write(&result->anchor, &bytes));
+	for (size_t i = 0; i < result->finding_count; i++)
+		TRY(finding_write(&result->findings[i], &bytes));
+	lthash_write(&s->all.hash, hashes[0]);
+	lthash_write(&s->sound.hash, hashes[1]);
+	const struct view parts[] = {buf_view(&bytes), VIEW_ARRAY(hashes[0]),
+				     VIEW_ARRAY(hashes[1])};
+	TRY(digest_sha256(parts, ARRAY_LEN(parts), digest));
+	mem_copy(result->digest, sizeof result->digest, digest, sizeof result->digest);
+	return OK;
+}
+
+/* ---- the port ---- */
+
+/* Of what the connection's transaction sees. *out: survey_cleanup(). */
+static struct err survey_make(struct store_sqlite *store, struct sqlite_connection *connection,
+			      const struct kms_survey_options *options, struct survey **out)
+{
+	CLEANUP(survey_cleanup) struct survey *s = NULL;
+	TRY(MEM_NEW(&s));
+	s->store = store;
+	s->connection = connection;
+	s->options = options;
+	s->result.anchor = options->anchor;
+	TRY(manifest_read(s));
+	TRY(rows_expect(s));
+	TRY(rows_scan(s, row_count));
+	TRY(judge(s));
+	findings_sort(s->result.findings, s->result.finding_count);
+	TRY(digest_make(s));
+	if (options->progress != NULL)
+		options->progress(options->user, s->result.rows, s->result.rows);
+	*out = TAKE(s);
+	return OK;
+}
+
+NODISCARD struct err sqlite_survey(void *self, const struct kms_survey_options *options,
+				   struct kms_survey *out)
+{
+	struct store_sqlite *store = self;
+	CLEANUP(survey_cleanup) struct survey *s = NULL;
+	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
+	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_transaction_read(reader.connection, &transaction));
+	TRY(survey_make(store, reader.connection, options, &s));
+	sqlite_mark_note(&store->manifest, s->result.mark);
+	*out = s->result;
+	s->result.findings = NULL;
+	return OK;
+}
+
+/* ---- the first manifest, and another one ---- */
+
+/* Rows that do not carry their seal, by name. */
+static struct err findings_log(const struct survey *s)
+{
+	for (size_t i = 0; i < s->result.finding_count; i++)
+		log_event(LOG_ERROR, "store.row_refused",
+			  LOG_TEXT("table", s->result.findings[i].table),
+			  LOG_TEXT("row", s->result.findings[i].row),
+			  LOG_TEXT("why", "its seal does not fit"), LOG_ERR(s->result.verdict));
+	return s->result.verdict;
+}
+
+/* Waits with all others for as long as the token takes: nothing is served yet. */
+NODISCARD struct err sqlite_manifest_begin(void *self)
+{
+	struct store_sqlite *store = self;
+	const struct kms_survey_options options = {0};
+	CLEANUP(survey_cleanup) struct survey *s = NULL;
+	LOCK_SCOPE(&store->write_lock);
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
+	TRY(sqlite_transaction_write(store->writer, &transaction));
+	TRY(survey_make(store, store->writer, &options, &s));
+	REQUIRE(err_is(s->manifest_read, E_NOT_FOUND), E_EXISTS);
+	TRY(findings_log(s));
+	sqlite_manifest_renew(store, 0, &s->sound);
+	return sqlite_transaction_commit(&transaction);
+}
+
+static struct err record_insert(struct store_sqlite *store, const struct store_batch *batch)
+{
+	return batch->count > 0 ? sqlite_row_insert(store->writer, SQL_OUTBOX_INSERT, batch, 0)
+				: OK;
+}
+
+/* What the operator has seen, or nothing: the record of it is the first change of what is accepted.
+ */
+NODISCARD struct err sqlite_manifest_accept(void *self, const struct kms_survey *survey,
+					    const struct kms_outbox_record *outbox)
+{
+	struct store_sqlite *store = self;
+	const struct kms_survey_options options = {.anchor = survey->anchor};
+	CLEANUP(survey_cleanup) struct survey *s = NULL;
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	store_batch_init(&batch);
+	if (outbox != NULL)
+		TRY(store_batch_add(&batch, &store_table_outbox, outbox));
+	TRY(store_batch_seal(&batch, &store->sealer));
+	LOCK_SCOPE(&store->write_lock);
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
+	TRY(sqlite_transaction_write(store->writer, &transaction));
+	TRY(survey_make(store, store->writer, &options, &s));
+	REQUIRE(mem_equal(s->result.digest, survey->digest, sizeof survey->digest),
+		E_STORE_CONFLICT);
+	sqlite_manifest_renew(store, MAX_OF(s->result.mark.epoch, s->result.anchor.epoch),
+			      &s->sound);
+	TRY(record_insert(store, &batch));
+	return sqlite_transaction_commit(&transaction);
+}
