@@ -191,15 +191,30 @@ static struct err open_installation(struct wiring *w)
 	return service_open_installation(w->hsm, &port, &w->sealer, &w->installation);
 }
 
+struct audit_log_limits wiring_audit_limits(const struct settings *s)
+{
+	return (struct audit_log_limits){
+		.segment_bytes = (uint64_t)s->audit.segment_mib * MIB,
+		.segment_days = (uint32_t)s->audit.segment_days,
+		.queue_max = (uint32_t)s->service.calls_max + 1,
+		.sign_every_records = (uint32_t)s->audit.sign_every_records,
+		.sign_every_ms = (uint32_t)s->audit.sign_every_ms,
+	};
+}
+
 static struct err open_audit(struct wiring *w)
 {
 	const struct settings *s = w->settings;
+	const struct audit_log_limits limits = wiring_audit_limits(s);
 	if (mkdir(s->audit.directory, 0750) != 0 && errno != EEXIST)
 		return ERR_DETAIL(E_AUDIT, errno);
 	return audit_log_open(
 		&(struct audit_log_options){.directory = s->audit.directory,
-					    .segment_bytes = (uint64_t)s->audit.segment_mib * MIB,
-					    .queue_max = (uint32_t)s->service.calls_max + 1,
+					    .segment_bytes = limits.segment_bytes,
+					    .segment_days = limits.segment_days,
+					    .queue_max = limits.queue_max,
+					    .sign_every_records = limits.sign_every_records,
+					    .sign_every_ms = limits.sign_every_ms,
 					    .clock = &clock_system},
 		&w->audit);
 }
