@@ -96,6 +96,7 @@ extern const struct command cmd_access_key;
 extern const struct command cmd_session;
 extern const struct command cmd_key;
 extern const struct command cmd_clock;
+extern const struct command cmd_store;
 extern const struct command cmd_audit;
 
 #endif

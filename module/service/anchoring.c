@@ -71,10 +71,10 @@ static struct err raise_timed(const struct anchor_place *place, const struct kms
 	return e;
 }
 
+/* There is no manifest, or none to be believed, and the token knows of none. */
 static bool may_begin(const struct kms_survey *survey)
 {
-	return err_is(survey->verdict, E_STORE_MANIFEST) && survey->mark.epoch == 0 &&
-	       survey->anchor.epoch == 0;
+	return survey->mark.epoch == 0 && survey->anchor.epoch == 0;
 }
 
 /* The first manifest, of a store of a version that had none. Where it turns out that there is one,
@@ -97,6 +97,7 @@ static struct err begin(struct service *service, struct kms_survey *survey)
  * is committed: a store that has gone on beyond its first epoch without an anchor is refused. */
 static struct err catch_up(struct service *service, const struct kms_survey *survey)
 {
+	REQUIRE(survey->mark.epoch > 0, E_STORE_MANIFEST);
 	service->anchored = survey->anchor;
 	if (anchor_covers(&survey->anchor, &survey->mark))
 		return OK;

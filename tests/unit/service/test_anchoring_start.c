@@ -85,7 +85,14 @@ static void test_rows_without_their_seal_are_counted_and_the_rest_is_served(UNUS
 
 /* ---- the first manifest, the first anchor ---- */
 
+/* Its verdict without an anchor: that of the rows. */
 static void has_no_manifest(void)
+{
+	remembered.mark.epoch = 0;
+	remembered.anchor.epoch = 0;
+}
+
+static void has_lost_its_manifest(void)
 {
 	remembered.mark.epoch = 0;
 	remembered.verdict = E_STORE_MANIFEST;
@@ -96,7 +103,6 @@ static void has_no_manifest(void)
 static void test_a_store_of_an_older_version_gets_manifest_and_anchor(UNUSED void **state)
 {
 	has_no_manifest();
-	remembered.anchor.epoch = 0;
 	start_and_stop();
 	assert_int_equal(remembered.begun, 1);
 	assert_int_equal(remembered.surveys, 2);
@@ -105,14 +111,14 @@ static void test_a_store_of_an_older_version_gets_manifest_and_anchor(UNUSED voi
 
 static void test_a_manifest_that_was_taken_away_is_not_made_again(UNUSED void **state)
 {
-	has_no_manifest();
+	has_lost_its_manifest();
 	refuse(E_STORE_MANIFEST);
 	assert_int_equal(remembered.begun, 0);
 }
 
 static void test_a_broken_manifest_is_not_made_again(UNUSED void **state)
 {
-	has_no_manifest();
+	has_lost_its_manifest();
 	remembered.anchor.epoch = 0;
 	remembered.begin = E_EXISTS;
 	refuse(E_STORE_MANIFEST);
@@ -122,16 +128,23 @@ static void test_a_broken_manifest_is_not_made_again(UNUSED void **state)
 static void test_an_older_store_with_a_broken_row_is_not_taken_over(UNUSED void **state)
 {
 	has_no_manifest();
-	remembered.anchor.epoch = 0;
+	remembered.verdict = E_STORE_SEAL;
 	remembered.begin = E_STORE_SEAL;
 	refuse(E_STORE_SEAL);
+	assert_int_equal(remembered.raises, 0);
+}
+
+static void test_a_store_that_gets_no_manifest_is_not_served(UNUSED void **state)
+{
+	has_no_manifest();
+	remembered.begin = E_EXISTS;
+	refuse(E_STORE_MANIFEST);
 }
 
 static void test_a_first_manifest_gets_its_anchor_before_anything_is_done(UNUSED void **state)
 {
 	remembered.mark.epoch = 1;
 	remembered.anchor.epoch = 0;
-	remembered_set_token(E_OK);
 	world_start(&world, &world.first, "audit");
 	assert_int_equal(world.first.service->anchored.epoch, 1);
 	world_stop(&world.first);
@@ -247,6 +260,7 @@ int main(void)
 		test(test_a_manifest_that_was_taken_away_is_not_made_again),
 		test(test_a_broken_manifest_is_not_made_again),
 		test(test_an_older_store_with_a_broken_row_is_not_taken_over),
+		test(test_a_store_that_gets_no_manifest_is_not_served),
 		test(test_a_first_manifest_gets_its_anchor_before_anything_is_done),
 		test(test_what_was_left_behind_is_anchored_at_the_start),
 		test(test_a_token_that_says_it_has_raised_and_has_not),

@@ -74,6 +74,7 @@ static void test_the_order_of_the_pipeline(UNUSED void **state)
 					    "authorise",
 					    "state and usage",
 					    "execute",
+					    "anchor",
 					    "finish",
 					    "dry run",
 					    "encode"};

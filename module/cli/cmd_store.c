@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* holdfast store: is the store, as a whole, the one that was sealed last? */
+#include <stdio.h>
+
+#include "cli/command.h"
+
+static const struct argument none[] = {ARGUMENTS_END};
+
+static enum exit_status tell(const struct command_context *context, const struct command_call *call,
+			     const struct json *said, struct view json)
+{
+	(void)call;
+	bool sound = json_bool_of(json_member(said, "Ok"));
+	if (!context->json)
+		(void)printf("%s\n\n",
+			     sound ? "SOUND: every row is as it was sealed, and the token "
+				     "remembers no newer store"
+				   : "NOT SOUND");
+	enum exit_status status = command_print(context, said, json);
+	return status == EXIT_DONE && !sound ? EXIT_WARNING : status;
+}
+
+static const struct verb verbs[] = {
+	{.name = "verify",
+	 .operation = "VerifyStore",
+	 .summary = "every row, the manifest and the token's anchor; ends with 0, or 1 when "
+		    "something is not as it was sealed",
+	 .arguments = none,
+	 .answer = tell},
+	VERBS_END};
+
+const struct command cmd_store = {
+	.name = "store",
+	.summary = "was the database changed, cut short or put back from outside",
+	.verbs = verbs,
+};
