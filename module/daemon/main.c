@@ -100,15 +100,12 @@ static struct err run_service(struct wiring *w, struct reload *reload)
 static struct err run_mode(struct wiring *w, const struct arguments *arguments,
 			   struct reload *reload, enum exit_status *recovered)
 {
-	switch (arguments->mode) {
-	case ARGUMENTS_INIT:
+	if (arguments->mode == ARGUMENTS_INIT)
 		return init_run(w, arguments);
-	case ARGUMENTS_RECOVER:
-		*recovered = recover_run(w, arguments);
-		return OK;
-	default:
+	if (arguments->mode != ARGUMENTS_RECOVER)
 		return run_service(w, reload);
-	}
+	*recovered = recover_run(w, arguments);
+	return OK;
 }
 
 static struct err run_with(const struct arguments *arguments, struct reload *reload,

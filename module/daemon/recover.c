@@ -180,9 +180,9 @@ static struct err accept_copy(struct recover *r)
 	char user[USER_MAX];
 	user_name(user);
 	const struct rescue_consent consent = {.uid = getuid(),
-						 .user = user,
-						 .restored = r->arguments->restore,
-						 .accept_token = r->arguments->accept_token};
+					       .user = user,
+					       .restored = r->arguments->restore,
+					       .accept_token = r->arguments->accept_token};
 	return rescue_accept(&r->options, &r->report, &consent, &r->accepted);
 }
 

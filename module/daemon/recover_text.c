@@ -24,23 +24,13 @@ static void write_mark(struct writer *w, const char *name, const struct kms_mark
 static void write_log(struct writer *w, const struct recover_told *told)
 {
 	const struct rescue_log *log = &told->report->log;
-	const struct audit_verify_report *found = &log->found;
 	writer_format(w, "  audit log   %s (%s)\n", told->audit_directory, told->audit_log);
 	if (!log->readable)
 		writer_text(w, "              is not there, or cannot be read\n");
-	else
-		writer_format(w, "              %llu lines, up to sequence %llu\n",
-			      (unsigned long long)found->lines,
-			      (unsigned long long)found->head.sequence);
 	if (log->kept)
-		writer_format(w,
-			      "              the store expects the line with sequence %llu: %s\n",
+		writer_format(w, "              the store expects its line %llu: %s\n",
 			      (unsigned long long)log->head.sequence,
-			      err_failed(log->verdict) ? "NOT AS EXPECTED" : "it is there");
-	if (log->readable && found->first.kind != AUDIT_PROBLEM_NONE)
-		writer_format(w, "              %s, %s line %llu: %s\n",
-			      audit_problem_name(found->first.kind), found->first.segment,
-			      (unsigned long long)found->first.line, found->first.text);
+			      err_failed(log->verdict) ? "IT IS NOT THERE" : "it is there");
 }
 
 static void write_token(struct writer *w, const struct recover_told *told)
@@ -57,9 +47,6 @@ static void write_token(struct writer *w, const struct recover_told *told)
 		      !token->wrap_tried        ? "cannot be tried: there are none"
 		      : err_failed(token->wrap) ? "DO NOT OPEN: the secret-wrap key is another"
 						: "open: the secret-wrap key is the same");
-	writer_format(w, "              the audit log's signatures %s\n",
-		      token->attested ? "are by this audit-sign key"
-				      : "do not show that this is its audit-sign key");
 }
 
 static void write_places(struct writer *w, const struct recover_told *told)
@@ -213,10 +200,6 @@ static void json_log(struct json_out *out, const struct recover_told *told)
 	json_out_bool(out, "Readable", log->readable);
 	if (log->kept)
 		json_out_integer(out, "ExpectedSequence", (int64_t)log->head.sequence);
-	if (log->readable)
-		json_out_integer(out, "FoundSequence", (int64_t)log->found.head.sequence);
-	if (log->readable && log->found.first.kind != AUDIT_PROBLEM_NONE)
-		json_out_text(out, "Problem", view_of_text(log->found.first.text));
 	json_out_end_object(out);
 }
 
@@ -230,7 +213,6 @@ static void json_token(struct json_out *out, const struct recover_told *told)
 		json_out_text(out, "PreviousSerial",
 			      view_of_text(told->installation->token_serial));
 		json_out_bool(out, "SecretsOpen", token->wrap_tried && !err_failed(token->wrap));
-		json_out_bool(out, "SignedTheLog", token->attested);
 	}
 	json_mark(out, "Mark", &told->report->survey.anchor);
 	json_out_end_object(out);

@@ -253,6 +253,7 @@ static struct err start_service(struct wiring *w)
 			.catalog = store_sqlite_catalog(w->store),
 			.grants = store_sqlite_grants(w->store),
 			.agenda = store_sqlite_agenda(w->store),
+			.manifest = store_sqlite_manifest(w->store),
 			.identities = store_sqlite_identities(w->store),
 			.events = w->events,
 			.audit = w->audit,

@@ -80,8 +80,7 @@ static struct err try_secrets(const struct rescue_options *options,
 	return OK;
 }
 
-static struct err look_at_secrets(const struct rescue_options *options,
-				  struct rescue_token *out)
+static struct err look_at_secrets(const struct rescue_options *options, struct rescue_token *out)
 {
 	const struct auth_identities *rows = &options->identities;
 	CLEANUP(auth_identity_page_cleanup) struct auth_identity_page users = {0};
@@ -94,31 +93,15 @@ static struct err look_at_secrets(const struct rescue_options *options,
 	return err_is(e, E_STORE_SEAL) ? OK : err_failed(e) ? e : try_secrets(options, &users, out);
 }
 
-static struct err look_at_token(const struct rescue_options *options,
-				const struct rescue_log *log, struct rescue_token *out)
+static struct err look_at_token(const struct rescue_options *options, struct rescue_token *out)
 {
 	struct hsm_status status;
 	hsm_status(options->hsm, &status);
 	TRY(text_copy(out->serial, sizeof out->serial, view_of_text(status.serial)));
-	out->attested = log->readable && log->found.attested.sequence > 0 &&
-			log->found.first.kind != AUDIT_PROBLEM_SIGNATURE;
 	return out->moved ? look_at_secrets(options, out) : OK;
 }
 
 /* --- the audit log --- */
-
-static struct err read_public_key(const struct rescue_options *options,
-				  uint8_t out[AUDIT_POINT_LEN])
-{
-	_Static_assert(AUDIT_POINT_LEN == HSM_POINT_LEN, "one form of a point");
-	CLEANUP(hsm_op_cleanup)
-	struct hsm_op op = {.verb = HSM_PUBLIC_KEY,
-			    .deadline_ms = init_deadline_ms(options->clock),
-			    .from = {.key = options->installation.audit_sign}};
-	TRY(hsm_call(options->hsm, &op));
-	mem_copy(out, AUDIT_POINT_LEN, op.point, sizeof op.point);
-	return OK;
-}
 
 static struct err point_of_head(const struct kms_audit_head *head, struct audit_point *out)
 {
@@ -127,32 +110,29 @@ static struct err point_of_head(const struct kms_audit_head *head, struct audit_
 	return text_copy(out->chain, sizeof out->chain, view_of_text(head->chain));
 }
 
-/* A folder that is gone or empty is a finding like any other. */
+/* A folder that is gone or empty is a finding like any other. Whether all that stands before the
+ * head is as it was written, `holdfast audit verify` tells. */
 static struct err look_at_log(const struct rescue_options *options, struct rescue_log *out)
 {
-	uint8_t key[AUDIT_POINT_LEN];
-	struct audit_point expected = {.sequence = 0};
+	struct audit_point expected;
+	bool found = false;
 	const struct kms_manifest *manifest = &options->manifest;
 	struct err e = manifest->ops->head_load(manifest->self, options->audit_log, &out->head);
-	out->kept = !err_failed(e) && out->head.sequence > 0;
 	if (err_failed(e) && !err_is(e, E_NOT_FOUND) && !err_is(e, E_STORE_SEAL))
 		return e;
-	TRY(read_public_key(options, key));
+	out->kept = !err_failed(e) && out->head.sequence > 0;
 	TRY(point_of_head(&out->head, &expected));
-	const struct audit_verify_options verify = {.directory = options->audit_directory,
-						    .public_key = key,
-						    .expected = out->kept ? &expected : NULL};
-	out->readable = !err_failed(audit_verify(&verify, &out->found));
-	bool lacks = !out->readable || out->found.first.kind != AUDIT_PROBLEM_NONE;
-	if (out->kept && lacks)
+	e = audit_log_has_point(options->audit_directory, &expected, &found);
+	REQUIRE(!err_is(e, E_NOMEM), E_NOMEM);
+	out->readable = !err_failed(e);
+	if (out->kept && !found)
 		out->verdict = ERR(E_AUDIT_CHAIN);
 	return OK;
 }
 
 /* --- the store --- */
 
-static struct err look_at_store(const struct rescue_options *options,
-				struct rescue_report *report)
+static struct err look_at_store(const struct rescue_options *options, struct rescue_report *report)
 {
 	const struct kms_manifest *manifest = &options->manifest;
 	struct kms_survey_options survey = {.progress = options->progress, .user = options->user};
@@ -164,8 +144,7 @@ static struct err look_at_store(const struct rescue_options *options,
 }
 
 /* What goes on by itself once the service starts. Rows that are refused are in the survey. */
-static struct err look_at_work(const struct rescue_options *options,
-			       struct rescue_report *report)
+static struct err look_at_work(const struct rescue_options *options, struct rescue_report *report)
 {
 	CLEANUP(mem_free_at) struct kms_intent *intents = NULL;
 	struct kms_due_count due = {0};
@@ -211,8 +190,6 @@ static struct err make_code(const struct rescue_options *options, struct rescue_
 	writer_u16(&w, log->verdict.code);
 	writer_u64(&w, log->head.sequence);
 	writer_bytes(&w, VIEW_ARRAY(log->head.hash));
-	writer_u64(&w, log->found.head.sequence);
-	writer_bytes(&w, VIEW_ARRAY(log->found.head.hash));
 	TRY(writer_end(&w));
 	const struct view message = view_of(room, w.len);
 	TRY(sealer.seal(sealer.self, &message, 1, macs));
@@ -222,13 +199,13 @@ static struct err make_code(const struct rescue_options *options, struct rescue_
 }
 
 NODISCARD struct err rescue_look(const struct rescue_options *options, bool moved,
-				   struct rescue_report *out)
+				 struct rescue_report *out)
 {
 	CLEANUP(rescue_report_cleanup)
 	struct rescue_report report = {.token = {.moved = moved}};
 	TRY(look_at_store(options, &report));
 	TRY(look_at_log(options, &report.log));
-	TRY(look_at_token(options, &report.log, &report.token));
+	TRY(look_at_token(options, &report.token));
 	TRY(look_at_work(options, &report));
 	TRY(make_code(options, &report));
 	*out = report;

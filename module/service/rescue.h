@@ -7,7 +7,6 @@
 #ifndef HOLDFAST_SERVICE_RESCUE_H
 #define HOLDFAST_SERVICE_RESCUE_H
 
-#include "audit/verify.h"
 #include "auth/identities.h"
 #include "kms/agenda.h"
 #include "kms/manifest.h"
@@ -44,8 +43,7 @@ struct rescue_log {
 	struct err verdict; /* OK, or E_AUDIT_CHAIN: it does not contain the head */
 	bool kept;          /* the store has a head of it */
 	struct kms_audit_head head;
-	bool readable; /* the folder is there, and `found` is what it holds */
-	struct audit_verify_report found;
+	bool readable; /* the folder is there */
 };
 
 /* What another token proves, before it may become the installation's. */
@@ -54,7 +52,6 @@ struct rescue_token {
 	char serial[17];
 	struct err wrap; /* OK: an API secret of the store opens under its secret-wrap key */
 	bool wrap_tried; /* the store has one */
-	bool attested;   /* the audit log's signatures are by its audit-sign key; false: unknown */
 };
 
 struct rescue_report {
@@ -69,7 +66,7 @@ void rescue_report_cleanup(struct rescue_report *report);
 
 /* Looks, and changes nothing. `moved` is rescue_open()'s. OK whatever it finds. Blocks. */
 NODISCARD struct err rescue_look(const struct rescue_options *options, bool moved,
-				   struct rescue_report *out);
+				 struct rescue_report *out);
 
 /* The worst of what was found: OK, E_STORE_SEAL (it starts, and refuses rows), or what must be
  * accepted before it starts. */
@@ -92,12 +89,12 @@ struct rescue_consent {
  * clock accept`. *mark: of the store then. Blocks.
  */
 NODISCARD struct err rescue_accept(struct rescue_options *options,
-				     const struct rescue_report *report,
-				     const struct rescue_consent *consent, struct kms_mark *mark);
+				   const struct rescue_report *report,
+				   const struct rescue_consent *consent, struct kms_mark *mark);
 
 /* Once the accepted store is in its place, and not before: the token remembers it. E_HSM_...: the
  * next start does it. Blocks. */
 NODISCARD struct err rescue_anchor(const struct rescue_options *options,
-				     const struct kms_mark *mark);
+				   const struct kms_mark *mark);
 
 #endif

@@ -64,10 +64,6 @@ static void write_log(struct json_out *out, const char *name, const struct rescu
 		json_out_integer(out, "expectedSequence", (int64_t)log->head.sequence);
 		write_hex(out, "expectedHash", VIEW_ARRAY(log->head.hash));
 	}
-	if (log->readable) {
-		json_out_integer(out, "foundSequence", (int64_t)log->found.head.sequence);
-		write_hex(out, "foundHash", VIEW_ARRAY(log->found.head.hash));
-	}
 	json_out_end_object(out);
 }
 
@@ -194,8 +190,7 @@ static struct err hold_destruction(const struct rescue_options *options)
 
 /* --- token and log as they are --- */
 
-static struct err accept_token(struct rescue_options *options,
-			       const struct rescue_report *report)
+static struct err accept_token(struct rescue_options *options, const struct rescue_report *report)
 {
 	const struct kms_installation_store *rows = &options->installations;
 	struct kms_installation row = options->installation;
@@ -208,8 +203,8 @@ static struct err accept_token(struct rescue_options *options,
 	return OK;
 }
 
-/* From here on the log goes on where it is now; a log that is gone begins anew: sequence 0 expects
- * nothing. */
+/* From here on the log goes on from whatever it is now: sequence 0 expects nothing. The service
+ * stores its head again within seconds. */
 static struct err accept_log(const struct rescue_options *options, const struct rescue_log *log)
 {
 	const struct kms_manifest *manifest = &options->manifest;
@@ -217,15 +212,13 @@ static struct err accept_log(const struct rescue_options *options, const struct 
 	if (!err_failed(log->verdict))
 		return OK;
 	head.revision++;
-	head.sequence = log->readable ? log->found.head.sequence : 0;
-	mem_copy(head.hash, sizeof head.hash, log->found.head.hash, sizeof log->found.head.hash);
-	TRY(text_copy(head.chain, sizeof head.chain, view_of_text(log->found.head.chain)));
+	head.sequence = 0;
+	mem_zero(head.hash, sizeof head.hash);
 	return manifest->ops->head_save(manifest->self, &head);
 }
 
 /* A clone has all three keys; what cannot be shown to be theirs is not taken on trust. */
-static struct err may_move(const struct rescue_report *report,
-			   const struct rescue_consent *consent)
+static struct err may_move(const struct rescue_report *report, const struct rescue_consent *consent)
 {
 	const struct rescue_token *token = &report->token;
 	if (!token->moved)
@@ -236,8 +229,8 @@ static struct err may_move(const struct rescue_report *report,
 }
 
 NODISCARD struct err rescue_accept(struct rescue_options *options,
-				     const struct rescue_report *report,
-				     const struct rescue_consent *consent, struct kms_mark *mark)
+				   const struct rescue_report *report,
+				   const struct rescue_consent *consent, struct kms_mark *mark)
 {
 	TRY(may_move(report, consent));
 	TRY(renew_manifest(options, report, consent));
@@ -249,7 +242,7 @@ NODISCARD struct err rescue_accept(struct rescue_options *options,
 }
 
 NODISCARD struct err rescue_anchor(const struct rescue_options *options,
-				     const struct kms_mark *mark)
+				   const struct kms_mark *mark)
 {
 	struct kms_mark reached = {0};
 	const struct anchor_place place = {.hsm = options->hsm,
