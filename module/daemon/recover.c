@@ -128,7 +128,7 @@ static void fill_options(struct recover *r)
 		.sealer = &w->sealer,
 		.clock = &clock_system,
 		.audit_directory = w->settings->audit.directory,
-		.audit_log = SERVICE_AUDIT_NAME_DEFAULT,
+		.audit_log = w->settings->audit.name,
 		.progress = tell_progress,
 	};
 }

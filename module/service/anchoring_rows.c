@@ -52,7 +52,7 @@ static void add_head(const struct service *service, const struct anchoring_repor
 		     struct service_checks *out)
 {
 	bool failed = err_failed(report->head);
-	if (service->options.chain.point == NULL)
+	if (service->options.audit_directory == NULL)
 		return;
 	service_check_add(
 		out, "audit head", failed ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,

@@ -17,7 +17,7 @@ static const char *log_name(const struct service *service)
 
 static bool is_kept(const struct service *service)
 {
-	return service->options.manifest.ops != NULL && service->options.chain.point != NULL;
+	return service->options.manifest.ops != NULL && service->options.audit_directory != NULL;
 }
 
 static struct err refuse(const struct kms_audit_head *head)
@@ -25,19 +25,23 @@ static struct err refuse(const struct kms_audit_head *head)
 	struct err e = ERR(E_AUDIT_CHAIN);
 	log_event(LOG_ERROR, "audit.head_missing", LOG_TEXT("log", head->log),
 		  LOG_TEXT("chain", head->chain), LOG_NUMBER("sequence", head->sequence),
-		  LOG_TEXT("meaning", "the log has no such line; it was durable there once"),
+		  LOG_TEXT("meaning", "the log has no such line; it was durable there once, or is "
+				      "another daemon's that has the same [audit] name"),
 		  LOG_ERR(e));
 	return e;
 }
 
+/* A chain that has ended is no better than a line that is missing: what comes behind it is bound to
+ * nothing. */
 static struct err compare(const struct service *service, const struct kms_audit_head *head)
 {
-	const struct service_audit_chain *chain = &service->options.chain;
-	struct audit_point point = {.sequence = head->sequence};
+	struct audit_point point = {.sequence = head->sequence}, now = {.sequence = 0};
 	bool found = false;
 	TRY(text_copy(point.chain, sizeof point.chain, view_of_text(head->chain)));
 	mem_copy(point.hash, sizeof point.hash, head->hash, sizeof head->hash);
-	TRY(chain->contains(chain->self, &point, &found));
+	audit_log_point(service->options.audit, &now);
+	if (text_equal(now.chain, point.chain))
+		TRY(audit_log_has_point(service->options.audit_directory, &point, &found));
 	return found ? OK : refuse(head);
 }
 
@@ -92,11 +96,10 @@ static struct err save(struct service *service, const struct audit_point *point)
 
 NODISCARD struct err audit_head_save(struct service *service)
 {
-	const struct service_audit_chain *chain = &service->options.chain;
-	struct audit_point point = {0};
+	struct audit_point point = {.sequence = 0};
 	if (!is_kept(service))
 		return OK;
-	TRY(chain->point(chain->self, &point));
+	audit_log_point(service->options.audit, &point);
 	if (!has_moved(&service->audit_head, &point))
 		return OK;
 	struct err e = save(service, &point);

@@ -3,7 +3,6 @@
 #ifndef HOLDFAST_SERVICE_SERVICE_H
 #define HOLDFAST_SERVICE_SERVICE_H
 
-#include "audit/chain.h"
 #include "audit/log.h"
 #include "auth/identities.h"
 #include "base/clock.h"
@@ -21,15 +20,6 @@ struct service;
 
 #define SERVICE_AUDIT_NAME_DEFAULT "main"
 
-/* How far the audit log has come. No functions: its head is not kept in the store. */
-struct service_audit_chain {
-	/* Of the last line that is durable; never blocks. Sequence 0: there is none. */
-	NODISCARD struct err (*point)(void *self, struct audit_point *out);
-	/* Whether the log, as it lies on the disk, has this line. Blocks. */
-	NODISCARD struct err (*contains)(void *self, const struct audit_point *point, bool *found);
-	void *self;
-};
-
 struct service_options {
 	struct hsm *hsm; /* borrowed; outlives the service */
 	struct kms_store store;
@@ -44,7 +34,6 @@ struct service_options {
 	const char *audit_directory;     /* of `audit`; NULL: left-over records are appended without
 					    looking whether the log has them */
 	const char *audit_name; /* of `audit`, in the store; NULL: SERVICE_AUDIT_NAME_DEFAULT */
-	struct service_audit_chain chain;
 	const struct clock *clock;
 	struct kms_installation installation; /* ready and verified */
 	uint32_t blocking_threads;    /* 0: 4; threads for what must wait for store or token */

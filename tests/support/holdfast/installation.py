@@ -76,7 +76,7 @@ class Daemon(Process):
         self.admin = os.path.join(folder, "admin.sock")
         sections = installation.sections()
         own = {"server": {"listen": f"127.0.0.1:{self.port}"}, "admin": {"socket": self.admin},
-               "audit": {"directory": self.audit}}
+               "audit": {"directory": self.audit, "name": name}}
         for section, values in (*own.items(), *settings.items()):
             sections.setdefault(section, {}).update(values)
         # Health is asked in the clear, on its own listener where there is one.

@@ -76,7 +76,7 @@ static struct err begin(UNUSED void *self)
 static struct err head_load(UNUSED void *self, const char *log, struct kms_audit_head *out)
 {
 	LOCK_SCOPE(&remembered.lock);
-	assert_string_equal(log, "main");
+	assert_string_equal(log, "audit");
 	if (!remembered.has_head)
 		return ERR(E_NOT_FOUND);
 	*out = remembered.head;
@@ -102,16 +102,23 @@ static const struct kms_manifest_ops ops = {.survey = survey,
 					    .head_load = head_load,
 					    .head_save = head_save};
 
-static struct err point(UNUSED void *self, struct audit_point *out)
+/* ---- the audit log ---- */
+
+void __wrap_audit_log_point(struct audit_log *log, struct audit_point *out);
+struct err __wrap_audit_log_has_point(const char *directory, const struct audit_point *wanted,
+				      bool *found);
+
+void __wrap_audit_log_point(UNUSED struct audit_log *log, struct audit_point *out)
 {
 	LOCK_SCOPE(&remembered.lock);
 	*out = remembered.point;
-	return OK;
 }
 
-static struct err contains(UNUSED void *self, const struct audit_point *wanted, bool *found)
+struct err __wrap_audit_log_has_point(const char *directory, const struct audit_point *wanted,
+				      bool *found)
 {
 	LOCK_SCOPE(&remembered.lock);
+	assert_non_null(directory);
 	assert_string_equal(wanted->chain, remembered.head.chain);
 	assert_int_equal(wanted->sequence, remembered.head.sequence);
 	*found = !remembered.lacks_point;
@@ -126,7 +133,6 @@ static void progress(UNUSED void *user, uint64_t done, UNUSED uint64_t all)
 void remembered_adjust(struct service_options *options)
 {
 	options->manifest = (struct kms_manifest){.ops = &ops};
-	options->chain = (struct service_audit_chain){.point = point, .contains = contains};
 	options->token_timeout_ms = TIMEOUT_MS;
 	options->progress = progress;
 }

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "audit/log.h"
 #include "fixture.h"
 #include "kms/manifest.h"
 
