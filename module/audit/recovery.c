@@ -63,6 +63,21 @@ NODISCARD struct err recovery_lock(const char *path, int *directory, int *lock)
 	return OK;
 }
 
+NODISCARD struct err recovery_hold(const char *path, int *lock)
+{
+	*lock = -1;
+	CLEANUP(close_fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? OK : ERR_DETAIL(E_AUDIT, errno);
+	CLEANUP(close_fd) int held = openat(dir, LOCK_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (held < 0)
+		return errno == ENOENT ? OK : ERR_DETAIL(E_AUDIT, errno);
+	if (flock(held, LOCK_EX | LOCK_NB) != 0)
+		return ERR_DETAIL(errno == EWOULDBLOCK ? E_ALREADY_RUNNING : E_AUDIT, errno);
+	*lock = take_fd(&held);
+	return OK;
+}
+
 /* --- Names. --- */
 
 /* audit-YYYYMMDDThhmmssZ-NNNNNN.jsonl: the number counts, the time is for people. */

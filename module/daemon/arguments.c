@@ -11,12 +11,16 @@
 #define REGION_MAX 32
 #define NAME_MAX_CHARS 64
 #define ACCOUNT_DIGITS 12
+#define CODE_GROUPS 4
+#define CODE_GROUP_LEN 4
 
 const char arguments_help[] =
 	"Usage: holdfastd [--config FILE]\n"
 	"       holdfastd [--config FILE] --check\n"
 	"       holdfastd [--config FILE] --init --region REGION --account ACCOUNT\n"
 	"                 --credentials FILE [--partition PARTITION] [--administrator NAME]\n"
+	"       holdfastd [--config FILE] --recover [--restore FILE] [--accept CODE]\n"
+	"                 [--accept-token] [--discard-refused] [--json]\n"
 	"\n"
 	"The key management service: speaks the AWS KMS protocol, keeps its keys in the token "
 	"behind\n"
@@ -35,6 +39,22 @@ const char arguments_help[] =
 	"                        ~/.aws/credentials; the secret is written there and nowhere else\n"
 	"  --partition PARTITION in ARNs: aws, aws-cn or aws-us-gov (default: aws)\n"
 	"  --administrator NAME  name of the administrator's user (default: administrator)\n"
+	"  --recover             with the service stopped: say whether store, token and audit log "
+	"fit\n"
+	"                        together, and what does not. Changes nothing. Exit status 0: they "
+	"do;\n"
+	"                        1: rows are refused; 2: it does not start until this is accepted\n"
+	"  --restore FILE        the same with a backup (holdfast backup) in the place of the "
+	"store\n"
+	"  --accept CODE         take it as the report with this code describes it; the store that "
+	"was\n"
+	"                        is kept beside the new one. See holdfast-recovery(7) first\n"
+	"  --accept-token        let this token be the installation's: a copy or clone of it, "
+	"with\n"
+	"                        another serial number\n"
+	"  --discard-refused     remove the rows that do not carry their seal; the record names "
+	"them\n"
+	"  --json                the report as JSON\n"
 	"  --version, --help\n"
 	"\n"
 	"Signals: SIGTERM and SIGINT finish what is under way and end. SIGHUP reads the settings\n"
@@ -51,6 +71,12 @@ enum option_id {
 	OPTION_CREDENTIALS,
 	OPTION_CHECK,
 	OPTION_INIT,
+	OPTION_RECOVER,
+	OPTION_RESTORE,
+	OPTION_ACCEPT,
+	OPTION_ACCEPT_TOKEN,
+	OPTION_DISCARD_REFUSED,
+	OPTION_JSON,
 	OPTION_HELP,
 	OPTION_VERSION
 };
@@ -64,6 +90,12 @@ static const struct option options[] = {
 	{"credentials", required_argument, NULL, OPTION_CREDENTIALS},
 	{"check", no_argument, NULL, OPTION_CHECK},
 	{"init", no_argument, NULL, OPTION_INIT},
+	{"recover", no_argument, NULL, OPTION_RECOVER},
+	{"restore", required_argument, NULL, OPTION_RESTORE},
+	{"accept", required_argument, NULL, OPTION_ACCEPT},
+	{"accept-token", no_argument, NULL, OPTION_ACCEPT_TOKEN},
+	{"discard-refused", no_argument, NULL, OPTION_DISCARD_REFUSED},
+	{"json", no_argument, NULL, OPTION_JSON},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{NULL, 0, NULL, 0},
@@ -134,9 +166,51 @@ static struct err set_mode(struct arguments *a, enum arguments_mode mode,
 			   char message[ARGUMENTS_MESSAGE_MAX])
 {
 	if (a->mode != ARGUMENTS_SERVE)
-		return wrong(message, "--check, --init, --help and --version exclude each other",
+		return wrong(message,
+			     "--check, --init, --recover, --help and --version exclude each other",
 			     "");
 	a->mode = mode;
+	return OK;
+}
+
+/* The form in which a report shows it. */
+static bool is_code(const char *text)
+{
+	struct view rest = view_of_text(text);
+	unsigned groups = 0;
+	for (; rest.ptr != NULL; groups++) {
+		struct view group = view_cut(&rest, '-');
+		for (size_t i = 0; i < group.len; i++)
+			if (!(group.ptr[i] >= '0' && group.ptr[i] <= '9') &&
+			    !(group.ptr[i] >= 'a' && group.ptr[i] <= 'f'))
+				return false;
+		if (group.len != CODE_GROUP_LEN)
+			return false;
+	}
+	return groups == CODE_GROUPS;
+}
+
+static struct err check_recover(const struct arguments *a, char message[ARGUMENTS_MESSAGE_MAX])
+{
+	if (a->accept != NULL && !is_code(a->accept))
+		return wrong(message,
+			     "--accept takes the code that the report ends with, for example "
+			     "0123-4567-89ab-cdef; not ",
+			     a->accept);
+	if (a->discard_refused && a->accept == NULL)
+		return wrong(message, "--discard-refused needs --accept", "");
+	return OK;
+}
+
+/* An option that takes no value, and chooses no mode. */
+static struct err take_flag(struct arguments *a, int id)
+{
+	bool *flags[] = {
+		[OPTION_ACCEPT_TOKEN] = &a->accept_token,
+		[OPTION_DISCARD_REFUSED] = &a->discard_refused,
+		[OPTION_JSON] = &a->json,
+	};
+	*flags[id] = true;
 	return OK;
 }
 
@@ -150,12 +224,20 @@ static struct err take(struct arguments *a, int id, const char *value,
 		[OPTION_PARTITION] = &a->partition,
 		[OPTION_ADMINISTRATOR] = &a->administrator,
 		[OPTION_CREDENTIALS] = &a->credentials,
+		[OPTION_RESTORE] = &a->restore,
+		[OPTION_ACCEPT] = &a->accept,
 	};
 	switch (id) {
 	case OPTION_CHECK:
 		return set_mode(a, ARGUMENTS_CHECK, message);
 	case OPTION_INIT:
 		return set_mode(a, ARGUMENTS_INIT, message);
+	case OPTION_RECOVER:
+		return set_mode(a, ARGUMENTS_RECOVER, message);
+	case OPTION_ACCEPT_TOKEN:
+	case OPTION_DISCARD_REFUSED:
+	case OPTION_JSON:
+		return take_flag(a, id);
 	case OPTION_HELP:
 		return set_mode(a, ARGUMENTS_HELP, message);
 	case OPTION_VERSION:
@@ -164,6 +246,25 @@ static struct err take(struct arguments *a, int id, const char *value,
 		*texts[id] = value;
 		return OK;
 	}
+}
+
+/* What hangs on a mode, now that it is known. */
+static struct err check_mode(struct arguments *a, char message[ARGUMENTS_MESSAGE_MAX])
+{
+	bool recovers = a->accept != NULL || a->accept_token || a->discard_refused || a->json;
+	if (a->mode != ARGUMENTS_INIT && (a->region || a->account || a->credentials))
+		return wrong(message, "--region, --account and --credentials belong to --init", "");
+	/* holdfastd --restore FILE says enough. */
+	if (a->mode == ARGUMENTS_SERVE && a->restore != NULL)
+		a->mode = ARGUMENTS_RECOVER;
+	if (a->mode != ARGUMENTS_RECOVER && (recovers || a->restore != NULL))
+		return wrong(message,
+			     "--restore, --accept, --accept-token, --discard-refused and --json "
+			     "belong to --recover",
+			     "");
+	if (a->mode == ARGUMENTS_RECOVER)
+		return check_recover(a, message);
+	return a->mode == ARGUMENTS_INIT ? check_init(a, message) : OK;
 }
 
 NODISCARD struct err arguments_parse(int argc, char **argv, struct arguments *out,
@@ -189,8 +290,5 @@ NODISCARD struct err arguments_parse(int argc, char **argv, struct arguments *ou
 	}
 	if (optind < argc)
 		return wrong(message, "nothing but options is taken; not ", argv[optind]);
-	bool init = out->mode == ARGUMENTS_INIT;
-	if (!init && (out->region || out->account || out->credentials))
-		return wrong(message, "--region, --account and --credentials belong to --init", "");
-	return init ? check_init(out, message) : OK;
+	return check_mode(out, message);
 }

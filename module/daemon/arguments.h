@@ -9,6 +9,7 @@ enum arguments_mode {
 	ARGUMENTS_SERVE,
 	ARGUMENTS_CHECK,
 	ARGUMENTS_INIT,
+	ARGUMENTS_RECOVER,
 	ARGUMENTS_HELP,
 	ARGUMENTS_VERSION
 };
@@ -17,6 +18,13 @@ struct arguments {
 	enum arguments_mode mode;
 	const char *config;
 	const char *region, *account, *partition, *administrator, *credentials; /* INIT */
+
+	/* RECOVER */
+	const char *restore; /* the backup that shall be the store; NULL: the store as it is */
+	const char *accept;  /* the code of the report; NULL: report alone */
+	bool accept_token;   /* another token that has the installation's keys */
+	bool discard_refused;
+	bool json;
 };
 
 #define ARGUMENTS_MESSAGE_MAX 512

@@ -39,7 +39,7 @@ static struct err open_parts(struct wiring *w)
 		return failed("reach the token", w->settings->token.socket, result);
 	result = make_store_folder(w->settings->store.path);
 	if (!err_failed(result))
-		result = wiring_open_store(w, true);
+		result = wiring_open_store(w, w->settings->store.path, true);
 	if (err_failed(result))
 		return failed("make the store", w->settings->store.path, result);
 	return OK;

@@ -12,6 +12,7 @@
 #include "daemon/arguments.h"
 #include "daemon/checks.h"
 #include "daemon/init.h"
+#include "daemon/recover.h"
 #include "daemon/reload.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
@@ -95,7 +96,20 @@ static struct err run_service(struct wiring *w, struct reload *reload)
 	return OK;
 }
 
-static struct err run_with(const struct arguments *arguments, struct reload *reload)
+/* *recovered: how --recover ended, which is more than an error tells. */
+static struct err run_mode(struct wiring *w, const struct arguments *arguments,
+			   struct reload *reload, enum exit_status *recovered)
+{
+	if (arguments->mode == ARGUMENTS_INIT)
+		return init_run(w, arguments);
+	if (arguments->mode != ARGUMENTS_RECOVER)
+		return run_service(w, reload);
+	*recovered = recover_run(w, arguments);
+	return OK;
+}
+
+static struct err run_with(const struct arguments *arguments, struct reload *reload,
+			   enum exit_status *recovered)
 {
 	struct wiring w = {
 		.settings = reload->in_force, .signals = -1, .parts = PTHREAD_MUTEX_INITIALIZER};
@@ -105,8 +119,7 @@ static struct err run_with(const struct arguments *arguments, struct reload *rel
 	TRY(reload_start_log(reload));
 	TRY(json_start());
 	TRY(signals_open(&w.signals));
-	struct err result = arguments->mode == ARGUMENTS_INIT ? init_run(&w, arguments)
-							      : run_service(&w, reload);
+	struct err result = run_mode(&w, arguments, reload, recovered);
 	wiring_stop(&w);
 	(void)close(w.signals);
 	return result;
@@ -118,6 +131,7 @@ int main(int argc, char **argv)
 	static struct reload reload;
 	struct arguments arguments;
 	char message[ARGUMENTS_MESSAGE_MAX];
+	enum exit_status recovered = EXIT_DONE;
 	struct err result = arguments_parse(argc, argv, &arguments, message);
 	if (err_failed(result)) {
 		(void)fprintf(stderr, "holdfastd: %s\nSee holdfastd --help.\n", message);
@@ -135,8 +149,10 @@ int main(int argc, char **argv)
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_CHECK)
 		(void)printf("%s: the settings are right\n", arguments.config);
 	else if (!err_failed(result))
-		result = run_with(&arguments, &reload);
+		result = run_with(&arguments, &reload, &recovered);
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_SERVE)
 		log_event(LOG_INFO, "daemon.stopped", LOG_TEXT("reason", "as asked"));
+	if (!err_failed(result) && arguments.mode == ARGUMENTS_RECOVER)
+		return (int)recovered;
 	return (int)(arguments.mode == ARGUMENTS_SERVE ? exit_of_service(result) : exit_of(result));
 }

@@ -167,13 +167,13 @@ NODISCARD struct err wiring_open_token(struct wiring *w)
 
 /* ---- the store, the audit log, the service ---- */
 
-NODISCARD struct err wiring_open_store(struct wiring *w, bool create)
+NODISCARD struct err wiring_open_store(struct wiring *w, const char *path, bool create)
 {
 	w->sealer = (struct service_sealer){.hsm = w->hsm,
 					    .timeout_ms = (uint32_t)w->settings->token.timeout_ms,
 					    .clock = &clock_system};
 	return store_sqlite_open(
-		&(struct store_sqlite_options){.path = w->settings->store.path,
+		&(struct store_sqlite_options){.path = path,
 					       .create = create,
 					       .sealer = service_sealer_port(&w->sealer),
 					       .clock = &clock_system},
@@ -182,7 +182,7 @@ NODISCARD struct err wiring_open_store(struct wiring *w, bool create)
 
 static struct err open_store(struct wiring *w)
 {
-	return wiring_open_store(w, false);
+	return wiring_open_store(w, w->settings->store.path, false);
 }
 
 static struct err open_installation(struct wiring *w)

@@ -65,8 +65,8 @@ NODISCARD struct err wiring_users(const struct settings *settings, int64_t *toke
  */
 NODISCARD struct err wiring_open_token(struct wiring *w);
 
-/* create: for --init. */
-NODISCARD struct err wiring_open_store(struct wiring *w, bool create);
+/* path: of [store], or of a copy. create: for --init. */
+NODISCARD struct err wiring_open_store(struct wiring *w, const char *path, bool create);
 
 /* All of it, in order; what failed has been logged, and what was opened is for wiring_stop(). */
 NODISCARD struct err wiring_start(struct wiring *w);

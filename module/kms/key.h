@@ -103,7 +103,8 @@ struct kms_version {
 	struct hsm_key_id token_id;
 	enum hsm_suite suite;
 	int64_t created_ms;
-	uint8_t material_id[KMS_MATERIAL_ID_LEN]; /* KeyMaterialId, shown as 64 hex digits */
+	uint8_t material_id[KMS_MATERIAL_ID_LEN]; /* KeyMaterialId, shown as 64 hex digits:
+						     service/material_id.h */
 	uint64_t messages_reserved; /* suite 3: messages of its budget handed out so far; else 0 */
 	enum kms_rotation_type rotation;
 	int64_t valid_to_ms; /* imported material that expires: when; else 0 */

@@ -106,6 +106,11 @@ struct kms_store_ops {
 	NODISCARD struct err (*key_rotate)(void *self, const struct kms_key *key,
 					   const struct kms_version *made,
 					   const struct kms_outbox_record *outbox);
+	/* As key_update(), and adds `adopted`, which the token had and the store had not: what is
+	 * current stays. E_EXISTS: a version of that number, or of that object. */
+	NODISCARD struct err (*version_adopt)(void *self, const struct kms_key *key,
+					      const struct kms_version *adopted,
+					      const struct kms_outbox_record *outbox);
 	/* As key_update(), and stores `version`, which is there already, as it is now: its material
 	 * state and validity; nothing else of it may have changed. `outbox` may be NULL. */
 	NODISCARD struct err (*material_update)(void *self, const struct kms_key *key,

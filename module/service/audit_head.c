@@ -57,7 +57,7 @@ NODISCARD struct err audit_head_check(struct service *service)
 		log_event(LOG_INFO, "audit.head_new", LOG_TEXT("log", head.log));
 	else if (err_failed(e))
 		return e;
-	else
+	else if (head.sequence > 0) /* 0: an operator has accepted that the log was lost */
 		TRY(compare(service, &head));
 	service->audit_head = head;
 	return OK;

@@ -8,6 +8,7 @@
 #include "kms/ciphertext.h"
 #include "service/core.h"
 #include "service/key_unmaking.h"
+#include "service/material_id.h"
 
 #define TRIAL_LEN 32 /* bytes sealed and opened to try a new key */
 
@@ -164,7 +165,8 @@ NODISCARD struct err key_making_begin(struct service *service, const struct kms_
 	version->suite = token.suite;
 	version->created_ms = clock_real_ms(service->options.clock);
 	TRY(entropy_fill(version->token_id.bytes, sizeof version->token_id.bytes));
-	TRY(entropy_fill(version->material_id, sizeof version->material_id));
+	const struct kms_sealer sealer = service_sealer_port(&service->sealer);
+	TRY(material_id_make(&sealer, version));
 	TRY(add_intent(service, scope, version));
 	struct err e = make_object(service, version);
 	if (err_failed(e) && !is_unsettled(e))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an interrupted run left: audit records in the outbox, intents, half-made objects. A token
- * object is destroyed only when an intent of ours names it; one that nobody knows is reported. What
- * a deletion or an expiry left is not touched: it is due, and goes on by itself.
+ * object is destroyed only when an intent of ours names it; a version that only the token knows is
+ * adopted; one that nobody knows is reported. What a deletion or an expiry left is not touched: it
+ * is due, and goes on by itself.
  */
 #include "service/reconcile.h"
 
@@ -13,6 +14,7 @@
 #include "kms/key.h"
 #include "service/core.h"
 #include "service/event_told.h"
+#include "service/key_adoption.h"
 #include "service/key_making.h"
 #include "service/key_numbers.h"
 #include "service/refused.h"
@@ -142,7 +144,7 @@ static struct err adopt_identities(struct service *service)
 struct inventory {
 	struct service *service;
 	struct map objects; /* CKA_ID to struct found: everything on the token */
-	size_t versions, unsound, unknown;
+	size_t versions, unsound, unknown, adopted;
 };
 
 struct found {
@@ -256,26 +258,42 @@ static struct err check_version(void *user, const struct kms_scope *scope,
 	return refused_add(service->refused, &version->token_id);
 }
 
-/* Objects under our name that no version knows: reported, never destroyed. Ciphertexts may name
- * their numbers, which are not given to other versions. */
-static struct err report_unknown(struct inventory *inventory)
+/* Never destroyed. Ciphertexts may name its number, which is not given to another version. */
+static struct err report_unknown(struct inventory *inventory, const struct hsm_object *object,
+				 const char *why)
 {
-	const char *installation = inventory->service->options.installation.id;
+	struct kms_key_id key_id;
+	uint32_t number = 0;
+	TRY(kms_version_label_parse(inventory->service->options.installation.id, object->label,
+				    &key_id, &number));
+	inventory->unknown++;
+	TRY(key_numbers_note(inventory->service->key_numbers, &key_id, number));
+	log_event(LOG_WARNING, "reconcile.object_unknown", LOG_TEXT("label", object->label),
+		  LOG_TEXT("meaning", "the store does not know this object of the token"),
+		  LOG_TEXT("reason", why),
+		  LOG_TEXT("action", "restore the store if it is an older copy; the object is left "
+				     "alone"));
+	return OK;
+}
+
+/* Objects under our name that no version knows. */
+static struct err adopt_versions(struct inventory *inventory)
+{
+	struct service *service = inventory->service;
 	size_t at = 0;
 	for (struct found *found; (found = map_next(&inventory->objects, &at)) != NULL;) {
 		struct kms_key_id key_id;
 		uint32_t number = 0;
-		bool ours = !err_failed(kms_version_label_parse(installation, found->object.label,
-								&key_id, &number));
+		bool adopted = false;
+		const char *why = NULL;
+		bool ours = !err_failed(kms_version_label_parse(
+			service->options.installation.id, found->object.label, &key_id, &number));
 		if (found->known || !ours)
 			continue;
-		inventory->unknown++;
-		TRY(key_numbers_note(inventory->service->key_numbers, &key_id, number));
-		log_event(LOG_WARNING, "reconcile.object_unknown",
-			  LOG_TEXT("label", found->object.label),
-			  LOG_TEXT("meaning", "the store does not know this key of the token"),
-			  LOG_TEXT("action", "restore the store if it is an older copy; the key is "
-					     "left alone"));
+		TRY(key_adoption_run(service, &found->object, &adopted, &why));
+		inventory->adopted += adopted;
+		if (!adopted)
+			TRY(report_unknown(inventory, &found->object, why));
 	}
 	return OK;
 }
@@ -287,9 +305,10 @@ static struct err check_versions(struct service *service)
 	TRY(map_init(&inventory.objects));
 	TRY(list_objects(&inventory));
 	TRY(store->ops->version_each(store->self, check_version, &inventory));
-	TRY(report_unknown(&inventory));
+	TRY(adopt_versions(&inventory));
 	log_event(LOG_INFO, "reconcile.done", LOG_NUMBER("versions", inventory.versions),
 		  LOG_NUMBER("refused", inventory.unsound),
+		  LOG_NUMBER("adopted", inventory.adopted),
 		  LOG_NUMBER("unknown_objects", inventory.unknown));
 	return OK;
 }

@@ -99,6 +99,11 @@ static const struct {
 				 "put the newest store back, or see holdfastd --recover"},
 };
 
+const char *survey_meaning(enum kms_finding_kind kind)
+{
+	return kind < KMS_FINDING_COUNT && kinds[kind].meaning != NULL ? kinds[kind].meaning : "";
+}
+
 const char *survey_remedy(enum kms_finding_kind kind)
 {
 	return kind < KMS_FINDING_COUNT && kinds[kind].action != NULL ? kinds[kind].action : "";

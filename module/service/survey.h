@@ -34,6 +34,9 @@ uint64_t survey_refused(struct service *service);
 /* The verdict and each finding as a line of the operator's log; bounded, then how many more. */
 void survey_tell(const struct kms_survey *survey);
 
+/* What a finding means. A string of static storage. */
+const char *survey_meaning(enum kms_finding_kind kind);
+
 /* What an operator does about a finding. A string of static storage. */
 const char *survey_remedy(enum kms_finding_kind kind);
 

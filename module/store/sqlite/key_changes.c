@@ -95,6 +95,22 @@ NODISCARD struct err sqlite_key_rotate(void *self, const struct kms_key *key,
 	return change_make(self, &(struct key_change){key, made, outbox, version_add});
 }
 
+static struct err version_insert(struct store_sqlite *store, UNUSED const struct key_change *change,
+				 const struct store_batch *batch)
+{
+	return sqlite_row_insert(store->writer, SQL_VERSION_INSERT, batch, ROW_VERSION);
+}
+
+NODISCARD struct err sqlite_version_adopt(void *self, const struct kms_key *key,
+					  const struct kms_version *adopted,
+					  const struct kms_outbox_record *outbox)
+{
+	ENSURE(outbox != NULL);
+	ENSURE(adopted->number != key->current_version);
+	ENSURE(adopted->material == KMS_MATERIAL_PRESENT);
+	return change_make(self, &(struct key_change){key, adopted, outbox, version_insert});
+}
+
 /* Its state and validity; a row that differs in anything else was moved by somebody. */
 static struct err material_replace(struct store_sqlite *store,
 				   UNUSED const struct key_change *change,

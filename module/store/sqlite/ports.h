@@ -65,6 +65,9 @@ NODISCARD struct err sqlite_key_update(void *self, const struct kms_key *key,
 NODISCARD struct err sqlite_key_rotate(void *self, const struct kms_key *key,
 				       const struct kms_version *made,
 				       const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_version_adopt(void *self, const struct kms_key *key,
+					  const struct kms_version *adopted,
+					  const struct kms_outbox_record *outbox);
 NODISCARD struct err sqlite_material_update(void *self, const struct kms_key *key,
 					    const struct kms_version *version,
 					    const struct kms_outbox_record *outbox);

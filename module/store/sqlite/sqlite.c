@@ -125,6 +125,7 @@ static const struct kms_store_ops key_ops = {
 	.key_create = sqlite_key_create,
 	.key_update = sqlite_key_update,
 	.key_rotate = sqlite_key_rotate,
+	.version_adopt = sqlite_version_adopt,
 	.material_update = sqlite_material_update,
 	.key_clear = sqlite_key_clear,
 	.key_delete = sqlite_key_delete,

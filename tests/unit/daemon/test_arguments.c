@@ -58,6 +58,26 @@ static void init_takes_what_it_needs(void **state)
 	assert_string_equal(got.credentials, "/x");
 }
 
+static void recovery_takes_what_it_may(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--recover").code, E_OK);
+	assert_int_equal(got.mode, ARGUMENTS_RECOVER);
+	assert_null(got.restore);
+	assert_null(got.accept);
+	assert_false(got.accept_token || got.discard_refused || got.json);
+	assert_int_equal(parse("--recover --accept 0123-4567-89ab-cdef --accept-token "
+			       "--discard-refused --json --config /c")
+				 .code,
+			 E_OK);
+	assert_string_equal(got.accept, "0123-4567-89ab-cdef");
+	assert_true(got.accept_token && got.discard_refused && got.json);
+	assert_int_equal(parse("--restore /backup.db").code, E_OK);
+	assert_int_equal(got.mode, ARGUMENTS_RECOVER);
+	assert_string_equal(got.restore, "/backup.db");
+	assert_int_equal(parse("--recover --restore /backup.db").code, E_OK);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
 	(void)state;
@@ -71,6 +91,17 @@ static void what_is_wrong_is_named(void **state)
 		{"--check --init", "exclude"},
 		{"--init --region a --account 123456789012", "--credentials"},
 		{"--region eu-west-1", "--init"},
+		{"--recover --init", "exclude"},
+		{"--accept 0123-4567-89ab-cdef", "--recover"},
+		{"--check --restore /b", "--recover"},
+		{"--json", "--recover"},
+		{"--recover --region a", "--init"},
+		{"--recover --accept", "--accept"},
+		{"--recover --accept 0123456789abcdef", "0123456789abcdef"},
+		{"--recover --accept 0123-4567-89ab-cde", "0123-4567-89ab-cde"},
+		{"--recover --accept 0123-4567-89ab-cdeF", "0123-4567-89ab-cdeF"},
+		{"--recover --accept 0123-4567-89ab-cdef-", "0123-4567-89ab-cdef-"},
+		{"--recover --discard-refused", "--accept"},
 		{"--init --region EU --account 123456789012 --credentials /x", "EU"},
 		{"--init --region 1-a --account 123456789012 --credentials /x", "1-a"},
 		{"--init --region a --account 12345678901 --credentials /x", "12345678901"},
@@ -100,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_means_serve),
 		cmocka_unit_test(init_takes_what_it_needs),
+		cmocka_unit_test(recovery_takes_what_it_may),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(long_values_are_cut_in_the_message),
 	};

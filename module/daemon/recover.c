@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/recover.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "audit/recovery.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "codec/timestamp.h"
+#include "daemon/recover_text.h"
+#include "service/rescue.h"
+#include "store/sqlite/replacement.h"
+
+#define REPORT_MAX ((size_t)4 << 20)
+#define PATH_ROOM (SETTINGS_TEXT_MAX + 64)
+#define USER_MAX 65
+
+/* One run. recover_cleanup(). */
+struct recover {
+	struct wiring *w;
+	const struct arguments *arguments;
+	int lock; /* of the audit log; -1 */
+	char copy[PATH_ROOM], kept[PATH_ROOM];
+	bool copied;
+	struct rescue_options options;
+	struct rescue_report report;
+	struct kms_mark accepted;
+};
+
+static void recover_cleanup(struct recover *r)
+{
+	rescue_report_cleanup(&r->report);
+	store_sqlite_close(&r->w->store);
+	if (r->copied)
+		store_replacement_remove(r->copy);
+	if (r->lock >= 0)
+		(void)close(r->lock);
+}
+
+/* The log has what the system said; this is for who sits in front of it. */
+static struct err failed(const char *step, const char *path, struct err e)
+{
+	log_event(LOG_ERROR, "recover.failed", LOG_TEXT("step", step), LOG_TEXT("path", path),
+		  LOG_ERR(e));
+	return e;
+}
+
+/* --- nobody else is at it --- */
+
+/* What a start would be kept from by, too. */
+static struct err expect_no_service(const char *socket_path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	TRY(text_copy(address.sun_path, sizeof address.sun_path, view_of_text(socket_path)));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return ERR_DETAIL(E_SYSTEM, errno);
+	bool answers = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ||
+		       errno == EAGAIN;
+	(void)close(fd);
+	return answers ? ERR(E_ALREADY_RUNNING) : OK;
+}
+
+static struct err hold(struct recover *r)
+{
+	const struct settings *s = r->w->settings;
+	struct err e = recovery_hold(s->audit.directory, &r->lock);
+	if (err_failed(e))
+		return failed("hold the audit log", s->audit.directory, e);
+	e = expect_no_service(s->admin.socket);
+	return err_failed(e) ? failed("see that the service is stopped", s->admin.socket, e) : OK;
+}
+
+/* --- the copy --- */
+
+static const char *source_of(const struct recover *r)
+{
+	return r->arguments->restore != NULL ? r->arguments->restore : r->w->settings->store.path;
+}
+
+static struct err name_files(struct recover *r)
+{
+	const char *path = r->w->settings->store.path;
+	char now[TIMESTAMP_BASIC_TEXT];
+	timestamp_basic(clock_real_ms(&clock_system), now);
+	TRY(text_format(r->copy, sizeof r->copy, "%s" REPLACEMENT_SUFFIX, path));
+	return text_format(r->kept, sizeof r->kept, "%s" REPLACEMENT_KEPT_SUFFIX "%s", path, now);
+}
+
+static struct err open_copy(struct recover *r)
+{
+	TRY(name_files(r));
+	r->copied = true; /* whatever there is of it */
+	struct err e = store_replacement_copy(source_of(r), r->copy, r->w->settings->store.path);
+	if (err_failed(e))
+		return failed("copy the store", source_of(r), e);
+	e = wiring_open_store(r->w, r->copy, false);
+	return err_failed(e) ? failed("open the copy", r->copy, e) : OK;
+}
+
+/* --- looking --- */
+
+/* Long ones are watched. */
+static void tell_progress(UNUSED void *user, uint64_t done, uint64_t all)
+{
+	if (isatty(STDERR_FILENO))
+		(void)fprintf(stderr, "\rholdfastd: verifying, %llu of %llu rows%s",
+			      (unsigned long long)done, (unsigned long long)all,
+			      done == all ? "\n" : "");
+}
+
+static void fill_options(struct recover *r)
+{
+	struct wiring *w = r->w;
+	r->options = (struct rescue_options){
+		.hsm = w->hsm,
+		.store = store_sqlite_keys(w->store),
+		.agenda = store_sqlite_agenda(w->store),
+		.manifest = store_sqlite_manifest(w->store),
+		.identities = store_sqlite_identities(w->store),
+		.installations = store_sqlite_installation(w->store),
+		.sealer = &w->sealer,
+		.clock = &clock_system,
+		.audit_directory = w->settings->audit.directory,
+		.audit_log = w->settings->audit.name,
+		.progress = tell_progress,
+	};
+}
+
+static struct err look(struct recover *r)
+{
+	bool moved = false;
+	fill_options(r);
+	struct err e = rescue_open(&r->options, &moved);
+	if (err_failed(e))
+		return failed("verify the installation", source_of(r), e);
+	e = rescue_look(&r->options, moved, &r->report);
+	return err_failed(e) ? failed("verify the store", source_of(r), e) : OK;
+}
+
+static struct err tell(const struct recover *r)
+{
+	const struct recover_told told = {.report = &r->report,
+					  .installation = &r->options.installation,
+					  .store = r->w->settings->store.path,
+					  .restored = r->arguments->restore,
+					  .audit_directory = r->options.audit_directory,
+					  .audit_log = r->options.audit_log};
+	CLEANUP(buf_cleanup) struct buf text;
+	struct writer w;
+	buf_init(&text, REPORT_MAX);
+	writer_init_buf(&w, &text);
+	if (r->arguments->json)
+		recover_text_write_json(&w, &told);
+	else
+		recover_text_write(&w, &told);
+	TRY(writer_end(&w));
+	bool printed = fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+	return printed ? OK : ERR_DETAIL(E_SYSTEM, errno);
+}
+
+/* --- accepting --- */
+
+static void user_name(char out[USER_MAX])
+{
+	const struct passwd *row = getpwuid(getuid());
+	out[0] = '\0';
+	if (row != NULL)
+		(void)!err_failed(text_copy(out, USER_MAX, view_of_text(row->pw_name)));
+}
+
+static struct err accept_copy(struct recover *r)
+{
+	char user[USER_MAX];
+	user_name(user);
+	const struct rescue_consent consent = {.uid = getuid(),
+					       .user = user,
+					       .restored = r->arguments->restore,
+					       .accept_token = r->arguments->accept_token};
+	return rescue_accept(&r->options, &r->report, &consent, &r->accepted);
+}
+
+static struct err put_in_place(struct recover *r)
+{
+	const char *path = r->w->settings->store.path;
+	store_sqlite_close(&r->w->store);
+	struct err e = store_replacement_swap(path, r->copy, r->kept);
+	if (err_failed(e))
+		return failed("put the store in its place", path, e);
+	e = rescue_anchor(&r->options, &r->accepted);
+	if (err_failed(e))
+		log_event(LOG_WARNING, "recover.not_anchored",
+			  LOG_TEXT("effect", "the next start does it"), LOG_ERR(e));
+	return OK;
+}
+
+static void say_accepted(const struct recover *r)
+{
+	(void)fprintf(
+		stderr,
+		"holdfastd: accepted.\n"
+		"  store          %s\n"
+		"  as it was      %s\n"
+		"Now start holdfastd: its audit log gets the record of this (RecoverStore), and "
+		"versions that only the token\n"
+		"knows are adopted. Nothing is destroyed before `holdfast clock accept`.\n",
+		r->w->settings->store.path, r->kept);
+}
+
+static enum exit_status accept_report(struct recover *r)
+{
+	if (!text_equal(r->arguments->accept, r->report.code)) {
+		(void)fprintf(stderr,
+			      "holdfastd: %s is not the code of this report (%s): something is "
+			      "another by now. Nothing has been changed.\n",
+			      r->arguments->accept, r->report.code);
+		return EXIT_REFUSED;
+	}
+	if (r->report.token.moved && !r->arguments->accept_token) {
+		(void)fputs("holdfastd: another token is accepted with --accept-token alone. "
+			    "Nothing has been changed.\n",
+			    stderr);
+		return EXIT_REFUSED;
+	}
+	struct err e = accept_copy(r);
+	if (err_failed(e))
+		e = failed("accept", r->copy, e);
+	else
+		e = put_in_place(r);
+	if (!err_failed(e))
+		say_accepted(r);
+	return exit_of(e);
+}
+
+enum exit_status recover_run(struct wiring *w, const struct arguments *arguments)
+{
+	CLEANUP(recover_cleanup)
+	struct recover r = {.w = w, .arguments = arguments, .lock = -1};
+	struct err e = hold(&r);
+	if (!err_failed(e))
+		e = wiring_open_token(w);
+	if (!err_failed(e))
+		e = open_copy(&r);
+	if (!err_failed(e))
+		e = look(&r);
+	if (!err_failed(e))
+		e = tell(&r);
+	if (err_failed(e))
+		return exit_of(e);
+	struct err verdict = rescue_verdict(&r.report);
+	bool needless = !err_failed(verdict) && arguments->restore == NULL;
+	if (arguments->accept == NULL || needless)
+		return recover_text_exit(verdict);
+	return accept_report(&r);
+}
