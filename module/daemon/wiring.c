@@ -9,8 +9,11 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "codec/json.h"
+#include "crypto/digest.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
+#include "event/endpoint.h"
 #include "hsm/remote.h"
 
 #define TOKEN_WAIT_MS 60000
@@ -218,6 +221,16 @@ static struct err open_events(struct wiring *w)
 	return event_bus_open(&options, &w->events);
 }
 
+static const struct service_library libraries[] = {
+	{"OpenSSL libcrypto", digest_library},
+	{"SQLite", store_sqlite_library},
+	{"libmicrohttpd", server_http_library},
+	{"GnuTLS", server_tls_library},
+	{"jansson", json_library},
+	{"libcurl", event_endpoint_library},
+	{NULL, NULL},
+};
+
 static struct err start_service(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -245,6 +258,7 @@ static struct err start_service(struct wiring *w)
 			.due_share_percent = (uint32_t)s->scheduler.share_percent,
 			.more_checks = w->more_checks,
 			.more_checks_user = w->more_checks_user,
+			.libraries = libraries,
 		},
 		&w->service);
 }

@@ -17,6 +17,12 @@
 
 struct service;
 
+/* A library that this program is made of, as the running one says. */
+struct service_library {
+	const char *name; /* NULL behind the last */
+	const char *(*version)(void);
+};
+
 struct service_options {
 	struct hsm *hsm; /* borrowed; outlives the service */
 	struct kms_store store;
@@ -47,6 +53,7 @@ struct service_options {
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
 	void (*more_checks)(void *user, struct service_checks *out);
 	void *more_checks_user;
+	const struct service_library *libraries; /* for evidence; static; NULL: none are told */
 };
 
 /* Starts its threads; *out owned by the caller, service_stop(). */

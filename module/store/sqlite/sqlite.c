@@ -170,6 +170,11 @@ static const struct kms_agenda_ops agenda_ops = {
 	.mark_save = sqlite_mark_save,
 };
 
+const char *store_sqlite_library(void)
+{
+	return sqlite3_libversion();
+}
+
 int64_t store_sqlite_schema(void)
 {
 	return (int64_t)sqlite_migrations.count;
