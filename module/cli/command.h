@@ -98,5 +98,6 @@ extern const struct command cmd_key;
 extern const struct command cmd_clock;
 extern const struct command cmd_store;
 extern const struct command cmd_audit;
+extern const struct command cmd_evidence;
 
 #endif

@@ -46,12 +46,19 @@ static enum exit_status print_help(void)
 	return EXIT_DONE;
 }
 
+/* A nameless verb is told by its first word, in capitals, which completion passes over. */
+static void print_verb_line(const struct verb *verb)
+{
+	const char *name = verb->name[0] != '\0' ? verb->name : verb->arguments[0].value;
+	(void)printf("  %-16s %s\n", name, verb->summary);
+}
+
 /* One command: its verbs in the form that completion reads, too. */
 static enum exit_status print_command_help(const struct command *command)
 {
 	(void)printf("holdfast %s: %s\n\nCommands:\n", command->name, command->summary);
 	for (const struct verb *verb = command->verbs; verb->name != NULL; verb++)
-		(void)printf("  %-16s %s\n", verb->name, verb->summary);
+		print_verb_line(verb);
 	(void)printf("\nholdfast %s VERB --help tells of one.\n", command->name);
 	return EXIT_DONE;
 }
@@ -122,23 +129,31 @@ static enum exit_status take_settings(const struct arguments *arguments,
 	return EXIT_DONE;
 }
 
-/* The word behind the command; a command with one nameless verb has it at once. */
+/*
+ * The word behind the command. One with a nameless verb has it at once; where there are others
+ * beside it (evidence), unless the word is the name of one of them.
+ */
 static enum exit_status find_verb(const struct command *command, struct argument_line *line,
 				  struct arguments *arguments, const struct verb **out)
 {
-	*out = command_verb(command, "");
-	if (*out != NULL)
+	const struct verb *nameless = command_verb(command, "");
+	*out = nameless;
+	if (nameless != NULL && command->verbs[1].name == NULL)
 		return EXIT_DONE;
 	if (err_failed(arguments_take_options(line, options, arguments)))
 		return wrong_usage(command, NULL);
-	if (arguments_flag(arguments, "help") && line->at == line->argc)
-		return EXIT_DONE;
 	if (line->at == line->argc) {
+		*out = NULL;
+		if (arguments_flag(arguments, "help"))
+			return EXIT_DONE;
 		(void)print_command_help(command);
 		return EXIT_USAGE;
 	}
-	const char *name = line->argv[line->at++];
+	const char *name = line->argv[line->at];
 	*out = command_verb(command, name);
+	line->at += *out != NULL || nameless == NULL;
+	if (*out == NULL)
+		*out = nameless;
 	if (*out != NULL)
 		return EXIT_DONE;
 	const struct verb *meant = command_suggest_verb(command, name);

@@ -9,6 +9,7 @@ static const struct look {
 	enum exit_status status;
 } looks[] = {
 	{"ok", "ok", "\033[32m", EXIT_DONE},
+	{"unknown", "UNSEEN", "\033[33m", EXIT_WARNING},
 	{"warning", "WARNING", "\033[33m", EXIT_WARNING},
 	{"failure", "FAILED", "\033[31m", EXIT_UNWELL},
 };
@@ -58,7 +59,10 @@ static void put_verdict(struct writer *w, const struct json *status, bool colour
 		[EXIT_UNWELL] = "Holdfast is NOT WELL.",
 	};
 	const struct look *look = look_of(status, "Status");
-	put_coloured(w, look, verdicts[look->status], 0, colour);
+	struct view own = json_string_of(json_member(status, "Verdict"));
+	writer_text(w, colour ? look->colour : "");
+	put_text(w, own.len > 0 ? own : view_of_text(verdicts[look->status]));
+	writer_text(w, colour ? "\033[0m" : "");
 	writer_text(w, "\n\n");
 }
 
@@ -82,12 +86,27 @@ static void put_check(struct writer *w, const struct json *check, bool colour)
 	writer_text(w, "\n");
 }
 
+/* A heading where the rows of a group begin. */
+static void put_group(struct writer *w, const struct json *check, struct view *group)
+{
+	struct view name = json_string_of(json_member(check, "Group"));
+	if (view_equal(name, *group))
+		return;
+	writer_text(w, group->len > 0 ? "\n" : "");
+	put_text(w, name);
+	writer_text(w, "\n");
+	*group = name;
+}
+
 void status_text_write(struct writer *w, const struct json *status, bool colour)
 {
 	put_verdict(w, status, colour);
 	const struct json *check;
-	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++)
+	struct view group = VIEW_NONE;
+	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++) {
+		put_group(w, check, &group);
 		put_check(w, check, colour);
+	}
 }
 
 enum exit_status status_text_exit(const struct json *status)

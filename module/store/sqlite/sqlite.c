@@ -185,6 +185,10 @@ static const struct kms_manifest_ops manifest_ops = {
 	.head_list = sqlite_head_list,
 	.copy = sqlite_copy,
 };
+const char *store_sqlite_library(void)
+{
+	return sqlite3_libversion();
+}
 
 int64_t store_sqlite_schema(void)
 {
