@@ -263,6 +263,7 @@ static void tell_progress(UNUSED void *user, uint64_t done, uint64_t all)
 			 "EXTEND_TIMEOUT_USEC=%d",
 			 (unsigned long long)done, (unsigned long long)all, VERIFY_EXTEND_US);
 }
+
 static const struct service_library libraries[] = {
 	{"OpenSSL libcrypto", digest_library},
 	{"SQLite", store_sqlite_library},
