@@ -100,9 +100,12 @@ static void end_later(struct hsm *hsm, struct remote_slot *slot, struct err resu
 	hsm->ended = op;
 }
 
+/* A peer that does not know the verb would take it for a breach of the protocol. */
 static struct err encode(struct hsm *hsm, const struct hsm_op *op)
 {
 	struct channel_room room;
+	uint64_t needed = wire_verb_feature(op->verb);
+	REQUIRE((hsm->features & needed) == needed, E_HSM_UNSUPPORTED);
 	TRY(channel_room(&hsm->channel, wire_request_size(op), &room));
 	wire_request_write(op, op->tag, &room.wire);
 	return channel_commit(&hsm->channel, &room);

@@ -68,6 +68,17 @@ static const struct shape shapes[HSM_VERB_COUNT] = {
 			   NULL,
 			   NULL},
 	[HSM_PROBE] = {{NULL}, {NULL}, NULL, NULL},
+	[HSM_SIGN] = {{&wire_field_key, &wire_field_digest}, {&wire_field_signature}, NULL, NULL},
+	[HSM_PUBLIC_KEY] = {{&wire_field_key}, {&wire_field_point}, NULL, NULL},
+	[HSM_DESCRIBE] = {{&wire_field_object},
+			  {&wire_field_object, &wire_field_attributes},
+			  NULL,
+			  NULL},
+	[HSM_ANCHOR_READ] = {{&wire_field_prefix}, {&wire_field_anchor}, NULL, NULL},
+	[HSM_ANCHOR_RAISE] = {{&wire_field_prefix, &wire_field_anchor},
+			      {&wire_field_anchor},
+			      NULL,
+			      NULL},
 };
 
 /* Errors that cross, by their number on the wire; new ones are added at the end. */
@@ -95,6 +106,7 @@ static const enum err_code crossing[] = {
 	E_HSM_CIPHERTEXT,
 	E_HSM_REFUSED,
 	E_HSM_TOKEN_CHANGED,
+	E_HSM_ANCHOR,
 };
 
 uint8_t wire_code_number(enum err_code code)
@@ -182,10 +194,9 @@ struct wire_size wire_hello_size(void)
 
 void wire_hello_write(const struct wire_room *room)
 {
-	wire_head_write(room->front,
-			&(struct wire_head){.kind = WIRE_HELLO,
-					    .tag = WIRE_FEATURE_FIGURES | WIRE_FEATURE_NAMES,
-					    .body_len = 4});
+	wire_head_write(
+		room->front,
+		&(struct wire_head){.kind = WIRE_HELLO, .tag = WIRE_FEATURES, .body_len = 4});
 	writer_u32(room->body, HELLO_MAGIC);
 }
 
@@ -267,6 +278,11 @@ NODISCARD struct err wire_status_read(const struct wire_frame *frame, struct hsm
 static bool verb_known(unsigned verb)
 {
 	return verb >= HSM_SEAL && verb < HSM_VERB_COUNT;
+}
+
+uint64_t wire_verb_feature(enum hsm_verb verb)
+{
+	return verb >= HSM_SIGN && verb <= HSM_ANCHOR_RAISE ? WIRE_FEATURE_EVIDENCE : 0;
 }
 
 static size_t fields_size(const struct wire_field *const *fields, size_t max,

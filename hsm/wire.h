@@ -44,8 +44,10 @@ enum wire_kind {
 	WIRE_KIND_COUNT
 };
 
-/* FIGURES: takes frames of that kind. NAMES: takes requests with WIRE_FLAG_NAMED. */
-enum wire_feature { WIRE_FEATURE_FIGURES = 1, WIRE_FEATURE_NAMES = 2 };
+/* FIGURES: takes frames of that kind. NAMES: takes requests with WIRE_FLAG_NAMED. EVIDENCE: knows
+ * the verbs from HSM_SIGN to HSM_ANCHOR_RAISE. */
+enum wire_feature { WIRE_FEATURE_FIGURES = 1, WIRE_FEATURE_NAMES = 2, WIRE_FEATURE_EVIDENCE = 4 };
+#define WIRE_FEATURES (WIRE_FEATURE_FIGURES | WIRE_FEATURE_NAMES | WIRE_FEATURE_EVIDENCE)
 
 /* Of requests: LOG_REQUEST_LEN bytes in front of the body name what the operation is for. */
 #define WIRE_FLAG_NAMED 1
@@ -107,6 +109,7 @@ NODISCARD struct err wire_figures_read(const struct wire_frame *frame, struct hs
  * size and write are only for those that do.
  */
 NODISCARD struct err wire_request_check(const struct hsm_op *op);
+uint64_t wire_verb_feature(enum hsm_verb verb); /* what a peer must know for it; 0: nothing */
 struct wire_size wire_request_size(const struct hsm_op *op);
 void wire_request_write(const struct hsm_op *op, uint64_t tag, const struct wire_room *room);
 

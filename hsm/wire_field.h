@@ -40,6 +40,13 @@ extern const struct wire_field wire_field_object;
 extern const struct wire_field wire_field_sealed;
 extern const struct wire_field wire_field_macs;
 extern const struct wire_field wire_field_objects;
+/* wire_evidence.c */
+extern const struct wire_field wire_field_digest;
+extern const struct wire_field wire_field_signature;
+extern const struct wire_field wire_field_point;
+extern const struct wire_field wire_field_attributes;
+extern const struct wire_field wire_field_prefix; /* of the anchor */
+extern const struct wire_field wire_field_anchor; /* its epoch and digest */
 
 /* A text behind its 16-bit length. E_HSM_PROTOCOL when it does not fit or has a NUL. */
 NODISCARD struct err wire_text_get(struct reader *r, char *dst, size_t cap);

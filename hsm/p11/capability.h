@@ -9,6 +9,9 @@
 #include "hsm/p11/cipher.h"
 #include "hsm/p11/module.h"
 
+/* Which objects carry an anchor (anchor.h): data, or where a token has none, a key. */
+enum p11_carrier { P11_CARRIER_DATA, P11_CARRIER_KEY };
+
 struct p11_capability {
 	const char *name;
 	const char *manufacturer; /* how C_GetTokenInfo's manufacturerID begins; "": any */
@@ -18,6 +21,7 @@ struct p11_capability {
 	enum p11_iv iv;
 	CK_ATTRIBUTE_TYPE unreported; /* of P1, and answered wrongly for every key; 0: none */
 	bool limit_mechanisms;        /* takes CKA_ALLOWED_MECHANISMS at generation */
+	enum p11_carrier anchor;
 	bool searches_all; /* a search looks at every object, and keys may share a CKA_ID */
 };
 

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "hsm/p11/anchor.h"
 #include "hsm/p11/capability.h"
 #include "hsm/p11/local.h"
 #include "hsm/p11/login.h"
@@ -50,6 +51,7 @@ struct hsm {
 	enum hsm_suite suite;
 	struct p11_objects objects;
 	struct p11_message_keys keys;
+	struct p11_anchors anchors;
 	CK_OBJECT_HANDLE canary; /* a session key in the holder session */
 	const struct clock *clock;
 	struct hsm_lane_watch *watch;
@@ -121,5 +123,18 @@ NODISCARD struct err p11_destroy_check(const struct hsm_op *op);
 NODISCARD struct err p11_destroy_execute(struct p11_lane *lane, struct hsm_op *op);
 NODISCARD struct err p11_enumerate_check(const struct hsm_op *op);
 NODISCARD struct err p11_enumerate_execute(struct p11_lane *lane, struct hsm_op *op);
+/* verb_sign.c */
+NODISCARD struct err p11_sign_check(const struct hsm_op *op);
+NODISCARD struct err p11_sign_execute(struct p11_lane *lane, struct hsm_op *op);
+NODISCARD struct err p11_public_key_check(const struct hsm_op *op);
+NODISCARD struct err p11_public_key_execute(struct p11_lane *lane, struct hsm_op *op);
+/* verb_describe.c */
+NODISCARD struct err p11_describe_check(const struct hsm_op *op);
+NODISCARD struct err p11_describe_execute(struct p11_lane *lane, struct hsm_op *op);
+/* verb_anchor.c */
+NODISCARD struct err p11_anchor_read_check(const struct hsm_op *op);
+NODISCARD struct err p11_anchor_read_execute(struct p11_lane *lane, struct hsm_op *op);
+NODISCARD struct err p11_anchor_raise_check(const struct hsm_op *op);
+NODISCARD struct err p11_anchor_raise_execute(struct p11_lane *lane, struct hsm_op *op);
 
 #endif

@@ -24,6 +24,11 @@ static const struct p11_verb verbs[HSM_VERB_COUNT] = {
 	[HSM_KEY_DESTROY] = {p11_destroy_check, p11_destroy_execute, false, true},
 	[HSM_ENUMERATE] = {p11_enumerate_check, p11_enumerate_execute, true, true},
 	[HSM_PROBE] = {p11_probe_check, p11_probe_execute, true, false},
+	[HSM_SIGN] = {p11_sign_check, p11_sign_execute, true, false},
+	[HSM_PUBLIC_KEY] = {p11_public_key_check, p11_public_key_execute, true, true},
+	[HSM_DESCRIBE] = {p11_describe_check, p11_describe_execute, true, true},
+	[HSM_ANCHOR_READ] = {p11_anchor_read_check, p11_anchor_read_execute, true, true},
+	[HSM_ANCHOR_RAISE] = {p11_anchor_raise_check, p11_anchor_raise_execute, true, true},
 };
 
 const struct p11_verb *p11_verb_row(enum hsm_verb verb)

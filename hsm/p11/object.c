@@ -158,6 +158,17 @@ static struct err find(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
 	return ended;
 }
 
+NODISCARD struct err p11_objects_search(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					struct p11_template *what, struct p11_found *out)
+{
+	CLEANUP(handles_cleanup) struct handles found = {0};
+	out->count = 0;
+	TRY(find(funnel, session, what, &found));
+	for (size_t i = 0; i < handles_count(&found) && i < P11_FOUND_MAX; i++)
+		out->handles[out->count++] = handles_at(&found, i);
+	return OK;
+}
+
 static struct err enumerate_class(struct p11_objects *objects, struct p11_funnel *funnel,
 				  CK_SESSION_HANDLE session, CK_OBJECT_CLASS class)
 {
@@ -218,8 +229,9 @@ static struct err find_by_id(struct p11_funnel *funnel, CK_SESSION_HANDLE sessio
  * Whether the object has this id, and this label unless that is empty. Asked of whatever a search
  * found: a module that takes a search template loosely must not have another key used or destroyed.
  */
-static struct err is_named(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
-			   CK_OBJECT_HANDLE handle, const struct hsm_object *name, bool *out)
+NODISCARD struct err p11_objects_is_named(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					  CK_OBJECT_HANDLE handle, const struct hsm_object *name,
+					  bool *out)
 {
 	struct p11_object object = {0};
 	bool ours = false;
@@ -251,8 +263,8 @@ NODISCARD struct err p11_objects_refind(struct p11_objects *objects, struct p11_
 		bool key = false;
 		bool named = false;
 		TRY(is_key(funnel, session, handles_at(&found, i), &key));
-		TRY(is_named(funnel, session, handles_at(&found, i),
-			     &(struct hsm_object){.id = *id}, &named));
+		TRY(p11_objects_is_named(funnel, session, handles_at(&found, i),
+					 &(struct hsm_object){.id = *id}, &named));
 		if (key && named)
 			TRY(take_in(objects, funnel, session, handles_at(&found, i)));
 	}
@@ -299,7 +311,7 @@ NODISCARD struct err p11_objects_destroy(struct p11_funnel *funnel, CK_SESSION_H
 	*out = 0;
 	for (size_t i = 0; i < handles_count(&found); i++) {
 		bool named = false;
-		TRY(is_named(funnel, session, handles_at(&found, i), object, &named));
+		TRY(p11_objects_is_named(funnel, session, handles_at(&found, i), object, &named));
 		if (!named)
 			continue;
 		TRY(P11_CALL(funnel, C_DestroyObject, session, handles_at(&found, i)));
@@ -322,7 +334,7 @@ NODISCARD struct err p11_objects_destroy_known(struct p11_objects *objects,
 	if (!known->shown.sound || !knows_all(objects))
 		return OK; /* there may be two */
 	bool named = false;
-	TRY(is_named(funnel, session, known->handle, &known->shown, &named));
+	TRY(p11_objects_is_named(funnel, session, known->handle, &known->shown, &named));
 	if (!named)
 		return OK;
 	TRY(P11_CALL(funnel, C_DestroyObject, session, known->handle));

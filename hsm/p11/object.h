@@ -13,8 +13,16 @@
 #include "hsm/hsm.h"
 #include "hsm/p11/funnel.h"
 
+struct p11_template;
+
 /* Keys of ours on one token: what a start can still enumerate in seconds. */
 #define P11_OBJECTS_MAX (1U << 20)
+
+#define P11_FOUND_MAX 16
+struct p11_found {
+	CK_OBJECT_HANDLE handles[P11_FOUND_MAX];
+	size_t count;
+};
 
 struct p11_object {
 	struct hsm_object shown;
@@ -53,6 +61,18 @@ NODISCARD struct err p11_objects_get(struct p11_objects *objects, const struct h
 NODISCARD struct err p11_objects_refind(struct p11_objects *objects, struct p11_funnel *funnel,
 					CK_SESSION_HANDLE session, const struct hsm_key_id *id,
 					struct p11_object *out);
+
+/*
+ * What a search finds, P11_FOUND_MAX objects at most. The caller sees for himself that they are
+ * what he looks for: a module may take a search loosely. Slow on a full token.
+ */
+NODISCARD struct err p11_objects_search(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					struct p11_template *what, struct p11_found *out);
+
+/* Whether the object has the id and label of `name`. */
+NODISCARD struct err p11_objects_is_named(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
+					  CK_OBJECT_HANDLE handle, const struct hsm_object *name,
+					  bool *out);
 
 /* Whether any key on the token has this CKA_ID, ours or not. Slow on a full token. */
 NODISCARD struct err p11_objects_occupied(struct p11_funnel *funnel, CK_SESSION_HANDLE session,

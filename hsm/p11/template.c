@@ -190,13 +190,27 @@ void p11_template_public(struct p11_template *t, const struct hsm_object *object
 	p11_template_bool(t, CKA_WRAP, false);
 }
 
-static void session_key(struct p11_template *t, CK_KEY_TYPE key_type, unsigned usage)
+bool p11_template_is_p256(struct view params)
+{
+	return view_equal(params, VIEW_ARRAY(curve_p256));
+}
+
+void p11_template_find_public(struct p11_template *t, const struct hsm_object *object)
+{
+	t->count = 0;
+	p11_template_number(t, CKA_CLASS, CKO_PUBLIC_KEY);
+	p11_template_bytes(t, CKA_ID, VIEW_ARRAY(object->id.bytes));
+	p11_template_bytes(t, CKA_LABEL, view_of_text(object->label));
+	p11_template_bool(t, CKA_TOKEN, true);
+}
+
+static void secret_key(struct p11_template *t, CK_KEY_TYPE key_type, bool token, unsigned usage)
 {
 	t->count = 0;
 	p11_template_number(t, CKA_CLASS, CKO_SECRET_KEY);
 	p11_template_number(t, CKA_KEY_TYPE, key_type);
 	p11_template_number(t, CKA_VALUE_LEN, P11_KEY_BYTES);
-	p11_template_bool(t, CKA_TOKEN, false);
+	p11_template_bool(t, CKA_TOKEN, token);
 	p11_template_bool(t, CKA_PRIVATE, true);
 	p11_template_bool(t, CKA_SENSITIVE, true);
 	p11_template_bool(t, CKA_EXTRACTABLE, false);
@@ -206,21 +220,26 @@ static void session_key(struct p11_template *t, CK_KEY_TYPE key_type, unsigned u
 
 void p11_template_session_aes(struct p11_template *t, bool derive)
 {
-	session_key(t, CKK_AES, derive ? USE_DERIVE : USE_ENCRYPT | USE_DECRYPT);
+	secret_key(t, CKK_AES, false, derive ? USE_DERIVE : USE_ENCRYPT | USE_DECRYPT);
 }
 
 void p11_template_session_hmac(struct p11_template *t)
 {
-	session_key(t, CKK_GENERIC_SECRET, USE_SIGN);
+	secret_key(t, CKK_GENERIC_SECRET, false, USE_SIGN);
 }
 
-/* One attribute into fixed room; `present` is false when the token has none for this object. */
-static struct err read_attribute(struct p11_funnel *funnel, CK_SESSION_HANDLE session,
-				 CK_OBJECT_HANDLE handle, CK_ATTRIBUTE *attribute, bool *present)
+void p11_template_idle(struct p11_template *t)
+{
+	secret_key(t, CKK_AES, true, 0);
+	p11_template_bool(t, CKA_MODIFIABLE, true);
+}
+
+NODISCARD struct err p11_template_read(const struct p11_reading *at, CK_OBJECT_HANDLE handle,
+				       CK_ATTRIBUTE *attribute, bool *present)
 {
 	*present = false;
-	struct err e =
-		P11_CALL(funnel, C_GetAttributeValue, session, handle, attribute, (CK_ULONG)1);
+	struct err e = P11_CALL(at->funnel, C_GetAttributeValue, at->session, handle, attribute,
+				(CK_ULONG)1);
 	if (err_failed(e) && e.detail != CKR_ATTRIBUTE_TYPE_INVALID &&
 	    e.detail != CKR_ATTRIBUTE_SENSITIVE && e.detail != CKR_BUFFER_TOO_SMALL)
 		return e;
@@ -229,10 +248,8 @@ static struct err read_attribute(struct p11_funnel *funnel, CK_SESSION_HANDLE se
 }
 
 struct reading {
-	struct p11_funnel *funnel;
-	CK_SESSION_HANDLE session;
+	const struct p11_reading *at;
 	CK_OBJECT_HANDLE handle;
-	CK_ATTRIBUTE_TYPE unreported;
 	const char *wrong; /* name of the first attribute that is not as it must be */
 };
 
@@ -242,7 +259,7 @@ static struct err read_bool(const struct reading *r, CK_ATTRIBUTE_TYPE type, int
 	CK_BBOOL value = CK_FALSE;
 	CK_ATTRIBUTE attribute = {type, &value, sizeof(value)};
 	bool present = false;
-	TRY(read_attribute(r->funnel, r->session, r->handle, &attribute, &present));
+	TRY(p11_template_read(r->at, r->handle, &attribute, &present));
 	*out = !present || attribute.ulValueLen != sizeof(value) ? -1 : value != CK_FALSE;
 	return OK;
 }
@@ -252,7 +269,7 @@ static struct err read_number(const struct reading *r, CK_ATTRIBUTE_TYPE type, C
 	CK_ULONG value = 0;
 	CK_ATTRIBUTE attribute = {type, &value, sizeof(value)};
 	bool present = false;
-	TRY(read_attribute(r->funnel, r->session, r->handle, &attribute, &present));
+	TRY(p11_template_read(r->at, r->handle, &attribute, &present));
 	*out = present && attribute.ulValueLen == sizeof(value) ? value
 								: CK_UNAVAILABLE_INFORMATION;
 	return OK;
@@ -269,7 +286,7 @@ static struct err check_promises(struct reading *r)
 	for (size_t i = 0; i < ARRAY_LEN(promise_rows); i++) {
 		int value = -1;
 		TRY(read_bool(r, promise_rows[i].type, &value));
-		bool excused = promise_rows[i].type == r->unreported;
+		bool excused = promise_rows[i].type == r->at->unreported;
 		mark(r, excused || value == (int)promise_rows[i].value, promise_rows[i].name);
 	}
 	return OK;
@@ -317,7 +334,7 @@ static struct err read_mechanisms(const struct reading *r, CK_MECHANISM_TYPE *li
 	CK_ATTRIBUTE attribute = {CKA_ALLOWED_MECHANISMS, list,
 				  MECHANISMS_MAX * sizeof(CK_MECHANISM_TYPE)};
 	bool present = false;
-	TRY(read_attribute(r->funnel, r->session, r->handle, &attribute, &present));
+	TRY(p11_template_read(r->at, r->handle, &attribute, &present));
 	*count = present ? attribute.ulValueLen / sizeof(CK_MECHANISM_TYPE) : 0;
 	return OK;
 }
@@ -350,7 +367,7 @@ NODISCARD struct err p11_template_read_back(const struct p11_reading *at, CK_OBJ
 					    struct hsm_object *object, unsigned *suites)
 {
 	const struct role_row *role = row_of_label(object->label);
-	struct reading r = {at->funnel, at->session, handle, at->unreported, NULL};
+	struct reading r = {at, handle, NULL};
 	unsigned usage = 0;
 	*suites = 0;
 	TRY(check_type(&r, role));
@@ -372,7 +389,8 @@ NODISCARD struct err p11_template_read_back(const struct p11_reading *at, CK_OBJ
 NODISCARD struct err p11_template_check_session(struct p11_funnel *funnel,
 						CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle)
 {
-	struct reading r = {funnel, session, handle, 0, NULL};
+	struct p11_reading at = {funnel, session, 0};
+	struct reading r = {&at, handle, NULL};
 	int token = -1;
 	int sensitive = -1;
 	int extractable = -1;

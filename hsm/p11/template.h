@@ -40,8 +40,15 @@ bool p11_template_is_ours(struct view label);
 void p11_template_key(struct p11_template *t, const struct hsm_object *object,
 		      bool limit_mechanisms);
 
-/* The public half of an EC pair. */
+/* The public half of an EC pair, made and searched for. */
 void p11_template_public(struct p11_template *t, const struct hsm_object *object);
+void p11_template_find_public(struct p11_template *t, const struct hsm_object *object);
+
+/* Whether CKA_EC_PARAMS name the curve of those pairs. */
+bool p11_template_is_p256(struct view params);
+
+/* An AES-256 key on the token that is allowed nothing and is there for its label alone. */
+void p11_template_idle(struct p11_template *t);
 
 /* A session AES-256 key, sensitive, not extractable: DERIVE only, or ENCRYPT and DECRYPT only. */
 void p11_template_session_aes(struct p11_template *t, bool derive);
@@ -58,6 +65,11 @@ struct p11_reading {
 	CK_SESSION_HANDLE session;
 	CK_ATTRIBUTE_TYPE unreported;
 };
+
+/* One attribute into fixed room; *present is false when the token has none, or none that fits, for
+ * this object. Fails as the token does. */
+NODISCARD struct err p11_template_read(const struct p11_reading *at, CK_OBJECT_HANDLE handle,
+				       CK_ATTRIBUTE *attribute, bool *present);
 
 /*
  * Reads every attribute of a key object back and judges it for its role (the label's): fills

@@ -27,8 +27,9 @@ struct service_options {
 	struct auth_identities identities;
 	struct event_bus *events; /* borrowed; NULL: nobody is told */
 	struct audit_log *audit;
-	const char *audit_directory; /* of `audit`; NULL: left-over records are appended without
-					looking whether the log has them */
+	const uint8_t *audit_public_key; /* AUDIT_POINT_LEN bytes; borrowed; outlives the service */
+	const char *audit_directory;     /* of `audit`; NULL: left-over records are appended without
+					    looking whether the log has them */
 	struct audit_indexes *const *logs; /* that LookupEvents looks into; the first is of `audit`.
 					      Borrowed, outlive the service */
 	size_t log_count;                  /* 0: LookupEvents is not supported */

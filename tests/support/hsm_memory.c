@@ -35,6 +35,7 @@ struct hsm {
 	uint64_t operations;
 	struct hsm_object objects[OBJECTS_MAX];
 	size_t object_count;
+	struct hsm_anchor anchor; /* one, whatever the prefix */
 };
 
 static struct err seal(struct hsm_op *op, struct view plaintext)
@@ -151,6 +152,48 @@ static struct err do_probe(struct hsm *hsm, struct hsm_op *op)
 	return OK;
 }
 
+/* The digest twice: whoever has the digest has the signature. */
+static struct err do_sign(struct hsm *hsm, struct hsm_op *op)
+{
+	(void)hsm;
+	mem_copy(op->signature, sizeof op->signature, op->digest, sizeof op->digest);
+	mem_copy(op->signature + sizeof op->digest, sizeof op->digest, op->digest,
+		 sizeof op->digest);
+	return OK;
+}
+
+static struct err do_public_key(struct hsm *hsm, struct hsm_op *op)
+{
+	(void)hsm;
+	op->point[0] = 4;
+	return OK;
+}
+
+static struct err do_describe(struct hsm *hsm, struct hsm_op *op)
+{
+	TRY(do_key_find(hsm, op));
+	op->attributes.known = op->attributes.set = 1U << HSM_ATTRIBUTE_TOKEN;
+	return OK;
+}
+
+static struct err do_anchor_read(struct hsm *hsm, struct hsm_op *op)
+{
+	op->anchor.epoch = hsm->anchor.epoch;
+	mem_copy(op->anchor.digest, sizeof op->anchor.digest, hsm->anchor.digest,
+		 sizeof hsm->anchor.digest);
+	return OK;
+}
+
+static struct err do_anchor_raise(struct hsm *hsm, struct hsm_op *op)
+{
+	REQUIRE(op->anchor.epoch != hsm->anchor.epoch ||
+			mem_equal(op->anchor.digest, hsm->anchor.digest, sizeof op->anchor.digest),
+		E_HSM_ANCHOR);
+	if (op->anchor.epoch > hsm->anchor.epoch)
+		hsm->anchor = op->anchor;
+	return do_anchor_read(hsm, op);
+}
+
 static struct err (*const verbs[HSM_VERB_COUNT])(struct hsm *hsm, struct hsm_op *op) = {
 	[HSM_SEAL] = do_seal,
 	[HSM_OPEN] = do_open,
@@ -163,6 +206,11 @@ static struct err (*const verbs[HSM_VERB_COUNT])(struct hsm *hsm, struct hsm_op 
 	[HSM_KEY_DESTROY] = do_key_destroy,
 	[HSM_ENUMERATE] = do_enumerate,
 	[HSM_PROBE] = do_probe,
+	[HSM_SIGN] = do_sign,
+	[HSM_PUBLIC_KEY] = do_public_key,
+	[HSM_DESCRIBE] = do_describe,
+	[HSM_ANCHOR_READ] = do_anchor_read,
+	[HSM_ANCHOR_RAISE] = do_anchor_raise,
 };
 
 static struct err obey(struct hsm *hsm, struct hsm_op *op)

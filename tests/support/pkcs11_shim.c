@@ -19,6 +19,7 @@
  *
  *   C_Decrypt lie=1                    do it, zero the output, return CKR_OK whatever came
  *                                      (C_Encrypt, C_Decrypt, C_Sign, C_GenerateRandom)
+ *   C_SetAttributeValue lie=1          do not do it, return CKR_OK
  *   C_GetTokenInfo flags=0x20000       add these to the token's flags
  *   C_Encrypt syscall=170              make this system call with arguments of 0, then do it
  *
@@ -269,6 +270,18 @@ static CK_RV shim_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
 	return after(&order, rv);
 }
 
+static CK_RV shim_C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+				      CK_ATTRIBUTE_PTR what, CK_ULONG n)
+{
+	struct order order;
+	CK_RV rv;
+	if (!before("C_SetAttributeValue", &order, &rv))
+		return rv;
+	if (order.lie)
+		return CKR_OK;
+	return after(&order, real->C_SetAttributeValue(session, object, what, n));
+}
+
 /* Every other function of PKCS#11 that Holdfast calls. */
 WRAP(C_Initialize, (CK_VOID_PTR a), (a))
 WRAP(C_Finalize, (CK_VOID_PTR a), (a))
@@ -283,6 +296,8 @@ WRAP(C_Login, (CK_SESSION_HANDLE a, CK_USER_TYPE b, CK_UTF8CHAR_PTR c, CK_ULONG 
 WRAP(C_Logout, (CK_SESSION_HANDLE a), (a))
 WRAP(C_SetPIN, (CK_SESSION_HANDLE a, CK_UTF8CHAR_PTR b, CK_ULONG c, CK_UTF8CHAR_PTR d, CK_ULONG e),
      (a, b, c, d, e))
+WRAP(C_CreateObject, (CK_SESSION_HANDLE a, CK_ATTRIBUTE_PTR b, CK_ULONG c, CK_OBJECT_HANDLE_PTR d),
+     (a, b, c, d))
 WRAP(C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b))
 WRAP(C_GetAttributeValue, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE_PTR c, CK_ULONG d),
      (a, b, c, d))
@@ -332,6 +347,7 @@ static void wrap_all(void)
 	PASS(C_FindObjectsFinal), PASS(C_EncryptInit), PASS(C_Encrypt), PASS(C_DecryptInit);
 	PASS(C_Decrypt), PASS(C_SignInit), PASS(C_Sign), PASS(C_GenerateKey);
 	PASS(C_GenerateKeyPair), PASS(C_DeriveKey), PASS(C_GenerateRandom), PASS(C_SetPIN);
+	PASS(C_CreateObject), PASS(C_SetAttributeValue);
 	list.C_GetFunctionList = C_GetFunctionList;
 }
 

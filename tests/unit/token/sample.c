@@ -70,6 +70,25 @@ void sample_request(struct hsm_op *op, enum hsm_verb verb)
 	op->message_count = ARRAY_LEN(messages);
 	number(op->cursor.bytes, sizeof op->cursor.bytes, 7);
 	object_fill(&op->object, 8);
+	number(op->digest, sizeof op->digest, 15);
+	for (size_t i = 0; i < HSM_ANCHOR_PREFIX_MAX; i++)
+		op->anchor.prefix[i] = (char)('a' + (char)(i % 26));
+	op->anchor.epoch = 0x0203040506070809;
+	number(op->anchor.digest, sizeof op->anchor.digest, 17);
+}
+
+static void evidence_fill(struct hsm_op *op)
+{
+	struct hsm_attributes *a = &op->attributes;
+	number(op->signature, sizeof op->signature, 19);
+	number(op->point, sizeof op->point, 4);
+	op->anchor.epoch += op->verb == HSM_ANCHOR_RAISE ? 3 : 1;
+	number(op->anchor.digest, sizeof op->anchor.digest, 23);
+	*a = (struct hsm_attributes){.bits = 0x01020304};
+	a->known = (1U << HSM_ATTRIBUTE_COUNT) - 1;
+	a->set = 1U << (HSM_ATTRIBUTE_COUNT - 1);
+	for (size_t i = 0; i < HSM_KEY_TYPE_MAX; i++)
+		a->key_type[i] = (char)('A' + (char)i);
 }
 
 static void sealed_fill(struct hsm_op *op, size_t len)
@@ -104,6 +123,8 @@ void sample_outputs(struct hsm_op *op)
 		number(op->macs[0], op->message_count * HSM_MAC_LEN, 13);
 	if (op->verb == HSM_ENUMERATE)
 		objects_fill(op);
+	if (op->verb >= HSM_SIGN)
+		evidence_fill(op);
 }
 
 void sample_cleanup(struct hsm_op *op)

@@ -191,6 +191,7 @@ static void ask_start(struct stage *stage, struct ask *ask, enum hsm_verb verb, 
 	*ask = (struct ask){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	ask->op = (struct hsm_op){.verb = verb, .done = ask_done, .user = ask};
 	ask->op.deadline_ms = now_ms() + ms;
+	ask->op.anchor = (struct hsm_anchor){.prefix = "holdfast:unit", .epoch = 7};
 	hsm_submit(stage->hsm, &ask->op);
 }
 
@@ -253,21 +254,57 @@ static void test_the_request_is_named(void **state)
 }
 
 /* A token's process of the first edition says no features, and would refuse what it is sent. */
-static void test_an_older_peer_is_sent_what_it_knows(void **state)
+static void greet_as_of_old(struct stage *stage)
 {
-	struct stage *stage = (struct stage *)*state;
 	struct channel_room room;
-	struct wire_frame frame;
-	stage_open(stage, -1);
 	accept_one(stage);
 	assert_false(err_failed(channel_room(&stage->channel, wire_hello_size(), &room)));
 	wire_hello_write(&room.wire);
 	mem_zero(room.wire.front->ptr + TAG_AT, sizeof(uint64_t));
 	assert_false(err_failed(channel_commit(&stage->channel, &room)));
 	tell(stage, HSM_UP);
+}
+
+static void test_an_older_peer_is_sent_what_it_knows(void **state)
+{
+	struct stage *stage = (struct stage *)*state;
+	struct wire_frame frame;
+	stage_open(stage, -1);
+	greet_as_of_old(stage);
 	ask_within_request(stage, &frame);
 	assert_int_equal(frame.head.flags, 0);
 	assert_int_equal(frame.body.len, 0);
+}
+
+/* It would take a verb that it does not know for a breach of the protocol. */
+static void test_an_older_peer_is_not_asked_for_evidence(void **state)
+{
+	struct stage *stage = (struct stage *)*state;
+	struct wire_frame frame;
+	stage_open(stage, -1);
+	greet_as_of_old(stage);
+	for (enum hsm_verb verb = HSM_SIGN; verb <= HSM_ANCHOR_RAISE; verb++) {
+		struct ask ask;
+		ask_start(stage, &ask, verb, PATIENCE_MS);
+		assert_true(err_is(ask_end(&ask), E_HSM_UNSUPPORTED));
+	}
+	ask_within_request(stage, &frame); /* the connection stands */
+}
+
+static void test_evidence_is_sent_again(void **state)
+{
+	struct stage *stage = (struct stage *)*state;
+	stage_open(stage, -1);
+	greet(stage, HSM_UP);
+	for (enum hsm_verb verb = HSM_SIGN; verb <= HSM_ANCHOR_RAISE; verb++) {
+		struct ask ask;
+		ask_start(stage, &ask, verb, PATIENCE_MS);
+		(void)next_request(stage, verb);
+		drop_connection(stage);
+		greet(stage, HSM_UP);
+		answer(stage, verb, next_request(stage, verb), ERR(E_HSM_ANCHOR));
+		assert_true(err_is(ask_end(&ask), E_HSM_ANCHOR));
+	}
 }
 
 static void test_figures_become_metrics(void **state)
@@ -534,6 +571,8 @@ int main(void)
 		TEST(test_an_operation_is_answered),
 		TEST(test_the_request_is_named),
 		TEST(test_an_older_peer_is_sent_what_it_knows),
+		TEST(test_an_older_peer_is_not_asked_for_evidence),
+		TEST(test_evidence_is_sent_again),
 		TEST(test_figures_become_metrics),
 		TEST(test_answers_find_their_operations),
 		TEST(test_a_deadline_is_kept_without_an_answer),

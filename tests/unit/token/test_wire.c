@@ -232,6 +232,30 @@ static void test_other_requests(void **state)
 	}
 }
 
+static void test_evidence_requests(void **state)
+{
+	(void)state;
+	for (enum hsm_verb verb = HSM_SIGN; verb <= HSM_ANCHOR_RAISE; verb++) {
+		struct hsm_op op;
+		struct buf bytes = frame_buf();
+		struct wire_request got;
+		sample_request(&op, verb);
+		over_the_wire(&op, &bytes, &got);
+		if (verb == HSM_SIGN)
+			assert_memory_equal(got.op.digest, op.digest, sizeof op.digest);
+		if (verb == HSM_SIGN || verb == HSM_PUBLIC_KEY)
+			assert_memory_equal(&got.op.from.key, &op.from.key, sizeof op.from.key);
+		if (verb == HSM_DESCRIBE)
+			assert_objects(&op.object, &got.op.object);
+		if (verb == HSM_ANCHOR_READ || verb == HSM_ANCHOR_RAISE)
+			assert_string_equal(got.op.anchor.prefix, op.anchor.prefix);
+		if (verb == HSM_ANCHOR_RAISE)
+			assert_memory_equal(&got.op.anchor, &op.anchor, sizeof op.anchor);
+		wire_request_cleanup(&got);
+		buf_cleanup(&bytes);
+	}
+}
+
 /* Replies. */
 
 struct exchange {
@@ -298,6 +322,27 @@ static void test_reply_of_objects(void **state)
 	for (size_t i = 0; i < HSM_ENUMERATE_MAX; i++)
 		assert_objects(&x.server.objects[i], &x.client.objects[i]);
 	exchange_cleanup(&x);
+}
+
+static void test_replies_of_evidence(void **state)
+{
+	(void)state;
+	for (enum hsm_verb verb = HSM_SIGN; verb <= HSM_ANCHOR_RAISE; verb++) {
+		struct exchange x;
+		assert_false(err_failed(reply_over_the_wire(&x, verb, false)));
+		const struct hsm_op *from = &x.server;
+		const struct hsm_op *to = &x.client;
+		if (verb == HSM_SIGN)
+			assert_memory_equal(to->signature, from->signature, HSM_SIGNATURE_LEN);
+		if (verb == HSM_PUBLIC_KEY)
+			assert_memory_equal(to->point, from->point, HSM_POINT_LEN);
+		if (verb == HSM_DESCRIBE)
+			assert_memory_equal(&to->attributes, &from->attributes,
+					    sizeof to->attributes);
+		if (verb == HSM_ANCHOR_READ || verb == HSM_ANCHOR_RAISE)
+			assert_memory_equal(&to->anchor, &from->anchor, sizeof to->anchor);
+		exchange_cleanup(&x);
+	}
 }
 
 /* P2: what the caller did not ask for does not cross, though it lies at hand. */
@@ -490,7 +535,8 @@ static void test_hello_is_told_from_others(void **state)
 	wire_hello_write(&(struct wire_room){&w, &w});
 	assert_false(err_failed(sample_cut(buf_view(&bytes), &frame)));
 	assert_false(err_failed(wire_hello_read(&frame)));
-	assert_int_equal(frame.head.tag, WIRE_FEATURE_FIGURES | WIRE_FEATURE_NAMES);
+	assert_int_equal(frame.head.tag,
+			 WIRE_FEATURE_FIGURES | WIRE_FEATURE_NAMES | WIRE_FEATURE_EVIDENCE);
 	bytes.ptr[bytes.len - 1] ^= 1;
 	assert_true(err_is(wire_hello_read(&frame), E_HSM_PROTOCOL));
 	buf_cleanup(&bytes);
@@ -509,7 +555,9 @@ int main(void)
 		cmocka_unit_test(test_unknown_flags_are_refused),
 		cmocka_unit_test(test_key_requests),
 		cmocka_unit_test(test_other_requests),
+		cmocka_unit_test(test_evidence_requests),
 		cmocka_unit_test(test_replies_of_every_verb),
+		cmocka_unit_test(test_replies_of_evidence),
 		cmocka_unit_test(test_reply_of_macs),
 		cmocka_unit_test(test_reply_of_objects),
 		cmocka_unit_test(test_unwanted_plaintext_stays),

@@ -29,6 +29,7 @@ static void make_small(struct hsm_op *op)
 	op->message_count = 3;
 	op->length = 4;
 	mem_zero(op->object.label + 2, sizeof op->object.label - 2);
+	mem_zero(op->anchor.prefix + 2, sizeof op->anchor.prefix - 2);
 }
 
 static bool request_accepts(struct view bytes)
@@ -230,6 +231,76 @@ static void test_inputs_beyond_the_bounds_are_refused(void **state)
 	refuse(&op);
 }
 
+static void test_anchors_beyond_the_bounds_are_refused(void **state)
+{
+	(void)state;
+	static const enum hsm_verb verbs[] = {HSM_ANCHOR_READ, HSM_ANCHOR_RAISE};
+	struct hsm_op op;
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		sample_request(&op, verbs[i]);
+		assert_false(err_failed(wire_request_check(&op)));
+		op.anchor.prefix[HSM_ANCHOR_PREFIX_MAX] = 'x'; /* no end */
+		refuse(&op);
+		op.anchor.prefix[0] = '\0';
+		refuse(&op);
+	}
+	sample_request(&op, HSM_ANCHOR_RAISE);
+	op.anchor.epoch = 0;
+	refuse(&op);
+	op.verb = HSM_ANCHOR_READ;
+	assert_false(err_failed(wire_request_check(&op)));
+}
+
+/* Offers `server`'s outputs to somebody who asked with `client`. */
+static bool reply_crosses(const struct hsm_op *server, struct hsm_op *client)
+{
+	struct buf bytes = frame_buf();
+	sample_reply_frame(server, OK, &bytes);
+	bool crosses = reply_accepts(client, buf_view(&bytes));
+	buf_cleanup(&bytes);
+	return crosses;
+}
+
+/* Whatever the token's process says: an anchor below the one asked for is no answer. */
+static void test_a_lower_anchor_is_no_answer(void **state)
+{
+	(void)state;
+	struct hsm_op server;
+	struct hsm_op client;
+	sample_request(&server, HSM_ANCHOR_RAISE);
+	sample_request(&client, HSM_ANCHOR_RAISE);
+	client.anchor.epoch = 5;
+	server.anchor.epoch = 5;
+	assert_true(reply_crosses(&server, &client));
+	client.anchor.epoch = 5;
+	server.anchor.epoch = 4;
+	assert_false(reply_crosses(&server, &client));
+	server.verb = client.verb = HSM_ANCHOR_READ;
+	assert_true(reply_crosses(&server, &client));
+	assert_int_equal(client.anchor.epoch, 4);
+}
+
+static void test_outputs_of_evidence_are_checked(void **state)
+{
+	(void)state;
+	struct hsm_op server;
+	struct hsm_op client;
+	sample_request(&client, HSM_PUBLIC_KEY);
+	sample_request(&server, HSM_PUBLIC_KEY);
+	assert_false(reply_crosses(&server, &client)); /* no point */
+	server.point[0] = 4;
+	assert_true(reply_crosses(&server, &client));
+	server.verb = client.verb = HSM_DESCRIBE;
+	server.attributes.known = 1U << HSM_ATTRIBUTE_COUNT;
+	assert_false(reply_crosses(&server, &client));
+	server.attributes.known = 1;
+	server.attributes.set = 2;
+	assert_false(reply_crosses(&server, &client));
+	assert_true(err_is(wire_reply_check(&server), E_BUG));
+	server.attributes.set = 1;
+	assert_true(reply_crosses(&server, &client));
+}
+
 static void test_batch_beyond_its_bytes_is_refused(void **state)
 {
 	(void)state;
@@ -265,6 +336,9 @@ int main(void)
 		cmocka_unit_test(test_another_version_is_told),
 		cmocka_unit_test(test_deadline_is_cut),
 		cmocka_unit_test(test_inputs_beyond_the_bounds_are_refused),
+		cmocka_unit_test(test_anchors_beyond_the_bounds_are_refused),
+		cmocka_unit_test(test_a_lower_anchor_is_no_answer),
+		cmocka_unit_test(test_outputs_of_evidence_are_checked),
 		cmocka_unit_test(test_batch_beyond_its_bytes_is_refused),
 		cmocka_unit_test(test_missing_plaintext_is_refused),
 	};
