@@ -3,11 +3,6 @@
 
 #define OPERATION_NAME_MAX 128 /* bytes of a name that are looked at and recorded */
 
-static const struct view prefixes[] = {
-	{(const uint8_t *)"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.", 55},
-	{(const uint8_t *)"CloudTrail_20131101.", 20},
-};
-
 /* Of the model, and not built. */
 static const char *const not_built[] = {
 	"AddTags",
@@ -73,18 +68,10 @@ static const char *const not_built[] = {
 
 static struct view name_in(struct view target)
 {
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-		if (view_starts_with(target, prefixes[i]))
-			return view_part(target, prefixes[i].len, OPERATION_NAME_MAX);
-	return VIEW_NONE;
-}
-
-bool cloudtrail_has_target(struct view target)
-{
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-		if (view_starts_with(target, prefixes[i]))
-			return true;
-	return false;
+	size_t lead = view_starts_with(target, VIEW_LITERAL(CLOUDTRAIL_TARGET))
+			      ? sizeof CLOUDTRAIL_TARGET - 1
+			      : sizeof CLOUDTRAIL_TARGET_LONG - 1;
+	return view_part(target, lead, OPERATION_NAME_MAX);
 }
 
 NODISCARD struct err cloudtrail_find_operation(struct call_work *work)

@@ -6,9 +6,16 @@
 
 #include "service/operation.h"
 
-/* Whether a value of X-Amz-Target names an operation of CloudTrail. SDKs write the service's name
- * with its namespace, or without. */
-bool cloudtrail_has_target(struct view target);
+/* Targets begin with the service's name; SDKs write it with its namespace, or without. */
+#define CLOUDTRAIL_TARGET "CloudTrail_20131101."
+#define CLOUDTRAIL_TARGET_LONG "com.amazonaws.cloudtrail.v20131101." CLOUDTRAIL_TARGET
+
+/* Whether a value of X-Amz-Target names an operation of CloudTrail. */
+static inline bool cloudtrail_has_target(struct view target)
+{
+	return view_starts_with(target, VIEW_LITERAL(CLOUDTRAIL_TARGET)) ||
+	       view_starts_with(target, VIEW_LITERAL(CLOUDTRAIL_TARGET_LONG));
+}
 
 /* Fills work->operation_name and work->operation. E_UNSUPPORTED_OPERATION for what CloudTrail has
  * and we have not, E_UNKNOWN_OPERATION. */
