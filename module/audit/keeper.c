@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "codec/timestamp.h"
 #include "codec/uuid.h"
 
 #define INTERVAL_MS 60000
@@ -143,13 +142,10 @@ static bool has_rules(const struct audit_retention *r)
 	return r->keep_days > 0 || r->keep_bytes > 0;
 }
 
-/* A segment's name has the time of its making behind "audit-". */
 static int64_t begun_ms(const struct segment_file *file)
 {
 	int64_t ms = 0;
-	struct view name = view_of_text(file->name);
-	struct view stamp = view_part(name, sizeof "audit-" - 1, TIMESTAMP_BASIC_TEXT - 1);
-	return err_failed(timestamp_parse_basic(stamp, &ms)) ? file->changed_ms : ms;
+	return err_failed(segment_begun(file->name, &ms)) ? file->changed_ms : ms;
 }
 
 /* Ages are told by the very reading that is trusted. What is wrong with the clock keeps nothing

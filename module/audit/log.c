@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The queue and the writer thread. The thread takes all that waits at once, writes it as one group
- * per segment, syncs once, and then calls every `done`, holding no lock. While the disk refuses,
- * lines fail at once and the disk is asked again every probe interval.
+ * The queue and the writer thread. The thread takes all that waits at once, has the ledger write it
+ * as one group per segment, and then calls every `done`, holding no lock. What is behind the
+ * ledger: chain, segments, signatures, disks that refuse.
  */
 #include "audit/log.h"
 
@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "audit/failures.h"
+#include "audit/ledger.h"
 #include "audit/record.h"
 #include "audit/segment.h"
 #include "base/lock.h"
@@ -21,6 +22,8 @@
 
 #define QUEUE_DEFAULT 8192
 #define WINDOW_MS_DEFAULT 10000
+#define SIGN_RECORDS_DEFAULT 1
+#define SIGN_MS_DEFAULT 1000
 #define PROBE_MS_DEFAULT 1000
 #define NEVER INT64_MAX
 #define MS_PER_S 1000
@@ -45,7 +48,7 @@ static const uint16_t lane_codes[LANE_COUNT] = {
 struct audit_log {
 	/* Constant while the thread runs. */
 	const struct clock *clock;
-	uint32_t window_ms, probe_ms;
+	uint32_t window_ms;
 	pthread_t thread;
 	bool started;
 
@@ -54,17 +57,11 @@ struct audit_log {
 	pthread_cond_t wake;
 	struct queue lanes[LANE_COUNT];
 	bool stopping;
-	uint32_t queue_max;
-	uint64_t segment_bytes; /* for the segments, from the next group on */
-	int64_t window_end_ms;  /* steady; NEVER: no window is open */
+	struct audit_log_limits limits; /* for the ledger, from the next group on */
+	int64_t window_end_ms;          /* steady; NEVER: no window is open */
 
-	/* The writer thread's own. */
-	struct segments segments;
-	int64_t probe_at_ms;
-
+	struct ledger ledger; /* the writer thread's own */
 	struct failures failed_logins;
-	atomic_bool healthy;
-	_Atomic uint64_t lines, syncs, bytes, failures;
 };
 
 static void queue_put(struct queue *q, struct audit_entry *entry)
@@ -86,72 +83,20 @@ static void finish(struct audit_entry *entry, size_t count, struct err result)
 	}
 }
 
-static void set_health(struct audit_log *log, struct err e)
-{
-	bool was = atomic_exchange(&log->healthy, !err_failed(e));
-	metric_set(METRIC_AUDIT_HEALTHY, 0, 0, !err_failed(e));
-	if (was && err_failed(e))
-		log_event(LOG_ERROR, "audit.write_failed", LOG_ERR(e),
-			  LOG_TEXT("segment", log->segments.name));
-	if (!was && !err_failed(e))
-		log_event(LOG_INFO, "audit.write_recovered",
-			  LOG_TEXT("segment", log->segments.name));
-	if (err_failed(e))
-		log->probe_at_ms = clock_steady_ms(log->clock) + log->probe_ms;
-}
-
 /* --- The writer thread. --- */
-
-/* Writes `count` entries that go into one segment. */
-static struct err write_group(struct audit_log *log, const struct audit_entry *first, size_t count)
-{
-	if (!atomic_load(&log->healthy))
-		return ERR(E_AUDIT);
-	int64_t began_ns = metric_now_ns();
-	struct err e = segments_append(&log->segments, first, count);
-	metric_observe_since(METRIC_AUDIT_TIME, 0, began_ns);
-	set_health(log, e);
-	if (err_failed(e))
-		return e;
-	atomic_fetch_add(&log->syncs, 1);
-	atomic_fetch_add(&log->lines, count);
-	uint64_t bytes = 0;
-	for (const struct audit_entry *entry = first; count-- > 0; entry = entry->next)
-		bytes += entry->line.len + 1;
-	atomic_fetch_add(&log->bytes, bytes);
-	metric_set(METRIC_AUDIT_SYNCS, 0, 0, atomic_load(&log->syncs));
-	metric_set(METRIC_AUDIT_LINES, 0, 0, atomic_load(&log->lines));
-	metric_set(METRIC_AUDIT_BYTES, 0, 0, atomic_load(&log->bytes));
-	return OK;
-}
-
-static void count_failures(struct audit_log *log, size_t count)
-{
-	atomic_fetch_add(&log->failures, count);
-	metric_add(METRIC_AUDIT_FAILURES, 0, 0, count);
-}
 
 static void write_queue(struct audit_log *log, const struct queue *q)
 {
 	struct audit_entry *entry = q->first;
 	for (size_t left = q->count; left > 0;) {
-		size_t count = segments_fit(&log->segments, entry, left);
+		size_t count = ledger_fit(&log->ledger, entry, left);
 		struct audit_entry *rest = entry;
 		for (size_t i = 0; i < count; i++)
 			rest = rest->next;
-		struct err e = write_group(log, entry, count);
-		if (err_failed(e))
-			count_failures(log, count);
-		finish(entry, count, e);
+		finish(entry, count, ledger_write(&log->ledger, entry, count));
 		entry = rest;
 		left -= count;
 	}
-}
-
-static void probe(struct audit_log *log)
-{
-	if (!atomic_load(&log->healthy) && clock_steady_ms(log->clock) >= log->probe_at_ms)
-		set_health(log, segments_restore(&log->segments));
 }
 
 /* The records of one window, in one group. */
@@ -174,12 +119,12 @@ static struct err write_failures(struct audit_log *log, const struct failures_ta
 	size_t at = 0;
 	for (size_t i = 0; i < q.count; at += entries[i++].line.len)
 		entries[i].line.ptr = text.ptr + at;
-	return write_group(log, entries, q.count);
+	return ledger_write(&log->ledger, q.first, q.count);
 }
 
 static void flush_failures(struct audit_log *log)
 {
-	if (!atomic_load(&log->healthy))
+	if (!ledger_healthy(&log->ledger))
 		return;
 	const struct failures_table *table = failures_take(&log->failed_logins);
 	if (table == NULL)
@@ -211,7 +156,9 @@ static bool is_waiting(const struct audit_log *log)
 /* Milliseconds until something is due by itself; -1: nothing. */
 static int64_t due_in_ms(const struct audit_log *log, int64_t now)
 {
-	int64_t due = atomic_load(&log->healthy) ? log->window_end_ms : log->probe_at_ms;
+	int64_t due = ledger_due_ms(&log->ledger);
+	if (ledger_healthy(&log->ledger))
+		due = MIN_OF(due, log->window_end_ms);
 	if (due == NEVER)
 		return -1;
 	return MAX_OF(due - now, (int64_t)0);
@@ -247,9 +194,9 @@ static struct work take_work(struct audit_log *log)
 	}
 	metric_set(METRIC_AUDIT_QUEUE, 0, 0, 0);
 	work.stopping = log->stopping;
-	log->segments.options.segment_bytes = log->segment_bytes;
+	ledger_set_limits(&log->ledger, &log->limits);
 	work.window_over = log->window_end_ms <= clock_steady_ms(log->clock);
-	if (work.window_over && atomic_load(&log->healthy))
+	if (work.window_over && ledger_healthy(&log->ledger))
 		log->window_end_ms = NEVER;
 	return work;
 }
@@ -267,9 +214,7 @@ static void *run(void *user)
 	struct audit_log *log = (struct audit_log *)user;
 	for (;;) {
 		struct work work = take_work(log);
-		if (work.stopping)
-			log->probe_at_ms = 0; /* the last chance */
-		probe(log);
+		ledger_probe(&log->ledger, work.stopping);
 		write_queue(log, &work.lanes[LANE_WRITE]);
 		for (size_t i = LANE_WRITE + 1; i < LANE_COUNT; i++)
 			finish(work.lanes[i].first, work.lanes[i].count, ERR(lane_codes[i]));
@@ -277,8 +222,11 @@ static void *run(void *user)
 		if (work.window_over || last)
 			flush_failures(log);
 		if (last)
-			return NULL;
+			break;
+		ledger_attest(&log->ledger);
 	}
+	ledger_attest_end(&log->ledger);
+	return NULL;
 }
 
 /* --- The callers' side. --- */
@@ -289,27 +237,39 @@ static enum lane lane_for(const struct audit_log *log, bool well_formed)
 		return LANE_MALFORMED;
 	if (log->stopping)
 		return LANE_LATE;
-	return log->lanes[LANE_WRITE].count < log->queue_max ? LANE_WRITE : LANE_BUSY;
+	return log->lanes[LANE_WRITE].count < log->limits.queue_max ? LANE_WRITE : LANE_BUSY;
+}
+
+/* An object with a member, so that another member can follow. */
+static bool is_record(struct view line)
+{
+	return line.len > 2 && line.len <= AUDIT_RECORD_MAX && line.ptr[0] == '{' &&
+	       line.ptr[line.len - 1] == '}' && view_find(line, '\n') == line.len &&
+	       view_find(line, 0) == line.len;
 }
 
 void audit_log_append(struct audit_log *log, struct audit_entry *entry)
 {
-	struct view line = entry->line;
-	bool well_formed = line.len > 0 && line.len <= AUDIT_RECORD_MAX &&
-			   view_find(line, '\n') == line.len && view_find(line, 0) == line.len;
+	bool well_formed = is_record(entry->line);
 	LOCK_SCOPE(&log->lock);
 	queue_put(&log->lanes[lane_for(log, well_formed)], entry);
 	metric_set(METRIC_AUDIT_QUEUE, 0, 0, log->lanes[LANE_WRITE].count);
 	(void)pthread_cond_signal(&log->wake);
 }
 
-void audit_log_set_limits(struct audit_log *log, uint64_t segment_bytes, uint32_t queue_max)
+void audit_log_set_limits(struct audit_log *log, const struct audit_log_limits *limits)
 {
 	LOCK_SCOPE(&log->lock);
-	if (segment_bytes > 0)
-		log->segment_bytes = segment_bytes;
-	if (queue_max > 0)
-		log->queue_max = queue_max;
+	struct audit_log_limits before = log->limits;
+	log->limits = *limits;
+	if (limits->segment_bytes == 0)
+		log->limits.segment_bytes = before.segment_bytes;
+	if (limits->queue_max == 0)
+		log->limits.queue_max = before.queue_max;
+	if (limits->sign_every_records == 0)
+		log->limits.sign_every_records = before.sign_every_records;
+	if (limits->sign_every_ms == 0)
+		log->limits.sign_every_ms = before.sign_every_ms;
 }
 
 struct waiter {
@@ -351,19 +311,19 @@ void audit_log_count_failure(struct audit_log *log, struct view source_address,
 	(void)pthread_cond_signal(&log->wake);
 }
 
+void audit_log_point(struct audit_log *log, struct audit_point *out)
+{
+	ledger_point(&log->ledger, out);
+}
+
 bool audit_log_healthy(struct audit_log *log)
 {
-	return atomic_load(&log->healthy);
+	return ledger_healthy(&log->ledger);
 }
 
 void audit_log_figures(struct audit_log *log, struct audit_log_figures *out)
 {
-	*out = (struct audit_log_figures){
-		.lines = atomic_load(&log->lines),
-		.syncs = atomic_load(&log->syncs),
-		.bytes = atomic_load(&log->bytes),
-		.failures = atomic_load(&log->failures),
-	};
+	ledger_figures(&log->ledger, out);
 }
 
 /* --- Opening and closing. --- */
@@ -385,7 +345,7 @@ void audit_log_close(struct audit_log **at)
 	if (log == NULL)
 		return;
 	stop_thread(log);
-	segments_close(&log->segments);
+	ledger_close(&log->ledger);
 	failures_cleanup(&log->failed_logins);
 	(void)pthread_cond_destroy(&log->wake);
 	(void)pthread_mutex_destroy(&log->lock);
@@ -416,6 +376,19 @@ static void init_lock(struct audit_log *log)
 	(void)pthread_condattr_destroy(&monotonic);
 }
 
+static struct audit_log_limits limits_of(const struct audit_log_options *options)
+{
+	return (struct audit_log_limits){
+		.segment_bytes =
+			options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT,
+		.segment_days = options->segment_days,
+		.queue_max = options->queue_max ? options->queue_max : QUEUE_DEFAULT,
+		.sign_every_records = options->sign_every_records ? options->sign_every_records
+								  : SIGN_RECORDS_DEFAULT,
+		.sign_every_ms = options->sign_every_ms ? options->sign_every_ms : SIGN_MS_DEFAULT,
+	};
+}
+
 NODISCARD struct err audit_log_open_tuned(const struct audit_log_options *options,
 					  const struct audit_log_tuning *tuning,
 					  struct audit_log **out)
@@ -424,25 +397,13 @@ NODISCARD struct err audit_log_open_tuned(const struct audit_log_options *option
 	CLEANUP(audit_log_close) struct audit_log *log = NULL;
 	TRY(MEM_NEW(&log));
 	init_lock(log);
-	log->segments = (struct segments){.directory = -1, .lock = -1, .fd = -1};
 	log->clock = options->clock;
-	log->queue_max = options->queue_max ? options->queue_max : QUEUE_DEFAULT;
+	log->limits = limits_of(options);
 	log->window_ms =
 		options->failures_window_ms ? options->failures_window_ms : WINDOW_MS_DEFAULT;
-	log->probe_ms = tuning->probe_ms;
 	log->window_end_ms = NEVER;
-	atomic_init(&log->healthy, true);
-	metric_set(METRIC_AUDIT_HEALTHY, 0, 0, 1);
+	TRY(ledger_open(&log->ledger, options, &log->limits, tuning));
 	TRY(failures_init(&log->failed_logins));
-	log->segment_bytes =
-		options->segment_bytes ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
-	const struct segments_options segments = {
-		.segment_bytes = log->segment_bytes,
-		.zeros_bytes = tuning->zeros_bytes,
-		.clock = options->clock,
-		.io = tuning->io,
-	};
-	TRY(segments_open(&log->segments, options->directory, &segments));
 	TRY(start_thread(log));
 	*out = TAKE(log);
 	return OK;

@@ -11,6 +11,8 @@
 #ifndef HOLDFAST_AUDIT_LOG_H
 #define HOLDFAST_AUDIT_LOG_H
 
+#include "audit/chain.h"
+#include "audit/signer.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -18,36 +20,50 @@
 struct audit_log;
 
 struct audit_log_options {
-	const char *directory;       /* made by the caller, 0750; borrowed during the call */
-	uint64_t segment_bytes;      /* 0: 256 MiB; a new segment begins at this size */
-	uint32_t queue_max;          /* 0: 8192 lines waiting; more: E_BUSY */
-	uint32_t failures_window_ms; /* 0: 10,000; aggregation of failed authentications */
+	const char *directory;             /* made by the caller, 0750; borrowed during the call */
+	uint64_t segment_bytes;            /* 0: 256 MiB; a new segment begins at this size */
+	uint32_t segment_days;             /* UTC days that a segment is of at most; 0: no bound */
+	uint32_t queue_max;                /* 0: 8192 lines waiting; more: E_BUSY */
+	uint32_t failures_window_ms;       /* 0: 10,000; aggregation of failed authentications */
+	const struct audit_signer *signer; /* of the chain's head; borrowed; outlives the log; NULL:
+					      nothing attests it */
+	uint32_t sign_every_records; /* 0: 1; so many records behind the last attestation... */
+	uint32_t sign_every_ms;      /* 0: 1,000; ...or so old: the head is signed */
 	const struct clock *clock;
 };
 
 /*
  * Opens the newest segment, cuts a torn last line (it was never acknowledged), starts the writer
- * thread. *out owned by the caller, audit_log_close(). One process per directory:
- * E_ALREADY_RUNNING. E_AUDIT.
+ * thread. The chain goes on behind the last line; behind one that has no place in a chain (the log
+ * of an older version, or none) a new chain begins. *out owned by the caller, audit_log_close().
+ * One process per directory: E_ALREADY_RUNNING. E_AUDIT.
  */
 NODISCARD struct err audit_log_open(const struct audit_log_options *options,
 				    struct audit_log **out);
 
-/* Writes what is queued, syncs, ends the thread. */
+/* Writes what is queued, syncs, waits up to two seconds for a signature of the head, ends the
+ * thread. */
 void audit_log_close(struct audit_log **log);
 
-/* Another segment_bytes and queue_max from now on; 0: as it is. Thread-safe. */
-void audit_log_set_limits(struct audit_log *log, uint64_t segment_bytes, uint32_t queue_max);
+/* As in struct audit_log_options, from now on; 0: as it is, but for segment_days. Thread-safe. */
+struct audit_log_limits {
+	uint64_t segment_bytes;
+	uint32_t segment_days;
+	uint32_t queue_max;
+	uint32_t sign_every_records, sign_every_ms;
+};
+void audit_log_set_limits(struct audit_log *log, const struct audit_log_limits *limits);
 
 /* One line on its way. The caller's until `done` is called (exactly once, on the writer thread;
  * must not block). */
 struct audit_entry {
-	struct view line; /* without newline, 1..AUDIT_RECORD_MAX, no newline inside; borrowed until
-			     done */
+	struct view line; /* a JSON object without newline, 3..AUDIT_RECORD_MAX, no newline inside;
+			     borrowed until done */
 	void (*done)(struct audit_entry *entry,
 		     struct err result); /* OK: durable. E_AUDIT: it is not, the call must fail */
 	void *user;
-	struct audit_entry *next; /* the log's own */
+	struct audit_entry *next; /* the log's own: */
+	struct view ending;       /* replaces the line's last brace in the file; empty: a newline */
 };
 
 /* Never blocks on the disk; failures arrive through done (E_BUSY, E_AUDIT, E_CANCELLED).
@@ -68,8 +84,24 @@ void audit_log_count_failure(struct audit_log *log, struct view source_address,
  * fail at once, and readiness says no. */
 bool audit_log_healthy(struct audit_log *log);
 
+/* The durable head of the chain: the place of the last line; sequence 0: it has none yet. Never
+ * blocks on the disk. Thread-safe. */
+void audit_log_point(struct audit_log *log, struct audit_point *out);
+
+/*
+ * Whether the log has this very line, for the comparison with the head that the store remembers.
+ * Looks at few places, in bounded memory, and does not verify the chain. Ask after
+ * audit_log_open(); compare point->chain with audit_log_point(), too: a chain that has ended is no
+ * better than a line that is missing. E_AUDIT, E_NOMEM.
+ */
+NODISCARD struct err audit_log_has_point(const char *directory, const struct audit_point *point,
+					 bool *found);
+
 struct audit_log_figures {
-	uint64_t lines, syncs, bytes, failures;
+	uint64_t lines, syncs, bytes, failures; /* of records, but for the syncs */
+	uint64_t attestations;
+	uint64_t unattested;   /* records behind the last line that is attested, as far as known */
+	int64_t unattested_ms; /* how long the oldest of them is there */
 };
 void audit_log_figures(struct audit_log *log, struct audit_log_figures *out);
 

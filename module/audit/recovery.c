@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "codec/timestamp.h"
 
 #define LOCK_NAME "lock"
 #define LOCK_MODE 0640
@@ -86,6 +87,14 @@ bool recovery_parse_name(const char *name, uint64_t *sequence)
 		return false;
 	*sequence = (uint64_t)number;
 	return true;
+}
+
+NODISCARD struct err segment_begun(const char *name, int64_t *ms)
+{
+	uint64_t sequence = 0;
+	REQUIRE(recovery_parse_name(name, &sequence), E_FORMAT);
+	return timestamp_parse_basic(
+		view_part(view_of_text(name), sizeof "audit-" - 1, TIMESTAMP_BASIC_TEXT - 1), ms);
 }
 
 NODISCARD struct err segment_find(int directory, uint64_t below, char name[SEGMENT_NAME_MAX],

@@ -28,6 +28,7 @@
 #define PROBE_BYTES_MIN ((uint32_t)4 << 10)
 #define PROBE_BYTES_MAX ((uint32_t)256 << 10) /* room for two records of the largest size */
 #define SEGMENT_MODE 0640
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 
 static ssize_t system_write(int fd, const struct iovec *parts, int count, off_t at)
 {
@@ -115,16 +116,26 @@ static struct iovec part_of(const void *ptr, size_t len)
 	return part;
 }
 
+static const uint8_t newline = '\n';
+
+/* What ends a line may take the place of its last byte. */
+static size_t text_of(const struct audit_entry *entry)
+{
+	return entry->ending.len > 0 ? entry->line.len - 1 : entry->line.len;
+}
+
 static struct err write_lines(const struct segments *s, const struct audit_entry *entry,
 			      size_t count, uint64_t *at)
 {
-	static const uint8_t newline = '\n';
 	struct iovec parts[PARTS_MAX];
 	while (count > 0) {
 		int n = 0;
 		for (; count > 0 && n + 2 <= PARTS_MAX; entry = entry->next, count--) {
-			parts[n++] = part_of(entry->line.ptr, entry->line.len);
-			parts[n++] = part_of(&newline, 1);
+			struct view ending = entry->ending;
+			if (ending.len == 0)
+				ending = view_of(&newline, 1);
+			parts[n++] = part_of(entry->line.ptr, text_of(entry));
+			parts[n++] = part_of(ending.ptr, ending.len);
 		}
 		TRY(write_parts(s, parts, n, at));
 	}
@@ -198,23 +209,33 @@ static struct err rotate(struct segments *s)
 	return OK;
 }
 
-static size_t bytes_of(const struct audit_entry *entry, size_t count)
+size_t segments_bytes(const struct audit_entry *entry, size_t count)
 {
 	size_t bytes = 0;
 	for (; count > 0; entry = entry->next, count--)
-		bytes += entry->line.len + 1;
+		bytes += text_of(entry) + MAX_OF(entry->ending.len, (size_t)1);
 	return bytes;
+}
+
+/* Days end at midnight UTC: the day a segment's name tells counts whole. */
+static bool is_of_past(const struct segments *s)
+{
+	int64_t begun_ms = 0;
+	if (s->options.segment_days == 0 || err_failed(segment_begun(s->name, &begun_ms)))
+		return false;
+	int64_t day = clock_real_ms(s->options.clock) / DAY_MS;
+	return day - begun_ms / DAY_MS >= s->options.segment_days;
 }
 
 size_t segments_fit(const struct segments *s, const struct audit_entry *first, size_t count)
 {
 	uint64_t room = s->options.segment_bytes;
-	uint64_t need = first->line.len + 1;
+	uint64_t need = first->line.len + s->options.ending_bytes + 1;
 	if (s->durable + need <= room)
 		room -= s->durable; /* else it begins a new segment */
 	size_t fit = 1;
 	for (const struct audit_entry *entry = first->next; fit < count; entry = entry->next) {
-		need += entry->line.len + 1;
+		need += entry->line.len + s->options.ending_bytes + 1;
 		if (need > room)
 			break;
 		fit++;
@@ -243,8 +264,9 @@ NODISCARD struct err segments_append(struct segments *s, const struct audit_entr
 {
 	if (s->state != SEGMENTS_READY)
 		return ERR(E_AUDIT);
-	size_t bytes = bytes_of(first, count);
-	if (s->fd >= 0 && s->durable > 0 && s->durable + bytes > s->options.segment_bytes)
+	size_t bytes = segments_bytes(first, count);
+	if (s->fd >= 0 && s->durable > 0 &&
+	    (s->durable + bytes > s->options.segment_bytes || is_of_past(s)))
 		TRY(rotate(s));
 	if (s->fd < 0)
 		TRY(create(s));

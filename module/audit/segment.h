@@ -37,7 +37,9 @@ extern const struct segment_io segment_io_system;
 
 struct segments_options {
 	uint64_t segment_bytes;
-	uint32_t zeros_bytes; /* written ahead at a time; 0: none */
+	uint32_t segment_days; /* 0: a segment may go on for ever */
+	uint32_t zeros_bytes;  /* written ahead at a time; 0: none */
+	uint32_t ending_bytes; /* that an entry's ending may take, for segments_fit() */
 	const struct clock *clock;
 	const struct segment_io *io;
 };
@@ -73,6 +75,9 @@ void segments_close(struct segments *s);
 NODISCARD struct err segments_append(struct segments *s, const struct audit_entry *first,
 				     size_t count);
 
+/* Of the lines as they stand in the file. */
+size_t segments_bytes(const struct audit_entry *entry, size_t count);
+
 /* How many of the entries from `first` on fit into the segment together; at least one. */
 size_t segments_fit(const struct segments *s, const struct audit_entry *first, size_t count);
 
@@ -83,6 +88,9 @@ NODISCARD struct err segments_restore(struct segments *s);
 /* The name of the segment with the highest sequence below `below`. E_NOT_FOUND, E_AUDIT. */
 NODISCARD struct err segment_find(int directory, uint64_t below, char name[SEGMENT_NAME_MAX],
 				  uint64_t *sequence);
+
+/* When a segment was begun, by its name, in Unix time. E_FORMAT. */
+NODISCARD struct err segment_begun(const char *name, int64_t *ms);
 
 /* A segment as the folder has it. */
 struct segment_file {

@@ -35,9 +35,14 @@ typedef enum exit_status command_answer_fn(const struct command_context *context
 					   const struct command_call *call,
 					   const struct json *answer, struct view json);
 
+/* What a verb does by itself, without the service. */
+typedef enum exit_status command_run_fn(const struct command_context *context,
+					const struct command_call *call);
+
 struct verb {
 	const char *name;
-	const char *operation; /* Holdfast.<operation> */
+	const char *operation; /* Holdfast.<operation>; NULL: `run` does it */
+	command_run_fn *run;   /* or NULL */
 	const char *summary;
 	const struct argument *arguments; /* arguments_end() at the end */
 	const char *list;                 /* member of the answer that goes on in further pages */
@@ -91,5 +96,6 @@ extern const struct command cmd_access_key;
 extern const struct command cmd_session;
 extern const struct command cmd_key;
 extern const struct command cmd_clock;
+extern const struct command cmd_audit;
 
 #endif

@@ -172,7 +172,9 @@ static enum exit_status run_command(const struct command *command, struct argume
 	if (err_failed(json_start()))
 		return EXIT_DEFECT;
 	const struct command_call call = {command, verb, arguments};
-	return verb != NULL ? command_ask(&context, &call) : command->run(&context);
+	if (verb == NULL)
+		return command->run(&context);
+	return verb->run != NULL ? verb->run(&context, &call) : command_ask(&context, &call);
 }
 
 int main(int argc, char **argv)

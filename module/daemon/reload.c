@@ -75,8 +75,8 @@ static void commit_doors(struct plan *plan, struct wiring *w)
 static void commit_service(struct plan *plan, struct wiring *w)
 {
 	const struct settings *s = plan->fresh;
-	audit_log_set_limits(w->audit, (uint64_t)s->audit.segment_mib * MIB,
-			     (uint32_t)s->service.calls_max + 1);
+	const struct audit_log_limits limits = wiring_audit_limits(s);
+	audit_log_set_limits(w->audit, &limits);
 	const struct audit_retention retention = wiring_retention(s);
 	audit_keeper_set(w->keeper, &retention);
 	service_set_calls_max(w->service, (uint32_t)s->service.calls_max);

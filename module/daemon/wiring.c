@@ -190,15 +190,42 @@ static struct err open_installation(struct wiring *w)
 	return service_open_installation(w->hsm, &port, &w->sealer, &w->installation);
 }
 
+struct audit_log_limits wiring_audit_limits(const struct settings *s)
+{
+	return (struct audit_log_limits){
+		.segment_bytes = (uint64_t)s->audit.segment_mib * MIB,
+		.segment_days = (uint32_t)s->audit.segment_days,
+		.queue_max = (uint32_t)s->service.calls_max + 1,
+		.sign_every_records = (uint32_t)s->audit.sign_every_records,
+		.sign_every_ms = (uint32_t)s->audit.sign_every_ms,
+	};
+}
+
+static struct err open_audit_signer(struct wiring *w)
+{
+	w->audit_signer = (struct service_audit_signer){
+		.hsm = w->hsm,
+		.key = w->installation.audit_sign,
+		.timeout_ms = (uint32_t)w->settings->token.timeout_ms,
+		.clock = &clock_system,
+	};
+	return service_audit_signer_open(&w->audit_signer);
+}
+
 static struct err open_audit(struct wiring *w)
 {
 	const struct settings *s = w->settings;
+	const struct audit_log_limits limits = wiring_audit_limits(s);
 	if (mkdir(s->audit.directory, 0750) != 0 && errno != EEXIST)
 		return ERR_DETAIL(E_AUDIT, errno);
 	return audit_log_open(
 		&(struct audit_log_options){.directory = s->audit.directory,
-					    .segment_bytes = (uint64_t)s->audit.segment_mib * MIB,
-					    .queue_max = (uint32_t)s->service.calls_max + 1,
+					    .segment_bytes = limits.segment_bytes,
+					    .segment_days = limits.segment_days,
+					    .queue_max = limits.queue_max,
+					    .sign_every_records = limits.sign_every_records,
+					    .sign_every_ms = limits.sign_every_ms,
+					    .signer = &w->audit_signer.port,
 					    .clock = &clock_system},
 		&w->audit);
 }
@@ -232,6 +259,7 @@ static struct err start_service(struct wiring *w)
 			.events = w->events,
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,
+			.audit_public_key = w->audit_signer.public_key,
 			.clock = &clock_system,
 			.installation = w->installation,
 			.blocking_threads = (uint32_t)s->service.blocking_threads,
@@ -356,6 +384,7 @@ static const struct step {
 	{"reach the token", wiring_open_token},
 	{"open the store", open_store},
 	{"verify the installation", open_installation},
+	{"ask for the audit log's key", open_audit_signer},
 	{"open the audit log", open_audit},
 	{"open the sinks of events", open_events},
 	{"start the service", start_service},

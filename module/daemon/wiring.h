@@ -14,6 +14,7 @@
 #include "event/bus.h"
 #include "hsm/hsm.h"
 #include "server/server.h"
+#include "service/audit_signer.h"
 #include "service/service.h"
 #include "store/sqlite/sqlite.h"
 
@@ -29,6 +30,7 @@ struct wiring {
 	struct service_sealer sealer;
 	struct store_sqlite *store;
 	struct kms_installation installation;
+	struct service_audit_signer audit_signer;
 	struct audit_log *audit;
 	struct event_bus *events;
 	struct service *service;
@@ -46,8 +48,9 @@ void wiring_look(struct wiring *w, struct audit_keeper_report *keeper,
  * E_SETTINGS, logged. */
 NODISCARD struct err wiring_check(const struct settings *settings);
 
-/* [audit], as the keeper takes it. */
+/* [audit], as the keeper takes it, and the log. */
 struct audit_retention wiring_retention(const struct settings *settings);
+struct audit_log_limits wiring_audit_limits(const struct settings *settings);
 
 /* Who the token's process is (-1: not said) and who may use the admin socket. E_SETTINGS, logged:
  * there is no such user, or there are too many. */

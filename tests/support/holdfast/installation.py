@@ -119,6 +119,14 @@ class Daemon(Process):
         return self.await_ready()
 
     def audit_records(self):
+        """What happened, without the attestations and without the places in the chain."""
+        records = [record for record in self.audit_lines() if "attestation" not in record]
+        for record in records:
+            record.pop("chain", None)
+        return records
+
+    def audit_lines(self):
+        """All lines of the audit log as they stand there."""
         records = []
         for name in sorted(n for n in os.listdir(self.audit) if n.endswith(".jsonl")):
             with open(os.path.join(self.audit, name), "rb") as file:

@@ -74,7 +74,7 @@ const char *fixture_read_file(const char *name, size_t *len)
 	return content;
 }
 
-const char *fixture_read_log(size_t *len)
+const char *fixture_read_chained(size_t *len)
 {
 	int directory = open(fixture_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char name[SEGMENT_NAME_MAX];
@@ -92,6 +92,29 @@ const char *fixture_read_log(size_t *len)
 	*len = CONTENT_MAX - at;
 	log_content[CONTENT_MAX] = '\0';
 	return log_content + at;
+}
+
+const char *fixture_read_log(size_t *len)
+{
+	size_t left = 0, at = 0;
+	struct audit_link link;
+	struct view rest = view_of_text(fixture_read_chained(&left));
+	while (rest.len > 0) {
+		struct view line = view_cut(&rest, '\n');
+		bool chained = audit_link_parse(line, &link);
+		if (chained && audit_line_attests(line))
+			continue;
+		struct view text = chained ? link.record : line;
+		memcpy(content + at, text.ptr, text.len);
+		at += text.len;
+		if (chained)
+			content[at++] = '}';
+		if (rest.ptr != NULL)
+			content[at++] = '\n';
+	}
+	content[at] = '\0';
+	*len = at;
+	return content;
 }
 
 size_t fixture_count_files(const char *ending)

@@ -24,8 +24,11 @@ int fixture_teardown(void **state);
 void fixture_write_file(const char *name, const void *content, size_t len);
 /* The whole file with a NUL behind it; the next call overwrites it. */
 const char *fixture_read_file(const char *name, size_t *len);
-/* The lines of all segments in their order, up to the first NUL of each; overwritten likewise. */
+/* The lines of all segments in their order, up to the first NUL of each, without their places in
+ * the chain and without attestations; overwritten likewise. */
 const char *fixture_read_log(size_t *len);
+/* The same as they stand in the files. */
+const char *fixture_read_chained(size_t *len);
 size_t fixture_count_files(const char *ending);
 void fixture_newest(char name[SEGMENT_NAME_MAX], uint64_t *sequence);
 

@@ -32,7 +32,7 @@ static void *append_for_ever(void *user)
 	uint32_t number = child.round << 24 | *(const uint32_t *)user << 20;
 	for (;; number++) {
 		char text[64];
-		(void)snprintf(text, sizeof text, "<%08x>", number);
+		(void)snprintf(text, sizeof text, "{%08x}", number);
 		if (err_failed(audit_log_append_wait(child.log, view_of_text(text))))
 			_exit(2);
 		/* Only now does anybody hear of it. */
@@ -47,7 +47,7 @@ static void run_child(void)
 	static uint32_t names[WRITERS] = {0, 1, 2, 3};
 	pthread_t threads[WRITERS];
 	const struct audit_log_options options = {
-		.directory = fixture_directory, .segment_bytes = 5000, .clock = &clock_system};
+		.directory = fixture_directory, .segment_bytes = 50000, .clock = &clock_system};
 	const struct audit_log_tuning tuning = {
 		.io = &segment_io_system, .zeros_bytes = 4096, .probe_ms = 1000};
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
@@ -98,10 +98,10 @@ static void every_acknowledged_line_stands_once(void)
 {
 	size_t len = 0;
 	const char *text = fixture_read_log(&len);
-	assert_int_equal(len % 11, 0); /* whole lines of "<xxxxxxxx>\n" and nothing else */
+	assert_int_equal(len % 11, 0); /* whole lines of "{xxxxxxxx}\n" and nothing else */
 	for (size_t i = 0; i < acknowledged_count; i++) {
 		char line[16];
-		(void)snprintf(line, sizeof line, "<%08x>\n", acknowledged[i]);
+		(void)snprintf(line, sizeof line, "{%08x}\n", acknowledged[i]);
 		const char *at = strstr(text, line);
 		if (at == NULL)
 			fail_msg("line %s was acknowledged and is lost", line);

@@ -47,9 +47,12 @@ static void opened(void)
 	opened_with((struct audit_log_options){0}, 60000);
 }
 
+/* The log does not look what is in the braces. */
 static struct err append_text(const char *text)
 {
-	return audit_log_append_wait(log_open, view_of_text(text));
+	char line[64];
+	(void)snprintf(line, sizeof line, "{%s}", text);
+	return audit_log_append_wait(log_open, view_of_text(line));
 }
 
 /* Entries whose results are noted. */
@@ -76,7 +79,7 @@ static void append_noted(int first, int count)
 	for (int i = first; i < first + count; i++) {
 		struct noted *n = &noted[i];
 		*n = (struct noted){.entry = {.done = note, .user = n}};
-		(void)snprintf(n->text, sizeof n->text, "line %d", i);
+		(void)snprintf(n->text, sizeof n->text, "{line %d}", i);
 		n->entry.line = view_of_text(n->text);
 		audit_log_append(log_open, &n->entry);
 	}
@@ -133,9 +136,9 @@ static void a_line_that_was_waited_for_is_in_the_file(void **state)
 	size_t len = 0;
 	opened();
 	assert_false(err_failed(append_text("one")));
-	assert_string_equal(fixture_read_log(&len), "one\n");
+	assert_string_equal(fixture_read_log(&len), "{one}\n");
 	assert_int_equal(figures().lines, 1);
-	assert_int_equal(figures().bytes, 4);
+	assert_int_equal(figures().bytes, strlen(fixture_read_chained(&len)));
 	assert_int_equal(figures().syncs, 1);
 	audit_log_close(&log_open);
 	assert_null(log_open);
@@ -182,7 +185,7 @@ static void keep_image(int fd)
 static void check_image(struct audit_entry *entry, struct err result)
 {
 	char line[64];
-	(void)snprintf(line, sizeof line, "%.*s\n", (int)entry->line.len,
+	(void)snprintf(line, sizeof line, "%.*s,\"chain\"", (int)entry->line.len - 1,
 		       (const char *)entry->line.ptr);
 	if (err_failed(result) || strstr(image, line) == NULL)
 		atomic_fetch_add(&premature, 1);
@@ -201,7 +204,7 @@ static void done_comes_after_the_sync_that_covers_the_line(void **state)
 	for (int i = 0; i < MANY; i++) {
 		struct noted *n = &noted[i];
 		*n = (struct noted){.entry = {.done = check_image}};
-		(void)snprintf(n->text, sizeof n->text, "<%d>", i);
+		(void)snprintf(n->text, sizeof n->text, "{%d}", i);
 		n->entry.line = view_of_text(n->text);
 		audit_log_append(log_open, &n->entry);
 		if (i % 16 == 0)
@@ -247,7 +250,7 @@ static void threads_share_syncs_and_keep_their_order(void **state)
 		const char *at = text;
 		for (int k = 0; k < 10; k++) {
 			char line[160];
-			(void)snprintf(line, sizeof line, "thread %s line %d;\n", names[i], k);
+			(void)snprintf(line, sizeof line, "{thread %s line %d;}\n", names[i], k);
 			at = strstr(at, line);
 			assert_non_null(at);
 		}
@@ -264,13 +267,13 @@ static void closing_writes_what_is_queued(void **state)
 	append_noted(0, 100);
 	audit_log_close(&log_open);
 	assert_int_equal(atomic_load(&told), 100);
-	const char *text = fixture_read_log(&len);
-	assert_non_null(strstr(text, "line 99\n"));
+	assert_non_null(strstr(fixture_read_log(&len), "line 99}\n"));
+	size_t bytes = strlen(fixture_read_chained(&len));
 	char name[SEGMENT_NAME_MAX];
 	uint64_t sequence = 0;
 	fixture_newest(name, &sequence);
 	(void)fixture_read_file(name, &len);
-	assert_int_equal(len, strlen(text)); /* no zeros are left */
+	assert_int_equal(len, bytes); /* no zeros are left */
 }
 
 static void segments_rotate_below_the_log(void **state)
@@ -279,16 +282,17 @@ static void segments_rotate_below_the_log(void **state)
 	static char expected[32 << 10];
 	size_t at = 0;
 	size_t len = 0;
-	opened_with((struct audit_log_options){.segment_bytes = 100}, 60000);
+	opened_with((struct audit_log_options){.segment_bytes = 2000}, 60000);
 	atomic_store(&told, 0);
 	append_noted(0, MANY);
 	wait_told(MANY);
 	for (int i = 0; i < MANY; i++) {
 		assert_false(err_failed(noted[i].result));
-		at += (size_t)snprintf(expected + at, sizeof expected - at, "line %d\n", i);
+		at += (size_t)snprintf(expected + at, sizeof expected - at, "{line %d}\n", i);
 	}
 	assert_string_equal(fixture_read_log(&len), expected);
-	assert_true(fixture_count_files(".jsonl") >= len / 100);
+	(void)fixture_read_chained(&len);
+	assert_true(fixture_count_files(".jsonl") >= len / 2000);
 	audit_log_close(&log_open);
 }
 
@@ -324,7 +328,8 @@ static void a_full_queue_refuses_and_keeps_what_it_has(void **state)
 		assert_int_equal(atomic_load(&noted[i].times), 1);
 	}
 	size_t len = 0;
-	assert_string_equal(fixture_read_log(&len), "line 0\nline 1\nline 2\nline 3\nline 4\n");
+	assert_string_equal(fixture_read_log(&len),
+			    "{line 0}\n{line 1}\n{line 2}\n{line 3}\n{line 4}\n");
 	/* There is room again. */
 	assert_false(err_failed(append_text("more")));
 	audit_log_close(&log_open);
@@ -363,13 +368,22 @@ static void lines_that_come_while_it_stops_are_cancelled(void **state)
 static void malformed_lines_are_refused_alone(void **state)
 {
 	(void)state;
+	static const struct view malformed[] = {
+		{NULL, 0},
+		VIEW_LITERAL("{}"),
+		VIEW_LITERAL("{a\nb}"),
+		VIEW_LITERAL("{a}\n"),
+		VIEW_LITERAL("{a\0b}"),
+		VIEW_LITERAL("[a]"),
+		VIEW_LITERAL("{ab"),
+	};
 	static char text[AUDIT_RECORD_MAX + 1];
 	memset(text, 'x', sizeof text);
+	text[0] = '{';
+	text[AUDIT_RECORD_MAX] = text[AUDIT_RECORD_MAX - 1] = '}';
 	opened();
-	assert_true(err_is(append_text(""), E_BUG));
-	assert_true(err_is(append_text("a\nb"), E_BUG));
-	assert_true(err_is(append_text("a\n"), E_BUG));
-	assert_true(err_is(audit_log_append_wait(log_open, VIEW_LITERAL("a\0b")), E_BUG));
+	for (size_t i = 0; i < ARRAY_LEN(malformed); i++)
+		assert_true(err_is(audit_log_append_wait(log_open, malformed[i]), E_BUG));
 	assert_true(err_is(audit_log_append_wait(log_open, view_of(text, sizeof text)), E_BUG));
 	assert_false(err_failed(audit_log_append_wait(log_open, view_of(text, sizeof text - 1))));
 	assert_int_equal(figures().lines, 1);
@@ -393,7 +407,7 @@ static void done_holds_no_lock(void **state)
 	opened();
 	atomic_store(&told, 0);
 	for (int i = 0; i <= 20; i++)
-		noted[i] = (struct noted){.entry = {.line = VIEW_LITERAL("x"),
+		noted[i] = (struct noted){.entry = {.line = VIEW_LITERAL("{x}"),
 						    .done = append_next,
 						    .user = &noted[i]}};
 	audit_log_append(log_open, &noted[0].entry);
@@ -416,7 +430,7 @@ static void done_may_give_the_entry_back(void **state)
 	for (int i = 0; i < 100; i++) {
 		struct audit_entry *entry = (struct audit_entry *)calloc(1, sizeof *entry);
 		assert_non_null(entry);
-		*entry = (struct audit_entry){.line = VIEW_LITERAL("x"), .done = free_entry};
+		*entry = (struct audit_entry){.line = VIEW_LITERAL("{x}"), .done = free_entry};
 		audit_log_append(log_open, entry);
 	}
 	wait_told(100);
@@ -446,7 +460,7 @@ static void a_full_disk_fails_the_whole_group(void **state)
 	int writes = atomic_load(&faults.writes);
 	assert_true(err_is(append_text("more"), E_AUDIT));
 	assert_int_equal(atomic_load(&faults.writes), writes);
-	assert_string_equal(fixture_read_log(&len), "line 0\n");
+	assert_string_equal(fixture_read_log(&len), "{line 0}\n");
 	audit_log_close(&log_open);
 }
 
@@ -466,7 +480,7 @@ static void the_log_recovers_by_itself(void **state)
 		assert_false(err_failed(append_text("after")));
 	}
 	audit_log_close(&log_open);
-	assert_string_equal(fixture_read_log(&len), "before\nafter\nbefore\nafter\n");
+	assert_string_equal(fixture_read_log(&len), "{before}\n{after}\n{before}\n{after}\n");
 }
 
 static void faults_come_and_go_and_the_log_tells_the_truth(void **state)
@@ -475,7 +489,7 @@ static void faults_come_and_go_and_the_log_tells_the_truth(void **state)
 	static char expected[64 << 10];
 	size_t at = 0;
 	size_t len = 0;
-	opened_with((struct audit_log_options){.segment_bytes = 500}, 1);
+	opened_with((struct audit_log_options){.segment_bytes = 1500}, 1);
 	for (int i = 0; i < 400; i++) {
 		char text[32];
 		atomic_int *const kinds[] = {&faults.write_errno, &faults.sync_errno,
@@ -483,7 +497,7 @@ static void faults_come_and_go_and_the_log_tells_the_truth(void **state)
 		atomic_store(kinds[(size_t)i / 7 % ARRAY_LEN(kinds)], i % 7 < 3 ? EIO : 0);
 		(void)snprintf(text, sizeof text, "line %d", i);
 		if (!err_failed(append_text(text)))
-			at += (size_t)snprintf(expected + at, sizeof expected - at, "%s\n", text);
+			at += (size_t)snprintf(expected + at, sizeof expected - at, "{%s}\n", text);
 		if (i % 7 == 5)
 			until(is_healthy);
 	}

@@ -95,7 +95,7 @@ static void failures_outlast_a_full_disk(void **state)
 	size_t len = 0;
 	opened_with((struct audit_log_options){.failures_window_ms = 1}, 5);
 	atomic_store(&faults.write_errno, ENOSPC);
-	assert_true(err_is(append_text("refused"), E_AUDIT));
+	assert_true(err_is(append_text("{refused}"), E_AUDIT));
 	count_failures(10);
 	(void)usleep(20000);
 	count_failures(10);
@@ -112,14 +112,14 @@ static void failures_that_could_not_be_written_are_written_later(void **state)
 	(void)state;
 	size_t len = 0;
 	opened_with((struct audit_log_options){.failures_window_ms = 300}, 5);
-	assert_false(err_failed(append_text("before")));
+	assert_false(err_failed(append_text("{before}")));
 	atomic_store(&faults.sync_errno, EIO);
 	count_failures(10);
 	until(is_unhealthy);
 	atomic_store(&faults.sync_errno, 0);
 	until(three_lines_are_written);
 	const char *text = fixture_read_log(&len);
-	assert_memory_equal(text, "before\n", 7);
+	assert_memory_equal(text, "{before}\n", 9);
 	assert_non_null(strstr(text, "\"sourceIPAddress\":\"::1\""));
 	assert_non_null(strstr(text, "\"count\":5"));
 	assert_int_equal(figures().lines, 3);

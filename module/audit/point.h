@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The folder's own header: the last line of a log's files, for who continues the chain there. */
+#ifndef HOLDFAST_AUDIT_POINT_H
+#define HOLDFAST_AUDIT_POINT_H
+
+#include "audit/chain.h"
+
+struct point_end {
+	bool there;   /* there is a line */
+	bool chained; /* and it has a place: `point` */
+	struct audit_point point;
+	uint64_t attests; /* it attests the line with this sequence; 0: it is no attestation */
+};
+
+/* The last whole line of a segment that is complete or was just cut. E_AUDIT, E_NOMEM. */
+NODISCARD struct err point_end_of(int directory, const char *segment, struct point_end *out);
+
+/* Of the newest segment that has one. */
+NODISCARD struct err point_end_of_all(int directory, struct point_end *out);
+
+#endif
