@@ -58,6 +58,18 @@ static bool is_address(const char *host)
 	       inet_pton(AF_INET6, inner, address) == 1;
 }
 
+static struct err check_paths(const struct setting *row, const char *value, char *message)
+{
+	struct view rest = view_of_text(value);
+	while (rest.ptr != NULL) {
+		struct view path = view_trim(view_cut(&rest, ' '));
+		if (path.len > 0 && path.ptr[0] != '/')
+			WRONG("%s must be absolute paths with blanks between them, not \"%s\"",
+			      row->name, value);
+	}
+	return OK;
+}
+
 static struct err check_listen(const struct setting *row, const char *value, char *message)
 {
 	char host[HOST_TEXT_MAX] = "";
@@ -158,10 +170,15 @@ static struct err check_pin_source(const struct setting *row, const char *value,
 }
 
 static struct err (*const checks[])(const struct setting *row, const char *value, char *message) = {
-	[SETTING_TEXT] = check_text,         [SETTING_PATH] = check_path,
-	[SETTING_LISTEN] = check_listen,     [SETTING_CHOICE] = check_choice,
-	[SETTING_USERS] = check_users,       [SETTING_URI] = check_uri,
-	[SETTING_HTTP_URL] = check_http_url, [SETTING_PIN_SOURCE] = check_pin_source,
+	[SETTING_TEXT] = check_text,
+	[SETTING_PATH] = check_path,
+	[SETTING_PATHS] = check_paths,
+	[SETTING_LISTEN] = check_listen,
+	[SETTING_CHOICE] = check_choice,
+	[SETTING_USERS] = check_users,
+	[SETTING_URI] = check_uri,
+	[SETTING_HTTP_URL] = check_http_url,
+	[SETTING_PIN_SOURCE] = check_pin_source,
 };
 
 static struct err set_integer(const struct setting *row, const char *value, struct settings *out,

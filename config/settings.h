@@ -47,6 +47,7 @@ struct settings {
 	} store;
 	struct {
 		settings_text directory;    /* /var/lib/holdfast/audit */
+		settings_text also_lookup;  /* folders, blank-separated; empty */
 		int64_t segment_mib;        /* 256; 1..4096 */
 		int64_t segment_days;       /* 1; 0: by size alone; 0..36500 */
 		int64_t sign_every_records; /* 1; 1..1000000 */

@@ -71,6 +71,8 @@ const struct setting settings_table[] = {
 
 	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",
 	     "folder of the audit log's segments"),
+	TEXT(audit, also_lookup, SETTING_PATHS, 0, TEXT_MAX, "",
+	     "further folders of audit logs that LookupEvents looks into"),
 	INTEGER_LIVE(audit, segment_mib, 1, 4096, 256, "MiB at which a new segment begins"),
 	INTEGER_LIVE(audit, segment_days, 0, 36500, 1,
 		     "days (UTC) after which a new segment begins; 0: only by size"),

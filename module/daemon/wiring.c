@@ -230,6 +230,12 @@ static struct err open_audit(struct wiring *w)
 		&w->audit);
 }
 
+static struct err index_audit(struct wiring *w)
+{
+	const struct audit_index_sealer sealer = service_index_sealer(&w->sealer);
+	return indexing_start(w->settings, w->audit, &sealer, &w->indexing);
+}
+
 /* budget_force: the service's default. */
 static struct kms_rotation_rules rotation_rules(const struct settings *s)
 {
@@ -260,6 +266,8 @@ static struct err start_service(struct wiring *w)
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,
 			.audit_public_key = w->audit_signer.public_key,
+			.logs = w->indexing.logs,
+			.log_count = w->indexing.count,
 			.clock = &clock_system,
 			.installation = w->installation,
 			.blocking_threads = (uint32_t)s->service.blocking_threads,
@@ -386,6 +394,7 @@ static const struct step {
 	{"verify the installation", open_installation},
 	{"ask for the audit log's key", open_audit_signer},
 	{"open the audit log", open_audit},
+	{"index the audit log", index_audit},
 	{"open the sinks of events", open_events},
 	{"start the service", start_service},
 	{"settle store and token", reconcile},
@@ -447,6 +456,7 @@ void wiring_stop(struct wiring *w)
 	if (w->service != NULL)
 		service_stop(&w->service);
 	event_bus_close(&w->events);
+	indexing_stop(&w->indexing);
 	if (w->audit != NULL)
 		audit_log_close(&w->audit);
 	if (w->store != NULL)

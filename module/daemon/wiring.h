@@ -11,6 +11,7 @@
 #include "audit/keeper.h"
 #include "audit/log.h"
 #include "config/settings.h"
+#include "daemon/indexing.h"
 #include "event/bus.h"
 #include "hsm/hsm.h"
 #include "server/server.h"
@@ -32,6 +33,7 @@ struct wiring {
 	struct kms_installation installation;
 	struct service_audit_signer audit_signer;
 	struct audit_log *audit;
+	struct indexing indexing;
 	struct event_bus *events;
 	struct service *service;
 	pthread_mutex_t parts; /* of the two below: they come and go while calls look at them */

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_SERVICE_SERVICE_H
 #define HOLDFAST_SERVICE_SERVICE_H
 
+#include "audit/indexes.h"
 #include "audit/log.h"
 #include "auth/identities.h"
 #include "base/clock.h"
@@ -29,6 +30,9 @@ struct service_options {
 	const uint8_t *audit_public_key; /* AUDIT_POINT_LEN bytes; borrowed; outlives the service */
 	const char *audit_directory;     /* of `audit`; NULL: left-over records are appended without
 					    looking whether the log has them */
+	struct audit_indexes *const *logs; /* that LookupEvents looks into; the first is of `audit`.
+					      Borrowed, outlive the service */
+	size_t log_count;                  /* 0: LookupEvents is not supported */
 	const struct clock *clock;
 	struct kms_installation installation; /* ready and verified */
 	uint32_t blocking_threads;    /* 0: 4; threads for what must wait for store or token */
@@ -96,6 +100,9 @@ struct service_sealer {
 	const struct clock *clock;
 };
 struct kms_sealer service_sealer_port(struct service_sealer *sealer);
+
+/* The same for the audit log's indexes (audit/index.h). */
+struct audit_index_sealer service_index_sealer(struct service_sealer *sealer);
 
 /*
  * holdfastd --init: makes the three keys on the token, the installation row, the account, its
