@@ -56,7 +56,6 @@ struct settings {
 		int64_t keep_days;          /* 0: for ever; 0..36500 */
 		int64_t keep_mib;           /* 0: without bound; 0..1073741824 */
 		int64_t warn_free_mib;      /* 1024; 0..1073741824 */
-		settings_text also_lookup;  /* folders, blank-separated; empty */
 	} audit;
 	struct {
 		settings_text file;       /* of JSON lines; empty: no such sink */
