@@ -398,8 +398,7 @@ class Stopping(Case):
     def test_what_is_under_way_is_finished(self):
         self.start()
         client = self.client("seal", 1, 0.1, SLOW_KEY, 5000)
-        wait_for(lambda: "token.condition" in self.log(), "the token")
-        time.sleep(0.15)
+        wait_for(lambda: "memory.slow_begun" in self.log(), "an operation under way")
         begun = time.monotonic()
         self.assertEqual(self.stop(), 0, self.log())
         self.assertLess(time.monotonic() - begun, 5)
