@@ -24,6 +24,17 @@ static struct err check_text(const struct setting *row, const char *value, char 
 	return OK;
 }
 
+static struct err check_word(const struct setting *row, const char *value, char *message)
+{
+	struct view word = view_of_text(value);
+	for (size_t i = 0; i < word.len; i++)
+		if (word.ptr[i] <= 0x20 || word.ptr[i] >= 0x7f)
+			WRONG("%s must be one word of printable ASCII; leave out blanks and "
+			      "accents",
+			      row->name);
+	return OK;
+}
+
 static struct err check_path(const struct setting *row, const char *value, char *message)
 {
 	if (value[0] != '/')
@@ -170,15 +181,11 @@ static struct err check_pin_source(const struct setting *row, const char *value,
 }
 
 static struct err (*const checks[])(const struct setting *row, const char *value, char *message) = {
-	[SETTING_TEXT] = check_text,
-	[SETTING_PATH] = check_path,
-	[SETTING_PATHS] = check_paths,
-	[SETTING_LISTEN] = check_listen,
-	[SETTING_CHOICE] = check_choice,
-	[SETTING_USERS] = check_users,
-	[SETTING_URI] = check_uri,
-	[SETTING_HTTP_URL] = check_http_url,
-	[SETTING_PIN_SOURCE] = check_pin_source,
+	[SETTING_TEXT] = check_text,         [SETTING_WORD] = check_word,
+	[SETTING_PATH] = check_path,         [SETTING_PATHS] = check_paths,
+	[SETTING_LISTEN] = check_listen,     [SETTING_CHOICE] = check_choice,
+	[SETTING_USERS] = check_users,       [SETTING_URI] = check_uri,
+	[SETTING_HTTP_URL] = check_http_url, [SETTING_PIN_SOURCE] = check_pin_source,
 };
 
 static struct err set_integer(const struct setting *row, const char *value, struct settings *out,

@@ -87,6 +87,16 @@ const struct setting settings_table[] = {
 		     "MiB of segments that are kept; 0: without bound"),
 	INTEGER_LIVE(audit, warn_free_mib, 0, 1073741824, 1024,
 		     "MiB free on the audit log's disk below which a warning is given"),
+	CHOICE_LIVE(audit, sink, "none syslog journal", "none",
+		    "where the lines of the audit log are told besides its files"),
+	TEXT_LIVE(audit, sink_socket, SETTING_PATH, 0, SOCKET_MAX, "",
+		  "datagram socket of that sink; empty: where it listens on every machine"),
+	TEXT_LIVE(audit, sink_ident, SETTING_WORD, 1, 48, "holdfast-audit",
+		  "name under which the sink is told"),
+	CHOICE_LIVE(audit, sink_facility,
+		    "user daemon auth authpriv local0 local1 local2 local3 local4 local5 local6 "
+		    "local7",
+		    "authpriv", "facility of syslog(3) under which the sink is told"),
 
 	TEXT(events, file, SETTING_PATH, 0, TEXT_MAX, "",
 	     "file of JSON lines that events of keys are appended to; empty: none"),

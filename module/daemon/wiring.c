@@ -216,6 +216,35 @@ static struct err open_audit_signer(struct wiring *w)
 	return service_audit_signer_open(&w->audit_signer);
 }
 
+static const struct {
+	const char *name;
+	uint32_t facility;
+} facilities[] = {
+	{"user", 1},    {"daemon", 3},  {"auth", 4},    {"authpriv", 10},
+	{"local0", 16}, {"local1", 17}, {"local2", 18}, {"local3", 19},
+	{"local4", 20}, {"local5", 21}, {"local6", 22}, {"local7", 23},
+};
+
+struct audit_sink_options wiring_audit_sink(const struct settings *s)
+{
+	struct audit_sink_options options = {.socket = s->audit.sink_socket,
+					     .ident = s->audit.sink_ident};
+	if (text_equal(s->audit.sink, "syslog"))
+		options.kind = AUDIT_SINK_SYSLOG;
+	if (text_equal(s->audit.sink, "journal"))
+		options.kind = AUDIT_SINK_JOURNAL;
+	for (size_t i = 0; i < ARRAY_LEN(facilities); i++)
+		if (text_equal(s->audit.sink_facility, facilities[i].name))
+			options.facility = facilities[i].facility;
+	return options;
+}
+
+static struct err open_audit_sink(struct wiring *w)
+{
+	const struct audit_sink_options options = wiring_audit_sink(w->settings);
+	return audit_sink_open(&options, &clock_system, &w->audit_sink);
+}
+
 static struct err open_audit(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -230,6 +259,7 @@ static struct err open_audit(struct wiring *w)
 					    .sign_every_records = limits.sign_every_records,
 					    .sign_every_ms = limits.sign_every_ms,
 					    .signer = &w->audit_signer.port,
+					    .sink = w->audit_sink,
 					    .clock = &clock_system},
 		&w->audit);
 }
@@ -421,6 +451,7 @@ static const struct step {
 	{"open the store", open_store},
 	{"verify the installation", open_installation},
 	{"ask for the audit log's key", open_audit_signer},
+	{"open the audit log's sink", open_audit_sink},
 	{"open the audit log", open_audit},
 	{"index the audit log", index_audit},
 	{"open the sinks of events", open_events},
@@ -487,6 +518,7 @@ void wiring_stop(struct wiring *w)
 	indexing_stop(&w->indexing);
 	if (w->audit != NULL)
 		audit_log_close(&w->audit);
+	audit_sink_close(&w->audit_sink);
 	if (w->store != NULL)
 		store_sqlite_close(&w->store);
 	if (w->hsm != NULL)
