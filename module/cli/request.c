@@ -53,7 +53,8 @@ enum exit_status request_send(const struct command_context *context, const char 
 {
 	CLEANUP(client_close) struct client *client = NULL;
 	CLEANUP(client_reply_cleanup) struct client_reply reply = {0};
-	const struct client_options options = {.socket_path = context->socket};
+	const struct client_options options = {.socket_path = context->socket,
+					       .timeout_ms = context->timeout_ms};
 	char target[TARGET_MAX], message[CLIENT_MESSAGE_MAX] = "";
 	struct err e = text_format(target, sizeof target, "Holdfast.%s", operation);
 	if (!err_failed(e))

@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/backup.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
 #include "hsm/remote.h"
@@ -284,6 +285,7 @@ static struct err start_service(struct wiring *w)
 			.due_interval_ms = (uint32_t)s->scheduler.interval_ms,
 			.due_share_percent = (uint32_t)s->scheduler.share_percent,
 			.progress = tell_progress,
+			.backups = backup_port(w),
 			.more_checks = w->more_checks,
 			.more_checks_user = w->more_checks_user,
 		},
