@@ -30,6 +30,9 @@ struct store_batch {
 	struct store_batch_row *rows;
 	size_t count;
 	size_t cap;
+	/* Of what was read: the manifest's epoch there, and the one that it could not be below. 0:
+	 * nobody asked. */
+	uint64_t epoch, since;
 };
 
 void store_batch_init(struct store_batch *batch);

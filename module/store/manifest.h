@@ -35,6 +35,12 @@ struct store_imprint {
 };
 _Static_assert(sizeof(struct store_imprint) == 1 + 3 * STORE_PLACE_LEN, "nothing between");
 
+/* A row as it came, or as it was when it went. */
+struct store_touch {
+	bool came;
+	struct store_imprint row;
+};
+
 /* The sealed tables but the manifest's own, by number. A number never changes its table. */
 extern const struct store_table *const store_sealed_tables[];
 extern const size_t store_sealed_count;

@@ -25,6 +25,7 @@ FOREIGN = {
     ("module/server/door.c", "no_certificate"): "gnutls_certificate_retrieve_function3",
     ("module/server/door.c", "on_request"): "MHD_AccessHandlerCallback",
     ("module/server/exchange.c", "collect"): "MHD_KeyValueIteratorN",
+    ("module/store/sqlite/tracker.c", "hook"): "sqlite3_preupdate_hook's",
 }
 
 

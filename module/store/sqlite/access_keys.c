@@ -34,7 +34,9 @@ static struct err key_fetch(struct store_sqlite *store, struct view access_key_i
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_transaction_read(reader.connection, &transaction));
 	TRY(keys_fetch(reader.connection, access_key_id, batch));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
+	if (batch->count != 1)
+		return sqlite_batch_missing(store, batch, &store_table_access_keys,
+					    &SQLITE_VALUE_TEXT(access_key_id));
 	TRY(store_batch_decode(batch, 0, &key));
 	return sqlite_identity_fetch(reader.connection, view_of_text(key.principal.id), batch);
 }
@@ -74,7 +76,7 @@ NODISCARD struct err sqlite_access_key_load(void *self, struct view access_key_i
 	CLEANUP(auth_identity_cleanup) struct auth_identity identity = {0};
 	store_batch_init(&batch);
 	TRY(key_fetch(store, access_key_id, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	if (batch.count != 2)
 		return key_refuse(&batch, 0, "its identity is missing");
 	TRY(sqlite_identity_decode(&batch, 1, &identity));
@@ -110,7 +112,7 @@ NODISCARD struct err sqlite_access_key_list(void *self, struct view identity_id,
 	CLEANUP(auth_identity_cleanup) struct auth_identity identity = {0};
 	store_batch_init(&batch);
 	TRY(list_fetch(store, identity_id, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(sqlite_identity_decode(&batch, 0, &identity));
 	size_t found = batch.count - 1;
 	for (size_t i = 0; i < found; i++)

@@ -110,7 +110,7 @@ static struct err principal_add(struct adoption *adoption, size_t at)
 
 static struct err rows_make(struct adoption *adoption)
 {
-	TRY(store_batch_verify(&adoption->old, &adoption->store->sealer));
+	TRY(sqlite_batch_verify(adoption->store, &adoption->old));
 	TRY(account_add(adoption));
 	for (size_t i = 0; i < adoption->old.count; i++)
 		TRY(principal_add(adoption, i));

@@ -124,8 +124,12 @@ static struct err alias_fetch(struct store_sqlite *store, const struct kms_scope
 	sqlite_bind_scope(&statement, scope);
 	sqlite_bind_text(&statement, ":name", name);
 	TRY(sqlite_rows_fetch(&statement, &store_table_aliases, SIZE_MAX, batch, &more));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
-	return OK;
+	if (batch->count == 1)
+		return OK;
+	const struct store_value key[] = {SQLITE_VALUE_TEXT(view_of_text(scope->account)),
+					  SQLITE_VALUE_TEXT(view_of_text(scope->region)),
+					  SQLITE_VALUE_TEXT(name)};
+	return sqlite_batch_missing(store, batch, &store_table_aliases, key);
 }
 
 NODISCARD struct err sqlite_alias_load(void *self, const struct kms_scope *scope, struct view name,
@@ -136,7 +140,7 @@ NODISCARD struct err sqlite_alias_load(void *self, const struct kms_scope *scope
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(alias_fetch(store, scope, name, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(alias_decode(&batch, 0, &alias));
 	REQUIRE(text_equal(alias.scope.partition, scope->partition), E_NOT_FOUND);
 	*out = alias;
@@ -172,7 +176,7 @@ NODISCARD struct err sqlite_alias_list(void *self, const struct kms_page_query *
 	CLEANUP(mem_free_at) struct kms_alias *aliases = NULL;
 	store_batch_init(&batch);
 	TRY(page_fetch(store, query, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	size_t count = MIN_OF(batch.count, query->limit);
 	TRY(MEM_NEW_ARRAY(count, &aliases));
 	for (size_t i = 0; i < count; i++)

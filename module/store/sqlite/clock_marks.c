@@ -11,8 +11,10 @@ static struct err mark_fetch(struct store_sqlite *store, struct store_batch *bat
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_statement_take(reader.connection, SQL_CLOCK_MARK_SELECT, &statement));
 	TRY(sqlite_rows_fetch(&statement, &store_table_clock_marks, SIZE_MAX, batch, &more));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
-	return OK;
+	if (batch->count == 1)
+		return OK;
+	return sqlite_batch_missing(store, batch, &store_table_clock_marks,
+				    &SQLITE_VALUE_NUMBER(STORE_CLOCK_MARK_ID));
 }
 
 NODISCARD struct err sqlite_mark_load(void *self, struct kms_clock_mark *out)
@@ -22,7 +24,7 @@ NODISCARD struct err sqlite_mark_load(void *self, struct kms_clock_mark *out)
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(mark_fetch(store, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(store_batch_decode(&batch, 0, &row));
 	*out = row.mark;
 	return OK;

@@ -25,7 +25,8 @@ struct sqlite_escort {
 
 struct sqlite_connection {
 	sqlite3 *db;
-	struct sqlite_escort escort;                     /* NULLs: nothing does */
+	struct sqlite_escort escort; /* NULLs: nothing does */
+	uint64_t since; /* the manifest\'s epoch is noted with rows, and not below; 0: neither */
 	sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX]; /* by enum sqlite_statement_id */
 };
 

@@ -106,8 +106,16 @@ static struct err one_fetch(struct store_sqlite *store, const struct one_query *
 	else
 		sqlite_bind_text(&statement, ":grant_id", query->id);
 	TRY(sqlite_rows_fetch(&statement, &store_table_grants, SIZE_MAX, batch, &more));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
-	return OK;
+	REQUIRE(batch->count == 1 || !alike, E_NOT_FOUND);
+	if (batch->count == 1)
+		return OK;
+	const struct store_value key[] = {
+		SQLITE_VALUE_TEXT(view_of_text(query->scope->account)),
+		SQLITE_VALUE_TEXT(view_of_text(query->scope->region)),
+		SQLITE_VALUE_BYTES(VIEW_ARRAY(query->key_id->bytes)),
+		SQLITE_VALUE_TEXT(query->id),
+	};
+	return sqlite_batch_missing(store, batch, &store_table_grants, key);
 }
 
 static struct err one_load(struct store_sqlite *store, const struct one_query *query,
@@ -117,7 +125,7 @@ static struct err one_load(struct store_sqlite *store, const struct one_query *q
 	CLEANUP(kms_grant_cleanup) struct kms_grant grant = {0};
 	store_batch_init(&batch);
 	TRY(one_fetch(store, query, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(grant_decode(&batch, 0, &grant));
 	REQUIRE(kms_key_id_equal(&grant.key_id, query->key_id), E_NOT_FOUND);
 	REQUIRE(text_equal(grant.scope.partition, query->scope->partition), E_NOT_FOUND);
@@ -200,7 +208,7 @@ static struct err page_extend(struct store_sqlite *store, struct page_query *que
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(page_fetch(store, query, &batch, more));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	for (size_t i = 0; i < batch.count; i++, page->count++)
 		TRY(grant_decode(&batch, i, &page->grants[page->count]));
 	query->limit -= batch.count;
@@ -250,10 +258,13 @@ NODISCARD struct err sqlite_grant_list_retirable(void *self,
 
 /* ---- all of one key ---- */
 
-/* What to do with each. */
+/* What to do with each of a key. */
 struct visitor {
+	const struct kms_scope *scope;
+	const struct kms_key_id *key_id;
 	struct err (*each)(void *user, const struct kms_grant *grant);
 	void *user;
+	size_t count; /* so far */
 };
 
 static struct err row_visit(const struct store_batch *batch, size_t at,
@@ -264,17 +275,23 @@ static struct err row_visit(const struct store_batch *batch, size_t at,
 	return visitor->each(visitor->user, &grant);
 }
 
-/* Verifies the next rows of the statement before any of them is shown. */
+/* Verifies the next rows of the statement before any of them is shown; that none is missing is
+ * known only at the end. */
 static struct err batch_visit(struct store_sqlite *store, struct sqlite_statement *statement,
-			      const struct visitor *visitor, bool *more)
+			      struct visitor *visitor, bool *more)
 {
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(sqlite_rows_fetch(statement, &store_table_grants, EACH_BYTES, &batch, more));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	for (size_t i = 0; i < batch.count; i++)
 		TRY(row_visit(&batch, i, visitor));
-	return OK;
+	visitor->count += batch.count;
+	if (*more)
+		return OK;
+	return sqlite_batch_complete(store, &batch, &store_table_grants,
+				     SQLITE_KEY_VALUES(visitor->scope, visitor->key_id),
+				     visitor->count);
 }
 
 /* The statement stays open from the first row to the last: it sees one state of the file. That
@@ -284,7 +301,7 @@ NODISCARD struct err sqlite_grant_each(
 	struct err (*each)(void *user, const struct kms_grant *grant), void *user)
 {
 	struct store_sqlite *store = self;
-	const struct visitor visitor = {each, user};
+	struct visitor visitor = {scope, key_id, each, user, 0};
 	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	sqlite_reader_acquire(&store->readers, &reader);

@@ -16,8 +16,10 @@ static struct err head_fetch(struct store_sqlite *store, const char *log, struct
 	TRY(sqlite_statement_take(reader.connection, SQL_AUDIT_HEAD_SELECT, &statement));
 	sqlite_bind_text(&statement, ":log", view_of_text(log));
 	TRY(sqlite_rows_fetch(&statement, &store_table_audit_heads, SIZE_MAX, batch, &more));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
-	return OK;
+	if (batch->count == 1)
+		return OK;
+	return sqlite_batch_missing(store, batch, &store_table_audit_heads,
+				    &SQLITE_VALUE_TEXT(view_of_text(log)));
 }
 
 NODISCARD struct err sqlite_head_load(void *self, const char *log, struct kms_audit_head *out)
@@ -27,7 +29,7 @@ NODISCARD struct err sqlite_head_load(void *self, const char *log, struct kms_au
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(head_fetch(store, log, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(store_batch_decode(&batch, 0, &head));
 	*out = head;
 	return OK;
@@ -81,7 +83,7 @@ NODISCARD struct err sqlite_head_list(void *self, struct kms_audit_head **out, s
 	CLEANUP(mem_free_at) struct kms_audit_head *heads = NULL;
 	store_batch_init(&batch);
 	TRY(list_fetch(store, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(MEM_NEW_ARRAY(batch.count, &heads));
 	for (size_t i = 0; i < batch.count; i++)
 		TRY(store_batch_decode(&batch, i, &heads[i]));

@@ -202,7 +202,7 @@ static struct err identity_take(struct store_sqlite *store, const struct store_b
 				struct auth_identity *out)
 {
 	REQUIRE(batch->count > 0, E_NOT_FOUND);
-	TRY(store_batch_verify(batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, batch));
 	return sqlite_identity_decode(batch, 0, out);
 }
 
@@ -214,6 +214,12 @@ NODISCARD struct err sqlite_identity_load(void *self, enum auth_identity_kind ki
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(named_fetch(self, &query, &batch));
+	if (batch.count == 0 && account.len > 0) {
+		const struct store_value key[] = {SQLITE_VALUE_TEXT(account),
+						  SQLITE_VALUE_NUMBER(kind),
+						  SQLITE_VALUE_TEXT(name)};
+		return sqlite_batch_missing(self, &batch, &store_table_identities, key);
+	}
 	return identity_take(self, &batch, out);
 }
 
@@ -256,7 +262,7 @@ static struct err page_extend(struct store_sqlite *store, struct auth_identity_q
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(page_fetch(store, query, &batch, more));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	for (size_t i = 0; i < batch.count; i++, page->count++)
 		TRY(sqlite_identity_decode(&batch, i, &page->identities[page->count]));
 	query->limit -= batch.count;

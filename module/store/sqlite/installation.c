@@ -32,7 +32,7 @@ NODISCARD struct err sqlite_installation_verify(void *self)
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(installation_fetch(store, &batch));
-	return store_batch_verify(&batch, &store->sealer);
+	return sqlite_batch_verify(store, &batch);
 }
 
 static struct err installation_delete(struct sqlite_connection *writer, const char *id)

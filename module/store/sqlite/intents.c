@@ -124,7 +124,7 @@ NODISCARD struct err sqlite_intent_list(void *self, int64_t now_ms, struct kms_i
 	CLEANUP(mem_free_at) struct kms_intent *intents = NULL;
 	store_batch_init(&batch);
 	TRY(list_fetch(store, now_ms, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(MEM_NEW_ARRAY(batch.count, &intents));
 	for (size_t i = 0; i < batch.count; i++)
 		TRY(store_batch_decode(&batch, i, &intents[i]));

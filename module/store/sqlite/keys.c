@@ -129,7 +129,9 @@ static struct err key_fetch(struct store_sqlite *store, const struct kms_scope *
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_transaction_read(reader.connection, &transaction));
 	TRY(rows_of_key(reader.connection, SQL_KEY_SELECT, scope, id, batch));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
+	if (batch->count != 1)
+		return sqlite_batch_missing(store, batch, &store_table_keys,
+					    SQLITE_KEY_VALUES(scope, id));
 	TRY(rows_of_key(reader.connection, SQL_VERSION_OF_KEY, scope, id, batch));
 	REQUIRE(batch->count <= 1 + KMS_VERSIONS_MAX, E_BOUNDS);
 	return OK;
@@ -175,7 +177,9 @@ NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
 	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
 	store_batch_init(&batch);
 	TRY(key_fetch(store, scope, id, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
+	TRY(sqlite_batch_complete(store, &batch, &store_table_versions,
+				  SQLITE_KEY_VALUES(scope, id), batch.count - 1));
 	TRY(store_batch_decode(&batch, 0, &full.key));
 	full.key.multi_region = full.key.id.multi_region;
 	REQUIRE(kms_key_id_equal(&full.key.id, id), E_NOT_FOUND);
@@ -209,7 +213,7 @@ NODISCARD struct err sqlite_key_locate(void *self, const struct kms_key_id *id,
 	CLEANUP(kms_key_cleanup) struct kms_key key = {0};
 	store_batch_init(&batch);
 	TRY(located_fetch(store, id, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(store_batch_decode(&batch, 0, &key));
 	REQUIRE(kms_key_id_equal(&key.id, id), E_NOT_FOUND);
 	*out = key.scope;
@@ -253,7 +257,7 @@ static struct err page_extend(struct store_sqlite *store, struct page_query *que
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(page_fetch(store, query, &batch, more));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	for (size_t i = 0; i < batch.count; i++)
 		TRY(id_decode(&batch, i, &page->ids[page->count++]));
 	query->limit -= batch.count;

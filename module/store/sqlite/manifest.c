@@ -19,20 +19,25 @@ struct kms_mark sqlite_mark_of(const struct sqlite_manifest_row *row)
 	return mark;
 }
 
-NODISCARD struct err sqlite_mark_expect(struct sqlite_manifest *manifest, struct kms_mark mark)
+struct kms_mark sqlite_mark_seen(struct sqlite_manifest *manifest)
+{
+	LOCK_SCOPE(&manifest->mark_lock);
+	return manifest->mark;
+}
+
+NODISCARD struct err sqlite_mark_expect(struct kms_mark seen, struct kms_mark mark)
 {
 	struct err e = OK;
-	LOCK_SCOPE(&manifest->mark_lock);
-	if (mark.epoch < manifest->mark.epoch)
+	if (mark.epoch < seen.epoch)
 		e = ERR(E_STORE_ROLLED_BACK);
-	else if (mark.epoch == manifest->mark.epoch &&
-		 !mem_equal(mark.digest, manifest->mark.digest, sizeof mark.digest))
+	else if (mark.epoch == seen.epoch &&
+		 !mem_equal(mark.digest, seen.digest, sizeof mark.digest))
 		e = ERR(E_STORE_MANIFEST);
 	if (err_failed(e))
 		log_event(LOG_ERROR, "store.manifest_refused",
 			  LOG_TEXT("why", "it is not the one that was seen last, nor a later one"),
 			  LOG_NUMBER("epoch", (int64_t)mark.epoch),
-			  LOG_NUMBER("seen", (int64_t)manifest->mark.epoch), LOG_ERR(e));
+			  LOG_NUMBER("seen", (int64_t)seen.epoch), LOG_ERR(e));
 	return e;
 }
 
@@ -45,9 +50,7 @@ void sqlite_mark_note(struct sqlite_manifest *manifest, struct kms_mark mark)
 
 NODISCARD struct err sqlite_manifest_mark(void *self, struct kms_mark *out)
 {
-	struct sqlite_manifest *manifest = &((struct store_sqlite *)self)->manifest;
-	LOCK_SCOPE(&manifest->mark_lock);
-	*out = manifest->mark;
+	*out = sqlite_mark_seen(&((struct store_sqlite *)self)->manifest);
 	return OK;
 }
 
@@ -97,6 +100,7 @@ NODISCARD struct err sqlite_manifest_read(struct sqlite_connection *connection,
 static struct err refresh(struct store_sqlite *store)
 {
 	struct sqlite_manifest *manifest = &store->manifest;
+	const struct kms_mark seen = sqlite_mark_seen(manifest);
 	int64_t now = 0;
 	TRY(sqlite_data_version(store->writer, &now));
 	if (manifest->known && manifest->data_version == now)
@@ -105,10 +109,11 @@ static struct err refresh(struct store_sqlite *store)
 	struct err e = sqlite_manifest_read(store->writer, &store->sealer, &manifest->now);
 	if (err_is(e, E_NOT_FOUND)) {
 		manifest->now = (struct sqlite_manifest_row){0};
-		e = OK;
+		e = seen.epoch == 0 ? OK : row_refuse("it is gone");
 	}
 	TRY(e);
-	TRY(sqlite_mark_expect(manifest, sqlite_mark_of(&manifest->now)));
+	TRY(sqlite_mark_expect(seen, sqlite_mark_of(&manifest->now)));
+	sqlite_mark_note(manifest, sqlite_mark_of(&manifest->now));
 	manifest->data_version = now;
 	manifest->known = true;
 	return OK;
@@ -117,7 +122,7 @@ static struct err refresh(struct store_sqlite *store)
 static struct err touches_count(const struct sqlite_tracker *tracker, struct store_tally *tally)
 {
 	for (size_t i = 0; i < tracker->count; i++) {
-		const struct sqlite_touch *touch = &tracker->touches[i];
+		const struct store_touch *touch = &tracker->touches[i];
 		TRY(touch->came ? store_tally_add(tally, &touch->row)
 				: store_tally_remove(tally, &touch->row));
 	}
@@ -172,6 +177,8 @@ static struct err before_commit(void *self)
 	manifest->next = manifest->now;
 	TRY(touches_count(&manifest->tracker, &manifest->next.tally));
 	manifest->next.epoch++;
+	if (!manifest->renew)
+		TRY(sqlite_checking_apply(store, &manifest->now, &manifest->next));
 	TRY(next_seal(store, &batch));
 	return next_write(store, &batch);
 }
@@ -182,6 +189,8 @@ static void transaction_ended(void *self, bool committed)
 	struct store_sqlite *store = self;
 	struct sqlite_manifest *manifest = &store->manifest;
 	bool changed = manifest->next.epoch != 0;
+	if (changed && !manifest->renew)
+		sqlite_checking_ended(store, &manifest->now, committed);
 	if (committed && changed) {
 		manifest->now = manifest->next;
 		manifest->known = true;

@@ -47,9 +47,10 @@ NODISCARD struct err sqlite_manifest_read(struct sqlite_connection *connection,
 					  struct sqlite_manifest_row *out);
 
 struct kms_mark sqlite_mark_of(const struct sqlite_manifest_row *row);
-/* E_STORE_ROLLED_BACK, E_STORE_MANIFEST, logged: an older one than was seen, or another of its
- * epoch. */
-NODISCARD struct err sqlite_mark_expect(struct sqlite_manifest *manifest, struct kms_mark mark);
+struct kms_mark sqlite_mark_seen(struct sqlite_manifest *manifest);
+/* E_STORE_ROLLED_BACK, E_STORE_MANIFEST, logged: an older one than was seen before it was read, or
+ * another of its epoch. */
+NODISCARD struct err sqlite_mark_expect(struct kms_mark seen, struct kms_mark mark);
 void sqlite_mark_note(struct sqlite_manifest *manifest, struct kms_mark mark);
 
 /*

@@ -33,7 +33,7 @@ NODISCARD struct err sqlite_outbox_list(void *self, struct kms_outbox_record **o
 	CLEANUP(page_cleanup) struct page page = {0};
 	store_batch_init(&batch);
 	TRY(list_fetch(store, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(MEM_NEW_ARRAY(batch.count, &page.records));
 	for (; page.count < batch.count; page.count++)
 		TRY(store_batch_decode(&batch, page.count, &page.records[page.count]));

@@ -4,9 +4,9 @@
 #include "base/lock.h"
 
 NODISCARD struct err sqlite_pool_init(struct sqlite_pool *pool, const char *path,
-				      uint32_t busy_timeout_ms)
+				      uint32_t busy_timeout_ms, _Atomic uint64_t *committed)
 {
-	*pool = (struct sqlite_pool){0};
+	*pool = (struct sqlite_pool){.committed = committed};
 	(void)pthread_mutex_init(&pool->lock, NULL);
 	(void)pthread_cond_init(&pool->returned, NULL);
 	for (size_t i = 0; i < SQLITE_READERS; i++) {
@@ -32,6 +32,8 @@ void sqlite_reader_acquire(struct sqlite_pool *pool, struct sqlite_reader *out)
 	while (pool->idle_count == 0)
 		(void)pthread_cond_wait(&pool->returned, &pool->lock);
 	*out = (struct sqlite_reader){pool, pool->idle[--pool->idle_count]};
+	/* Whatever is read from here on is no older. */
+	out->connection->since = atomic_load(pool->committed);
 }
 
 void sqlite_reader_release(struct sqlite_reader *reader)

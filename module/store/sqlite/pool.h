@@ -4,6 +4,7 @@
 #define HOLDFAST_STORE_SQLITE_POOL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/sqlite/connection.h"
 
@@ -15,11 +16,12 @@ struct sqlite_pool {
 	struct sqlite_connection *all[SQLITE_READERS];
 	struct sqlite_connection *idle[SQLITE_READERS];
 	size_t idle_count;
+	_Atomic uint64_t *committed; /* checking.h */
 };
 
-/* Opens every connection, so that a failure shows at the start. */
+/* Opens every connection, so that a failure shows at the start. *committed is borrowed. */
 NODISCARD struct err sqlite_pool_init(struct sqlite_pool *pool, const char *path,
-				      uint32_t busy_timeout_ms);
+				      uint32_t busy_timeout_ms, _Atomic uint64_t *committed);
 /* All are back. */
 void sqlite_pool_cleanup(struct sqlite_pool *pool);
 

@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "base/map.h"
 #include "store/batch.h"
+#include "store/sqlite/checking.h"
 #include "store/sqlite/manifest.h"
 #include "store/sqlite/pool.h"
 #include "store/sqlite/sqlite.h"
@@ -28,6 +29,8 @@ struct store_sqlite {
 	uint64_t changes;     /* how often it was another */
 
 	struct sqlite_manifest manifest;
+
+	struct sqlite_checking checking;
 
 	struct sqlite_pool readers;
 };

@@ -52,8 +52,10 @@ static struct err session_fetch(struct store_sqlite *store, struct view access_k
 	TRY(sqlite_statement_take(reader.connection, SQL_SESSION_SELECT, &statement));
 	sqlite_bind_text(&statement, ":access_key_id", access_key_id);
 	TRY(sqlite_rows_fetch(&statement, &store_table_sessions, SIZE_MAX, batch, &more));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
-	return OK;
+	if (batch->count == 1)
+		return OK;
+	return sqlite_batch_missing(store, batch, &store_table_sessions,
+				    &SQLITE_VALUE_TEXT(access_key_id));
 }
 
 NODISCARD struct err sqlite_session_load(void *self, struct view access_key_id,
@@ -64,7 +66,7 @@ NODISCARD struct err sqlite_session_load(void *self, struct view access_key_id,
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
 	TRY(session_fetch(store, access_key_id, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(store_batch_decode(&batch, 0, &session));
 	*out = session;
 	return OK;
@@ -93,7 +95,7 @@ NODISCARD struct err sqlite_session_list(void *self, const struct auth_session_q
 	CLEANUP(mem_free_at) struct auth_session *sessions = NULL;
 	store_batch_init(&batch);
 	TRY(page_fetch(store, query, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
 	TRY(MEM_NEW_ARRAY(batch.count, &sessions));
 	for (size_t i = 0; i < batch.count; i++)
 		TRY(store_batch_decode(&batch, i, &sessions[i]));

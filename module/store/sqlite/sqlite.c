@@ -68,11 +68,13 @@ NODISCARD struct err store_sqlite_open(const struct store_sqlite_options *option
 	(void)pthread_mutex_init(&store->write_lock, NULL);
 	(void)pthread_mutex_init(&store->manifest.mark_lock, NULL);
 	TRY(map_init(&store->claimed));
+	TRY(sqlite_checking_init(&store->checking));
 	sqlite_metrics_name();
 	TRY(file_prepare(options));
 	TRY(writer_open(store, options, busy));
 	TRY(sqlite_manifest_start(store));
-	TRY(sqlite_pool_init(&store->readers, options->path, busy));
+	TRY(sqlite_checking_open(&store->checking, options->path, busy));
+	TRY(sqlite_pool_init(&store->readers, options->path, busy, &store->checking.committed));
 	sqlite_metrics_measure(store->writer);
 	*out = TAKE(store);
 	return OK;
@@ -84,9 +86,11 @@ void store_sqlite_close(struct store_sqlite **store)
 	if (closing == NULL)
 		return;
 	sqlite_pool_cleanup(&closing->readers);
+	sqlite_connection_close(&closing->checking.looker);
 	/* The last to go: it folds the write-ahead log into the file. */
 	sqlite_connection_close(&closing->writer);
 	sqlite_manifest_cleanup(&closing->manifest);
+	sqlite_checking_cleanup(&closing->checking);
 	sqlite_intents_forget(closing);
 	(void)pthread_mutex_destroy(&closing->write_lock);
 	mem_free(closing);

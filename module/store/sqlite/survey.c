@@ -27,6 +27,8 @@ struct survey {
 
 	struct store_tally all;   /* the rows as they are, whether they carry their seal or not */
 	struct store_tally sound; /* those that do */
+	struct store_expectation rows; /* all, then those that the manifest has */
+	struct kms_mark seen;          /* by this process, before it looked */
 	uint64_t expected, unsound, unsealed;
 
 	struct store_difference difference; /* of the manifest and what there is */
@@ -42,6 +44,7 @@ static void survey_cleanup(struct survey **survey)
 	if (*survey == NULL)
 		return;
 	kms_survey_cleanup(&(*survey)->result);
+	store_expectation_cleanup(&(*survey)->rows);
 	mem_free(TAKE(*survey));
 }
 
@@ -116,10 +119,11 @@ static struct err row_count(void *user, const struct sqlite_scanned *row)
 	if (options->progress != NULL && s->result.rows % PROGRESS_ROWS == 0)
 		options->progress(options->user, s->result.rows, s->expected);
 	s->result.rows++;
-	if (row->sealed)
+	if (row->sealed) {
 		TRY(store_tally_add(&s->all, &row->imprint));
-	else
-		s->unsealed++;
+		TRY(store_expectation_note(&s->rows, &row->imprint));
+	}
+	s->unsealed += !row->sealed;
 	if (row->sound)
 		return store_tally_add(&s->sound, &row->imprint);
 	s->unsound++;
@@ -144,6 +148,33 @@ static struct err rows_expect(struct survey *s)
 }
 
 /* ---- what differs ---- */
+
+static struct err sound_note(void *user, const struct sqlite_scanned *row)
+{
+	struct survey *s = user;
+	return row->sound ? store_expectation_note(&s->rows, &row->imprint) : OK;
+}
+
+/* The rows that do not carry their seal are none of the manifest's. */
+static struct err rows_of_sound(struct survey *s)
+{
+	store_expectation_cleanup(&s->rows);
+	TRY(store_expectation_init(&s->rows));
+	return rows_scan(s, sound_note);
+}
+
+/* Those of the manifest, by what differs. */
+static struct err rows_correct(struct survey *s, bool all)
+{
+	const struct store_difference *d = &s->difference;
+	if (!all)
+		TRY(rows_of_sound(s));
+	for (size_t i = 0; i < d->extra_count; i++)
+		store_expectation_drop(&s->rows, &d->extra[i]);
+	for (size_t i = 0; i < d->missing_count; i++)
+		TRY(store_expectation_note(&s->rows, &d->missing[i]));
+	return OK;
+}
 
 static bool imprints_have(const struct store_imprint *rows, size_t count,
 			  const struct store_imprint *row)
@@ -203,15 +234,20 @@ static struct err missing_name(struct survey *s)
 static struct err rows_compare(struct survey *s)
 {
 	const struct store_tally *wanted = &s->manifest.tally;
-	bool equal = store_tally_equal(wanted, &s->all) && s->unsealed == 0;
-	if (equal || store_tally_equal(wanted, &s->sound))
+	bool all = true;
+	if (store_tally_equal(wanted, &s->all))
 		return OK;
+	if (store_tally_equal(wanted, &s->sound))
+		return rows_of_sound(s);
 	TRY(store_tally_compare(wanted, &s->all, &s->difference));
-	if (!s->difference.named)
+	if (!s->difference.named) {
+		all = false;
 		TRY(store_tally_compare(wanted, &s->sound, &s->difference));
+	}
 	if (s->difference.named) {
 		TRY(rows_scan(s, row_name));
-		return missing_name(s);
+		TRY(missing_name(s));
+		return rows_correct(s, all);
 	}
 	s->harmful = true;
 	return finding_add(s, KMS_FINDING_UNKNOWN, store_table_manifest.name, "");
@@ -230,14 +266,20 @@ static struct err manifest_read(struct survey *s)
 	return err_is(e, E_NOT_FOUND) || err_is(e, E_STORE_MANIFEST) ? OK : e;
 }
 
-static struct err anchor_find(struct survey *s, enum kms_finding_kind kind, enum err_code code)
+static struct err mark_find(struct survey *s, enum kms_finding_kind kind, enum err_code code,
+			    const char *whose, uint64_t epoch)
 {
 	char epochs[KMS_FINDING_ROW_MAX];
-	TRY(text_format(epochs, sizeof epochs, "epoch=%llu anchor=%llu",
-			(unsigned long long)s->result.mark.epoch,
-			(unsigned long long)s->result.anchor.epoch));
+	TRY(text_format(epochs, sizeof epochs, "epoch=%llu %s=%llu",
+			(unsigned long long)s->result.mark.epoch, whose,
+			(unsigned long long)epoch));
 	s->result.verdict = ERR((uint16_t)code);
 	return finding_add(s, kind, store_table_manifest.name, epochs);
+}
+
+static bool is_same(const struct kms_mark *a, const struct kms_mark *b)
+{
+	return a->epoch == b->epoch && mem_equal(a->digest, b->digest, sizeof a->digest);
 }
 
 /* The first manifest is anchored once it is committed: no other is without an anchor. */
@@ -245,12 +287,25 @@ static struct err anchor_compare(struct survey *s)
 {
 	const struct kms_mark *mark = &s->result.mark, *anchor = &s->result.anchor;
 	if (mark->epoch < anchor->epoch)
-		return anchor_find(s, KMS_FINDING_ROLLED_BACK, E_STORE_ROLLED_BACK);
-	if (mark->epoch == anchor->epoch &&
-	    !mem_equal(mark->digest, anchor->digest, sizeof mark->digest))
-		return anchor_find(s, KMS_FINDING_FORKED, E_HSM_ANCHOR);
-	if (mark->epoch > 1 && anchor->epoch == 0)
-		return anchor_find(s, KMS_FINDING_FORKED, E_HSM_ANCHOR);
+		return mark_find(s, KMS_FINDING_ROLLED_BACK, E_STORE_ROLLED_BACK, "anchor",
+				 anchor->epoch);
+	if ((mark->epoch == anchor->epoch && !is_same(mark, anchor)) ||
+	    (mark->epoch > 1 && anchor->epoch == 0))
+		return mark_find(s, KMS_FINDING_FORKED, E_HSM_ANCHOR, "anchor", anchor->epoch);
+	return OK;
+}
+
+/* This process knows of a later one than the token, until that is anchored. */
+static struct err seen_compare(struct survey *s)
+{
+	const struct kms_mark *mark = &s->result.mark, *seen = &s->seen;
+	if (seen->epoch <= s->result.anchor.epoch || mark->epoch < s->result.anchor.epoch)
+		return OK;
+	if (mark->epoch < seen->epoch)
+		return mark_find(s, KMS_FINDING_ROLLED_BACK, E_STORE_ROLLED_BACK, "seen",
+				 seen->epoch);
+	if (mark->epoch == seen->epoch && !is_same(mark, seen))
+		return mark_find(s, KMS_FINDING_FORKED, E_STORE_MANIFEST, "seen", seen->epoch);
 	return OK;
 }
 
@@ -269,7 +324,8 @@ static struct err judge(struct survey *s)
 	TRY(rows_compare(s));
 	if (s->harmful)
 		s->result.verdict = ERR(E_STORE_MANIFEST);
-	return anchor_compare(s);
+	TRY(anchor_compare(s));
+	return seen_compare(s);
 }
 
 /* ---- the digest ---- */
@@ -334,6 +390,8 @@ static struct err survey_make(struct store_sqlite *store, struct sqlite_connecti
 	s->connection = connection;
 	s->options = options;
 	s->result.anchor = options->anchor;
+	TRY(store_expectation_init(&s->rows));
+	s->seen = sqlite_mark_seen(&store->manifest);
 	TRY(manifest_read(s));
 	TRY(rows_expect(s));
 	TRY(rows_scan(s, row_count));
@@ -356,7 +414,11 @@ NODISCARD struct err sqlite_survey(void *self, const struct kms_survey_options *
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_transaction_read(reader.connection, &transaction));
 	TRY(survey_make(store, reader.connection, options, &s));
-	sqlite_mark_note(&store->manifest, s->result.mark);
+	bool sound = !err_failed(s->result.verdict) || err_is(s->result.verdict, E_STORE_SEAL);
+	if (sound && s->manifest.epoch > 0) {
+		sqlite_mark_note(&store->manifest, s->result.mark);
+		sqlite_checking_begin(store, &s->manifest, &s->rows, false);
+	}
 	*out = s->result;
 	s->result.findings = NULL;
 	return OK;
@@ -375,6 +437,18 @@ static struct err findings_log(const struct survey *s)
 	return s->result.verdict;
 }
 
+/* The manifest is made anew over the rows that carry their seal, and what the transaction did. */
+static struct err renew(struct survey *s, uint64_t epoch, struct sqlite_transaction *transaction)
+{
+	struct store_sqlite *store = s->store;
+	sqlite_manifest_renew(store, epoch, &s->sound);
+	TRY(sqlite_transaction_commit(transaction));
+	/* As they were: what the transaction did to them, the manifest tells. */
+	const struct sqlite_manifest_row before = {.epoch = epoch, .tally = s->sound};
+	sqlite_checking_begin(store, &before, &s->rows, true);
+	return OK;
+}
+
 /* Waits with all others for as long as the token takes: nothing is served yet. */
 NODISCARD struct err sqlite_manifest_begin(void *self)
 {
@@ -387,8 +461,7 @@ NODISCARD struct err sqlite_manifest_begin(void *self)
 	TRY(survey_make(store, store->writer, &options, &s));
 	REQUIRE(err_is(s->manifest_read, E_NOT_FOUND), E_EXISTS);
 	TRY(findings_log(s));
-	sqlite_manifest_renew(store, 0, &s->sound);
-	return sqlite_transaction_commit(&transaction);
+	return renew(s, 0, &transaction);
 }
 
 static struct err record_insert(struct store_sqlite *store, const struct store_batch *batch)
@@ -416,8 +489,7 @@ NODISCARD struct err sqlite_manifest_accept(void *self, const struct kms_survey 
 	TRY(survey_make(store, store->writer, &options, &s));
 	REQUIRE(mem_equal(s->result.digest, survey->digest, sizeof survey->digest),
 		E_STORE_CONFLICT);
-	sqlite_manifest_renew(store, MAX_OF(s->result.mark.epoch, s->result.anchor.epoch),
-			      &s->sound);
+	TRY(rows_of_sound(s));
 	TRY(record_insert(store, &batch));
-	return sqlite_transaction_commit(&transaction);
+	return renew(s, MAX_OF(s->result.mark.epoch, s->result.anchor.epoch), &transaction);
 }

@@ -118,7 +118,11 @@ NODISCARD struct err sqlite_tags_list(void *self, const struct kms_page_query *q
 	CLEANUP(mem_free_at) struct kms_tag *tags = NULL;
 	store_batch_init(&batch);
 	TRY(page_fetch(store, query, &batch));
-	TRY(store_batch_verify(&batch, &store->sealer));
+	TRY(sqlite_batch_verify(store, &batch));
+	if (query->after.len == 0 && batch.count <= query->limit)
+		TRY(sqlite_batch_complete(store, &batch, &store_table_tags,
+					  SQLITE_KEY_VALUES(query->scope, query->key_id),
+					  batch.count));
 	size_t count = MIN_OF(batch.count, query->limit);
 	TRY(MEM_NEW_ARRAY(count, &tags));
 	for (size_t i = 0; i < count; i++) {

@@ -75,7 +75,7 @@ static struct err touches_reserve(struct sqlite_tracker *tracker)
 	if (tracker->count < tracker->cap)
 		return OK;
 	size_t cap = tracker->cap ? tracker->cap * 2 : FIRST_CAP;
-	struct sqlite_touch *larger = NULL;
+	struct store_touch *larger = NULL;
 	TRY(MEM_NEW_ARRAY(cap, &larger));
 	mem_copy(larger, cap * sizeof *larger, tracker->touches, tracker->count * sizeof *larger);
 	mem_free(tracker->touches);
@@ -93,7 +93,10 @@ static struct err value_get(sqlite3 *db, value_getter *get, int column, struct s
 	return OK;
 }
 
-/* A row without a seal (the installation's, until --init has finished) is none of the manifest. */
+/*
+ * A row without a seal (the installation's, until --init has finished) is none of the manifest. One
+ * with a seal of another length was never ours.
+ */
 static struct err row_touch(struct sqlite_tracker *tracker, sqlite3 *db, size_t number, bool came)
 {
 	value_getter *get = came ? sqlite3_preupdate_new : sqlite3_preupdate_old;
@@ -101,12 +104,13 @@ static struct err row_touch(struct sqlite_tracker *tracker, sqlite3 *db, size_t 
 	struct store_value key[SQLITE_KEY_COLUMNS_MAX];
 	struct store_value seal;
 	TRY(value_get(db, get, layout->seal, &seal));
-	if (seal.tag != STORE_OCTETS || seal.bytes.len != KMS_SEAL_LEN)
+	if (seal.tag == 0)
 		return OK;
+	REQUIRE(seal.tag == STORE_OCTETS && seal.bytes.len == KMS_SEAL_LEN, E_STORE_SEAL);
 	for (size_t i = 0; i < store_sealed_tables[number]->key_count; i++)
 		TRY(value_get(db, get, layout->key[i], &key[i]));
 	TRY(touches_reserve(tracker));
-	struct sqlite_touch *touch = &tracker->touches[tracker->count];
+	struct store_touch *touch = &tracker->touches[tracker->count];
 	TRY(store_imprint_make(number, key, seal.bytes, &touch->row));
 	touch->came = came;
 	tracker->count++;

@@ -18,15 +18,9 @@ struct sqlite_layout {
 	int seal;
 };
 
-/* A row as it came, or as it was when it went. */
-struct sqlite_touch {
-	bool came;
-	struct store_imprint row;
-};
-
 struct sqlite_tracker {
 	struct sqlite_layout layouts[SQLITE_TRACKED_MAX]; /* by store_sealed_number() */
-	struct sqlite_touch *touches;                     /* of the transaction, in order */
+	struct store_touch *touches;                      /* of the transaction, in order */
 	size_t count, cap;
 	struct err failure; /* sticky until it is cleared: nothing may be committed */
 };

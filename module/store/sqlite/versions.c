@@ -65,7 +65,7 @@ NODISCARD struct err sqlite_version_each(void *self,
 		CLEANUP(store_batch_cleanup) struct store_batch batch;
 		store_batch_init(&batch);
 		TRY(page_fetch(store, &row, &batch));
-		TRY(store_batch_verify(&batch, &store->sealer));
+		TRY(sqlite_batch_verify(store, &batch));
 		count = batch.count;
 		for (size_t i = 0; i < count; i++) {
 			TRY(store_batch_decode(&batch, i, &row));
