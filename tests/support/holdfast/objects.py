@@ -16,7 +16,7 @@ import tempfile
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 CKA_CLASS, CKA_LABEL, CKA_VALUE, CKA_ID = 0x0, 0x3, 0x11, 0x102
 CKA_SENSITIVE, CKA_EXTRACTABLE = 0x103, 0x162
-CKF_SERIAL_SESSION, CKU_USER = 4, 1
+CKF_SERIAL_SESSION, CKF_RW_SESSION, CKU_USER = 4, 2, 1
 UNAVAILABLE = ctypes.c_ulong(-1).value
 
 
@@ -38,7 +38,7 @@ class Token:
         slots, count = (ctypes.c_ulong * 16)(), ctypes.c_ulong(16)
         self.must("C_GetSlotList", ctypes.c_ubyte(1), slots, ctypes.byref(count))
         self.session = ctypes.c_ulong()
-        self.must("C_OpenSession", ctypes.c_ulong(slots[0]), ctypes.c_ulong(CKF_SERIAL_SESSION), None,
+        self.must("C_OpenSession", ctypes.c_ulong(slots[0]), ctypes.c_ulong(CKF_SERIAL_SESSION | CKF_RW_SESSION), None,
                   None, ctypes.byref(self.session))
         self.must("C_Login", self.session, ctypes.c_ulong(CKU_USER), pin.encode(),
                   ctypes.c_ulong(len(pin)))
@@ -83,6 +83,14 @@ class Token:
         return out
 
 
+    def destroy(self, part):
+        """How many objects had this in their label."""
+        found = [h for h in self.handles() if part in (self.attribute(h, CKA_LABEL) or b"").decode()]
+        for handle in found:
+            self.must("C_DestroyObject", self.session, ctypes.c_ulong(handle))
+        return len(found)
+
+
 def flip_flags(folder):
     """CKA_SENSITIVE off, CKA_EXTRACTABLE on, in every object file: type, kind 1 (boolean), value."""
     for top, _, names in os.walk(folder):
@@ -100,6 +108,20 @@ def flip_flags(folder):
                 file.write(data)
 
 
+def run_here(installation, conf, *arguments):
+    """This file as a process of its own; what it answers."""
+    ran = subprocess.run([sys.executable, os.path.abspath(__file__), *arguments], input=installation.pin,
+                         env={**os.environ, "SOFTHSM2_CONF": conf}, capture_output=True,
+                         text=True, timeout=60, check=True)
+    return json.loads(ran.stdout)
+
+
+def destroy_objects(installation, part):
+    """From the token itself, whose process is stopped: what has this in its label. How many."""
+    assert not installation.token.running()
+    return run_here(installation, installation.environment["SOFTHSM2_CONF"], part)
+
+
 def token_objects(installation, reveal=False):
     """[{id, label, value}] of the installation's token; the values with `reveal` alone."""
     with tempfile.TemporaryDirectory(prefix="holdfast-objects-") as folder:
@@ -110,11 +132,9 @@ def token_objects(installation, reveal=False):
         conf = os.path.join(folder, "softhsm2.conf")
         with open(conf, "w", encoding="utf-8") as file:
             file.write(f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
-        ran = subprocess.run([sys.executable, os.path.abspath(__file__)], input=installation.pin,
-                             env={**os.environ, "SOFTHSM2_CONF": conf}, capture_output=True,
-                             text=True, timeout=60, check=True)
-        return json.loads(ran.stdout)
+        return run_here(installation, conf)
 
 
 if __name__ == "__main__":
-    json.dump(Token(sys.stdin.read()).objects(), sys.stdout)
+    there = Token(sys.stdin.read())
+    json.dump(there.destroy(sys.argv[1]) if len(sys.argv) > 1 else there.objects(), sys.stdout)
