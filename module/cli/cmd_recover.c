@@ -18,6 +18,8 @@ static const struct argument arguments[] = {
 			"take it as the report with this code describes it"),
 	ARGUMENT_OPTION("accept-token", NULL, NULL, ARGUMENT_FLAG,
 			"let this token be the installation's: a copy or clone of it"),
+	ARGUMENT_OPTION("discard-refused", NULL, NULL, ARGUMENT_FLAG,
+			"remove the rows that do not carry their seal"),
 	ARGUMENTS_END};
 
 /* Beside this program, as in a build; else where packages have it: beside bin, in sbin. */
@@ -55,6 +57,8 @@ static enum exit_status run(const struct command_context *context, const struct 
 	}
 	if (arguments_flag(call->arguments, "accept-token"))
 		words[count++] = "--accept-token";
+	if (arguments_flag(call->arguments, "discard-refused"))
+		words[count++] = "--discard-refused";
 	if (context->json)
 		words[count++] = "--json";
 	if (err_failed(find_daemon(daemon))) {

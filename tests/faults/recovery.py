@@ -332,3 +332,53 @@ def test_a_clone_of_the_token_is_accepted_by_an_operator(own):
     assert (details["previousTokenSerial"], details["tokenSerial"]) == (serial, other)
     own.daemon.stop()
     assert recover(own)[0] == SOUND
+
+
+# --- rows that are refused, and the audit log ---
+
+def test_rows_that_are_refused_can_be_discarded(own):
+    """But for those on which others hang."""
+    key = make_key(own, "one")
+    own.client().create_alias(AliasName="alias/forged", TargetKeyId=key[0])
+    own.client().create_grant(KeyId=key[0], GranteePrincipal=f"arn:aws:iam::{own.account}:root",
+                              Operations=["Decrypt"])
+    own.daemon.stop()
+    change(own, "UPDATE grants SET operations = operations + 1")
+    change(own, "UPDATE aliases SET updated_ms = updated_ms + 1")
+    status, report = recover(own)
+    assert (status, report["Verdict"], report["Found"]) == (REFUSED_ROWS, "E_STORE_SEAL", 2)
+    assert recover(own, "--accept", report["Code"], "--discard-refused")[0] == SOUND
+    assert [ask(own, f"SELECT count(*) FROM {table}") for table in ("grants", "aliases", "keys")] == [0, 0, 1]
+    assert starts(own)
+    assert opens(own, key) == b"one"
+    told, = records(own, "RecoverStore")
+    assert told["serviceEventDetails"]["discardedRows"] == 2
+    assert {f["table"] for f in told["serviceEventDetails"]["findings"]} == {"grants", "aliases"}
+    own.daemon.stop()
+    assert recover(own)[0] == SOUND
+
+
+def test_an_audit_log_that_was_lost(own):
+    key = make_key(own, "one")
+    own.daemon.stop()  # stores the log's head
+    for name in os.listdir(own.daemon.audit):
+        os.remove(os.path.join(own.daemon.audit, name))
+    assert not starts(own)
+    assert "E_AUDIT_CHAIN" in own.daemon.read_log()
+    report = accept(own)
+    assert report["Verdict"] == "E_AUDIT_CHAIN" and report["AuditLog"]["ExpectedSequence"] > 0
+    assert starts(own)
+    assert opens(own, key) == b"one"
+    told, = records(own, "RecoverStore")
+    assert told["serviceEventDetails"]["auditLog"]["verdict"] == "E_AUDIT_CHAIN"
+    own.daemon.stop()
+    assert recover(own)[0] == SOUND
+    assert starts(own)
+
+
+def test_the_operators_command_leads_there(own):
+    own.daemon.stop()
+    ran = own.run("holdfast", "recover", "--config", own.daemon.settings, check=False)
+    assert ran.returncode == SOUND and "fit together" in ran.stdout, ran.stderr
+    ran = own.run("holdfast", "recover", "--config", own.daemon.settings, "--json", check=False)
+    assert json.loads(ran.stdout)["Verdict"] == "E_OK"
