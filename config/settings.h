@@ -43,7 +43,8 @@ struct settings {
 						service's own; empty */
 	} admin;
 	struct {
-		settings_text path; /* /var/lib/holdfast/holdfast.db */
+		settings_text path;             /* /var/lib/holdfast/holdfast.db */
+		settings_text backup_directory; /* empty: the folder "backups" beside the store */
 	} store;
 	struct {
 		settings_text directory;     /* /var/lib/holdfast/audit */

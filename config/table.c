@@ -68,6 +68,8 @@ const struct setting settings_table[] = {
 
 	TEXT(store, path, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/holdfast.db",
 	     "the metadata database"),
+	TEXT(store, backup_directory, SETTING_PATH, 0, TEXT_MAX, "",
+	     "folder of holdfast backup; empty: backups, beside the store"),
 
 	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",
 	     "folder of the audit log's segments"),

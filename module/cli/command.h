@@ -16,6 +16,7 @@ struct command_context {
 	const char *config;              /* the settings file that was looked at */
 	const struct settings *settings; /* from it, or the defaults */
 	bool settings_read;              /* it was there and right */
+	uint32_t timeout_ms;             /* for an answer; 0: the client's own */
 	const char *settings_fault;      /* what is wrong with it; NULL: nothing, or not read */
 };
 
@@ -49,6 +50,7 @@ struct verb {
 	const char *next;                 /* said to people afterwards, or NULL: {Name} is what the
 					     answer's only object has under that name; a
 					     step a line */
+	uint32_t timeout_ms;              /* of an answer that takes long; 0: the client's own */
 	command_prepare_fn *prepare;      /* or NULL */
 	command_answer_fn *answer;
 };
@@ -96,6 +98,7 @@ extern const struct command cmd_access_key;
 extern const struct command cmd_session;
 extern const struct command cmd_key;
 extern const struct command cmd_clock;
+extern const struct command cmd_backup, cmd_recover;
 extern const struct command cmd_store;
 extern const struct command cmd_audit;
 extern const struct command cmd_evidence;

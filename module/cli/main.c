@@ -189,6 +189,7 @@ static enum exit_status run_command(const struct command *command, struct argume
 	const struct command_call call = {command, verb, arguments};
 	if (verb == NULL)
 		return command->run(&context);
+	context.timeout_ms = verb->timeout_ms;
 	return verb->run != NULL ? verb->run(&context, &call) : command_ask(&context, &call);
 }
 

@@ -182,7 +182,8 @@ static struct err accept_copy(struct recover *r)
 	const struct rescue_consent consent = {.uid = getuid(),
 					       .user = user,
 					       .restored = r->arguments->restore,
-					       .accept_token = r->arguments->accept_token};
+					       .accept_token = r->arguments->accept_token,
+					       .discard_refused = r->arguments->discard_refused};
 	return rescue_accept(&r->options, &r->report, &consent, &r->accepted);
 }
 

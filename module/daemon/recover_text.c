@@ -132,7 +132,9 @@ static void write_next(struct writer *w, const struct recover_told *told, struct
 		return;
 	}
 	if (err_is(verdict, E_STORE_SEAL))
-		writer_text(w, "\nIt starts as it is, and refuses these rows.\n");
+		writer_text(w, "\nIt starts as it is, and refuses these rows. Where a refused row "
+			       "keeps it from starting\n(outbox, intents, audit_heads): "
+			       "--discard-refused with --accept removes them.\n");
 	if (report->token.moved && report->token.wrap_tried && err_failed(report->token.wrap)) {
 		writer_text(w, "\nThis token cannot be accepted: it is no copy of the other.\n");
 		return;

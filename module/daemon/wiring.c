@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "crypto/digest.h"
+#include "daemon/backup.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
 #include "event/endpoint.h"
@@ -335,6 +336,7 @@ static struct err start_service(struct wiring *w)
 			.due_interval_ms = (uint32_t)s->scheduler.interval_ms,
 			.due_share_percent = (uint32_t)s->scheduler.share_percent,
 			.progress = tell_progress,
+			.backups = backup_port(w),
 			.more_checks = w->more_checks,
 			.more_checks_user = w->more_checks_user,
 			.libraries = libraries,

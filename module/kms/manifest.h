@@ -102,6 +102,12 @@ struct kms_manifest_ops {
 	NODISCARD struct err (*accept)(void *self, const struct kms_survey *survey,
 				       const struct kms_outbox_record *outbox);
 
+	/*
+	 * Removes the rows that do not carry their seal; *left: those that stay, as sound ones hang
+	 * on them. The manifest does not follow: accept() comes next, over another survey.
+	 */
+	NODISCARD struct err (*discard)(void *self, uint64_t *removed, uint64_t *left);
+
 	/* E_NOT_FOUND. */
 	NODISCARD struct err (*head_load)(void *self, const char *log, struct kms_audit_head *out);
 	/* Where the stored revision is head->revision - 1 (1: where there is none), else

@@ -78,6 +78,7 @@ struct rescue_consent {
 	const char *user;     /* name; "" when it has none */
 	const char *restored; /* path of the backup; NULL: the store as it is */
 	bool accept_token;
+	bool discard_refused; /* the rows that do not carry their seal go */
 };
 
 /*

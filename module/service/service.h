@@ -14,6 +14,7 @@
 #include "kms/installation.h"
 #include "kms/manifest.h"
 #include "kms/store.h"
+#include "service/backups.h"
 #include "service/call.h"
 #include "service/checks.h"
 
@@ -64,6 +65,7 @@ struct service_options {
 	 * is told. */
 	void (*progress)(void *user, uint64_t done, uint64_t all);
 	void *progress_user;
+	struct service_backups backups; /* no function: BackupStore is not supported */
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
 	void (*more_checks)(void *user, struct service_checks *out);
 	void *more_checks_user;

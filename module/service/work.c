@@ -44,6 +44,7 @@ static void output_cleanup(struct work_output *out)
 	if (out->survey != NULL)
 		kms_survey_cleanup(out->survey);
 	mem_free(TAKE(out->survey));
+	mem_free(TAKE(out->backup));
 }
 
 void work_cleanup(struct call_work *work)

@@ -81,6 +81,7 @@ struct work_output {
 	struct call *explained;           /* Explain: the request that it is about; call_free() */
 	struct session_made *session;    /* AssumeRole, CreateSession: secrets; wiped, mem_free() */
 	struct identity_told *identity;  /* as stored, or as it shall be; identity_told_free() */
+	struct backup *backup;           /* BackupStore; mem_free() */
 	struct kms_survey *survey;       /* VerifyStore; kms_survey_cleanup(), mem_free() */
 	struct clock_trust_report clock; /* DescribeClock; AcceptClock: as it was before */
 };

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import threading
 import time
 
 import pytest
@@ -55,8 +57,7 @@ def put_back(there, path):
     for left in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.remove(there.store + left)
-    copy_store_to = there.store
-    shutil.copy(path, copy_store_to)
+    shutil.copy(path, there.store)
 
 
 def change(there, statement):
@@ -64,6 +65,13 @@ def change(there, statement):
     with connection:
         assert connection.execute(statement).rowcount == 1
     connection.close()
+
+
+def ask(there, question):
+    connection = sqlite3.connect(there.store)
+    answer = connection.execute(question).fetchone()[0]
+    connection.close()
+    return answer
 
 
 def starts(there):
@@ -111,6 +119,7 @@ def test_a_report_changes_nothing(own):
     before = digests(own)
     status, report = recover(own)
     assert (status, report["Verdict"], report["Findings"]) == (SOUND, "E_OK", [])
+    assert digests(own) == before
     change(own, "UPDATE keys SET description = 'another'")
     before = digests(own)
     status, report = recover(own)
@@ -173,3 +182,203 @@ def test_an_older_store(own):
         opens(own, lost)
     clock = json.loads(own.run("holdfast", "clock", "show", "--json", "--socket", own.daemon.admin).stdout)
     assert not clock["Trusted"]
+
+
+# --- backups ---
+
+def backup(there, *name):
+    ran = there.run("holdfast", "backup", *name, "--json", "--socket", there.daemon.admin, check=False)
+    return ran.returncode, json.loads(ran.stdout) if ran.returncode == 0 else ran.stderr
+
+
+@contextlib.contextmanager
+def load(there, arn):
+    """Calls that change the store, and calls that do not, without end; all must succeed."""
+    ended, faults = threading.Event(), []
+
+    def calls():
+        kms = there.client()
+        count = 0
+        while not ended.is_set():
+            try:
+                kms.encrypt(KeyId=arn, Plaintext=b"x")
+                kms.update_key_description(KeyId=arn, Description=str(count))
+            except Exception as fault:  # pylint: disable=broad-except
+                faults.append(fault)
+                return
+            count += 1
+
+    threads = [threading.Thread(target=calls) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert not faults, faults
+
+
+def test_a_backup_is_made_under_load_and_restored(own):
+    key = make_key(own, "one")
+    grant = own.client().create_grant(KeyId=key[0], GranteePrincipal=f"arn:aws:iam::{own.account}:root",
+                                      Operations=["Decrypt"])["GrantId"]
+    with load(own, key[0]):
+        status, made = backup(own)
+        assert status == 0, made
+        assert backup(own, "named.db")[0] == 0
+    assert made["Verdict"] == "E_OK" and os.stat(made["Path"]).st_mode & 0o777 == 0o600
+    with open(made["Path"], "rb") as file:
+        assert hashlib.sha256(file.read()).hexdigest() == made["Sha256"]
+    with open(made["Path"] + ".json", encoding="utf-8") as file:
+        assert json.load(file)["epoch"] == made["Epoch"]
+    assert sorted(os.listdir(os.path.dirname(made["Path"]))) == sorted(
+        name + more for name in (os.path.basename(made["Path"]), "named.db") for more in ("", ".json"))
+    for wrong in ("named.db", "../other.db", "/tmp/other.db", ".hidden"):
+        status, said = backup(own, wrong)
+        assert status == REFUSED, said
+
+    after, material = rotate(own, key)
+    own.client().revoke_grant(KeyId=key[0], GrantId=grant)
+    own.daemon.stop()
+    report = accept(own, "--restore", made["Path"])
+    assert report["Verdict"] == "E_STORE_ROLLED_BACK" and report["Mark"]["Epoch"] == made["Epoch"]
+    kept, = [name for name in os.listdir(own.directory) if ".before-recovery-" in name]
+    assert not [name for name in os.listdir(own.directory) if ".recovering" in name]
+    assert starts(own)
+    assert opens(own, key) == b"one"
+    opened = own.client().decrypt(CiphertextBlob=after)
+    assert (opened["Plaintext"], opened["KeyMaterialId"]) == (b"after", material)
+    grants = own.client().list_grants(KeyId=key[0])["Grants"]
+    assert [g["GrantId"] for g in grants] == [grant]  # which the report warns of
+    told, = records(own, "RecoverStore")
+    assert told["serviceEventDetails"]["restoredFrom"] == made["Path"]
+    own.daemon.stop()
+    assert recover(own, "--restore", own.path(kept))[1]["Verdict"] == "E_STORE_ROLLED_BACK"
+
+
+def test_a_backup_that_is_no_store_is_not_restored(own):
+    _, made = backup(own)
+    with open(made["Path"], "r+b") as file:
+        file.seek(0)
+        file.write(b"this is no store of ours")
+    own.daemon.stop()
+    before = digests(own)
+    status, _ = recover(own, "--restore", made["Path"])
+    assert status not in (SOUND, REFUSED_ROWS, MUST_ACCEPT)
+    assert recover(own, "--restore", own.path("nowhere.db"))[0] not in (SOUND, REFUSED_ROWS, MUST_ACCEPT)
+    assert digests(own) == before
+
+
+def test_a_restore_that_is_killed_leaves_one_of_the_two(own):
+    old = make_key(own, "old")
+    _, made = backup(own)
+    new = make_key(own, "new")
+    own.daemon.stop()
+    command = [program("holdfastd"), "--config", own.daemon.settings, "--restore", made["Path"]]
+    ends = {True: 0, False: 0}
+    for attempt in range(10):
+        code = recover(own, "--restore", made["Path"])[1]["Code"]
+        process = subprocess.Popen([*command, "--accept", code], env={**os.environ, **own.environment},
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.03 + attempt * 0.015)
+        process.kill()
+        process.wait()
+        status, report = recover(own)
+        assert (status, report["Verdict"]) == (SOUND, "E_OK"), report
+        ends[ask(own, "SELECT count(*) FROM keys") == 1] += 1
+    assert starts(own)
+    assert opens(own, old) == b"old"
+    assert ends[False] > 0
+    if ends[True]:
+        with pytest.raises(own.client().exceptions.ClientError):
+            opens(own, new)
+
+
+# --- another token ---
+
+def clone_token(there):
+    """The token's folder as a restored copy of it would be: the same objects, another serial number."""
+    there.token.stop()
+    folder, = os.listdir(there.token_folder)
+    path = os.path.join(there.token_folder, folder, "token.object")
+    serial = ask(there, "SELECT token_serial FROM installation")
+    with open(path, "rb") as file:
+        content = file.read()
+    assert content.count(serial.encode()) == 1
+    other = serial[:-1] + ("0" if serial[-1] != "0" else "1")
+    with open(path, "wb") as file:
+        file.write(content.replace(serial.encode(), other.encode()))
+    there.start_token()
+    return serial, other
+
+
+def test_a_clone_of_the_token_is_accepted_by_an_operator(own):
+    key = make_key(own, "one")
+    own.daemon.stop()
+    serial, other = clone_token(own)
+    assert not starts(own)
+    assert "E_HSM_TOKEN_CHANGED" in own.daemon.read_log()
+    status, report = recover(own)
+    assert (status, report["Verdict"]) == (MUST_ACCEPT, "E_HSM_TOKEN_CHANGED")
+    assert report["Token"]["Moved"] and report["Token"]["SecretsOpen"]
+    assert recover(own, "--accept", report["Code"])[0] == REFUSED
+    assert recover(own, "--accept", report["Code"], "--accept-token")[0] == SOUND
+    assert starts(own)
+    assert opens(own, key) == b"one"
+    told, = records(own, "RecoverStore")
+    details = told["serviceEventDetails"]
+    assert (details["previousTokenSerial"], details["tokenSerial"]) == (serial, other)
+    own.daemon.stop()
+    assert recover(own)[0] == SOUND
+
+
+# --- rows that are refused, and the audit log ---
+
+def test_rows_that_are_refused_can_be_discarded(own):
+    """But for those on which others hang."""
+    key = make_key(own, "one")
+    own.client().create_alias(AliasName="alias/forged", TargetKeyId=key[0])
+    own.client().create_grant(KeyId=key[0], GranteePrincipal=f"arn:aws:iam::{own.account}:root",
+                              Operations=["Decrypt"])
+    own.daemon.stop()
+    change(own, "UPDATE grants SET operations = operations + 1")
+    change(own, "UPDATE aliases SET updated_ms = updated_ms + 1")
+    status, report = recover(own)
+    assert (status, report["Verdict"], report["Found"]) == (REFUSED_ROWS, "E_STORE_SEAL", 2)
+    assert recover(own, "--accept", report["Code"], "--discard-refused")[0] == SOUND
+    assert [ask(own, f"SELECT count(*) FROM {table}") for table in ("grants", "aliases", "keys")] == [0, 0, 1]
+    assert starts(own)
+    assert opens(own, key) == b"one"
+    told, = records(own, "RecoverStore")
+    assert told["serviceEventDetails"]["discardedRows"] == 2
+    assert {f["table"] for f in told["serviceEventDetails"]["findings"]} == {"grants", "aliases"}
+    own.daemon.stop()
+    assert recover(own)[0] == SOUND
+
+
+def test_an_audit_log_that_was_lost(own):
+    key = make_key(own, "one")
+    own.daemon.stop()  # stores the log's head
+    for name in os.listdir(own.daemon.audit):
+        os.remove(os.path.join(own.daemon.audit, name))
+    assert not starts(own)
+    assert "E_AUDIT_CHAIN" in own.daemon.read_log()
+    report = accept(own)
+    assert report["Verdict"] == "E_AUDIT_CHAIN" and report["AuditLog"]["ExpectedSequence"] > 0
+    assert starts(own)
+    assert opens(own, key) == b"one"
+    told, = records(own, "RecoverStore")
+    assert told["serviceEventDetails"]["auditLog"]["verdict"] == "E_AUDIT_CHAIN"
+    own.daemon.stop()
+    assert recover(own)[0] == SOUND
+    assert starts(own)
+
+
+def test_the_operators_command_leads_there(own):
+    own.daemon.stop()
+    ran = own.run("holdfast", "recover", "--config", own.daemon.settings, check=False)
+    assert ran.returncode == SOUND and "fit together" in ran.stdout, ran.stderr
+    ran = own.run("holdfast", "recover", "--config", own.daemon.settings, "--json", check=False)
+    assert json.loads(ran.stdout)["Verdict"] == "E_OK"

@@ -15,6 +15,9 @@ NODISCARD struct err sqlite_manifest_begin(void *self);
 NODISCARD struct err sqlite_manifest_accept(void *self, const struct kms_survey *survey,
 					    const struct kms_outbox_record *outbox);
 
+/* discard.c */
+NODISCARD struct err sqlite_discard(void *self, uint64_t *removed, uint64_t *left);
+
 /* heads.c */
 NODISCARD struct err sqlite_head_load(void *self, const char *log, struct kms_audit_head *out);
 NODISCARD struct err sqlite_head_save(void *self, const struct kms_audit_head *head);

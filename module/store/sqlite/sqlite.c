@@ -188,6 +188,7 @@ static const struct kms_manifest_ops manifest_ops = {
 	.head_save = sqlite_head_save,
 	.head_list = sqlite_head_list,
 	.copy = sqlite_copy,
+	.discard = sqlite_discard,
 };
 const char *store_sqlite_library(void)
 {
