@@ -202,6 +202,17 @@ struct audit_log_limits wiring_audit_limits(const struct settings *s)
 	};
 }
 
+static struct err open_audit_signer(struct wiring *w)
+{
+	w->audit_signer = (struct service_audit_signer){
+		.hsm = w->hsm,
+		.key = w->installation.audit_sign,
+		.timeout_ms = (uint32_t)w->settings->token.timeout_ms,
+		.clock = &clock_system,
+	};
+	return service_audit_signer_open(&w->audit_signer);
+}
+
 static struct err open_audit(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -215,6 +226,7 @@ static struct err open_audit(struct wiring *w)
 					    .queue_max = limits.queue_max,
 					    .sign_every_records = limits.sign_every_records,
 					    .sign_every_ms = limits.sign_every_ms,
+					    .signer = &w->audit_signer.port,
 					    .clock = &clock_system},
 		&w->audit);
 }
@@ -258,6 +270,7 @@ static struct err start_service(struct wiring *w)
 			.events = w->events,
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,
+			.audit_public_key = w->audit_signer.public_key,
 			.audit_name = s->audit.name,
 			.clock = &clock_system,
 			.installation = w->installation,
@@ -307,6 +320,7 @@ static struct err start_keeper(struct wiring *w)
 			.region = w->installation.scope.region,
 			.account = w->installation.scope.account,
 			.retention = wiring_retention(w->settings),
+			.signer = &w->audit_signer.port,
 			.needed_since = needed_since,
 			.clock_trusted = clock_trusted,
 			.user = w->service,
@@ -384,6 +398,7 @@ static const struct step {
 	{"reach the token", wiring_open_token},
 	{"open the store", open_store},
 	{"verify the installation", open_installation},
+	{"ask for the audit log's key", open_audit_signer},
 	{"open the audit log", open_audit},
 	{"open the sinks of events", open_events},
 	{"verify the store and start the service", start_service},

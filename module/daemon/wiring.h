@@ -14,6 +14,7 @@
 #include "event/bus.h"
 #include "hsm/hsm.h"
 #include "server/server.h"
+#include "service/audit_signer.h"
 #include "service/service.h"
 #include "store/sqlite/sqlite.h"
 
@@ -29,6 +30,7 @@ struct wiring {
 	struct service_sealer sealer;
 	struct store_sqlite *store;
 	struct kms_installation installation;
+	struct service_audit_signer audit_signer;
 	struct audit_log *audit;
 	struct event_bus *events;
 	struct service *service;

@@ -30,8 +30,9 @@ struct service_options {
 	struct auth_identities identities;
 	struct event_bus *events; /* borrowed; NULL: nobody is told */
 	struct audit_log *audit;
-	const char *audit_directory; /* of `audit`; NULL: left-over records are appended without
-					looking whether the log has them */
+	const uint8_t *audit_public_key; /* AUDIT_POINT_LEN bytes; borrowed; outlives the service */
+	const char *audit_directory;     /* of `audit`; NULL: left-over records are appended without
+					    looking whether the log has them */
 	const char *audit_name; /* of `audit`, in the store; NULL: SERVICE_AUDIT_NAME_DEFAULT */
 	const struct clock *clock;
 	struct kms_installation installation; /* ready and verified */
