@@ -9,8 +9,11 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "codec/json.h"
+#include "crypto/digest.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
+#include "event/endpoint.h"
 #include "hsm/remote.h"
 
 #define TOKEN_WAIT_MS 60000
@@ -246,6 +249,16 @@ static struct err open_events(struct wiring *w)
 	return event_bus_open(&options, &w->events);
 }
 
+static const struct service_library libraries[] = {
+	{"OpenSSL libcrypto", digest_library},
+	{"SQLite", store_sqlite_library},
+	{"libmicrohttpd", server_http_library},
+	{"GnuTLS", server_tls_library},
+	{"jansson", json_library},
+	{"libcurl", event_endpoint_library},
+	{NULL, NULL},
+};
+
 /* Before READY=1 the service manager counts the time of the start. */
 static void tell_progress(UNUSED void *user, uint64_t done, uint64_t all)
 {
@@ -286,6 +299,7 @@ static struct err start_service(struct wiring *w)
 			.progress = tell_progress,
 			.more_checks = w->more_checks,
 			.more_checks_user = w->more_checks_user,
+			.libraries = libraries,
 		},
 		&w->service);
 }

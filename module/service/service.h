@@ -18,6 +18,12 @@
 
 struct service;
 
+/* A library that this program is made of, as the running one says. */
+struct service_library {
+	const char *name; /* NULL behind the last */
+	const char *(*version)(void);
+};
+
 #define SERVICE_AUDIT_NAME_DEFAULT "main"
 
 struct service_options {
@@ -57,6 +63,7 @@ struct service_options {
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
 	void (*more_checks)(void *user, struct service_checks *out);
 	void *more_checks_user;
+	const struct service_library *libraries; /* for evidence; static; NULL: none are told */
 };
 
 /* Verifies the store against the token (anchoring.h: what keeps it from starting), then starts its
