@@ -12,6 +12,7 @@
 
 #define PATH_TEXT (SETTINGS_TEXT_MAX + 16)
 #define USER_TEXT 64
+#define PASSWD_MAX 4096
 #define MIB_SHIFT 20
 #define AS_ROOT "run this as root to see more"
 
@@ -69,8 +70,11 @@ void doctor_look_at_settings(struct doctor *d)
 
 static void name_user(uid_t uid, char out[USER_TEXT])
 {
-	const struct passwd *user = getpwuid(uid);
-	if (user == NULL || err_failed(text_format(out, USER_TEXT, "%s", user->pw_name)))
+	char room[PASSWD_MAX];
+	struct passwd row;
+	struct passwd *user = NULL;
+	bool known = getpwuid_r(uid, &row, room, sizeof room, &user) == 0 && user != NULL;
+	if (!known || err_failed(text_format(out, USER_TEXT, "%s", user->pw_name)))
 		(void)!err_failed(text_format(out, USER_TEXT, "uid %u", (unsigned)uid));
 }
 
@@ -80,14 +84,19 @@ struct place {
 	const char *meant;             /* the mode that it should have: "0600" */
 	mode_t forbidden;              /* bits that nobody may have */
 	const struct doctor_peer *own; /* whose it must be; NULL: root's or anybody's */
-	bool may_miss;
+	enum { MISSING_WRONG, MISSING_UNSEEN, MISSING_FINE } missing;
 };
 
 static void say_missing(struct doctor *d, const struct place *place, int number)
 {
 	bool hidden = number == EACCES;
-	if (number == ENOENT && place->may_miss)
+	if (number == ENOENT && place->missing == MISSING_FINE)
 		return;
+	if (number == ENOENT && place->missing == MISSING_UNSEEN) {
+		check_add(d->list, place->name, CHECK_UNKNOWN, "start the process that makes it",
+			  "%s is not there", place->path);
+		return;
+	}
 	check_add(d->list, place->name, hidden ? CHECK_UNKNOWN : CHECK_FAILURE,
 		  hidden ? AS_ROOT : "check the setting, and that its disk is mounted", "%s: %s",
 		  place->path, strerrordesc_np(number));
@@ -172,20 +181,21 @@ void doctor_look_at_permissions(struct doctor *d)
 	(void)!err_failed(text_format(wal, sizeof wal, "%s-wal", s->store.path));
 	(void)!err_failed(text_format(shm, sizeof shm, "%s-shm", s->store.path));
 	const struct place places[] = {
-		{"settings file", d->context->config, "0644", 0022, NULL, true},
-		{"store folder", folder, "0700", 0022, NULL, false},
-		{"store", s->store.path, "0600", 0077, &d->daemon, false},
-		{"store's log", wal, "0600", 0077, &d->daemon, true},
-		{"store's index", shm, "0600", 0077, &d->daemon, true},
-		{"audit folder", s->audit.directory, "0750", 0027, &d->daemon, false},
-		{"admin socket", s->admin.socket, "0777", 0, NULL, true},
-		{"token socket", s->token.socket, "0777", 0, NULL, true},
-		{"token's state", s->token.state_directory, "0700", 0077, &d->token, true},
-		{"PIN", pin_path(s), "0600", 0077, NULL, false},
-		{"TLS private key", s->tls.private_key, "0600", 0027, NULL, false},
-		{"TLS certificate", s->tls.certificate, "0644", 0022, NULL, false},
-		{"events token", s->events.token_file, "0600", 0077, NULL, false},
-		{"events spool", s->events.spool, "0600", 0077, &d->daemon, true},
+		{"settings file", d->context->config, "0644", 0022, NULL, MISSING_FINE},
+		{"store folder", folder, "0700", 0022, NULL, MISSING_WRONG},
+		{"store", s->store.path, "0600", 0077, &d->daemon, MISSING_WRONG},
+		{"store's log", wal, "0600", 0077, &d->daemon, MISSING_FINE},
+		{"store's index", shm, "0600", 0077, &d->daemon, MISSING_FINE},
+		{"audit folder", s->audit.directory, "0750", 0027, &d->daemon, MISSING_WRONG},
+		{"admin socket", s->admin.socket, "0777", 0, NULL, MISSING_UNSEEN},
+		{"token socket", s->token.socket, "0777", 0, NULL, MISSING_UNSEEN},
+		{"token's state", s->token.state_directory, "0700", 0077, &d->token,
+		 MISSING_UNSEEN},
+		{"PIN", pin_path(s), "0600", 0077, NULL, MISSING_WRONG},
+		{"TLS private key", s->tls.private_key, "0600", 0027, NULL, MISSING_WRONG},
+		{"TLS certificate", s->tls.certificate, "0644", 0022, NULL, MISSING_WRONG},
+		{"events token", s->events.token_file, "0600", 0077, NULL, MISSING_WRONG},
+		{"events spool", s->events.spool, "0600", 0077, &d->daemon, MISSING_FINE},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		look_at_place(d, &places[i]);

@@ -87,13 +87,13 @@ static const char *why_not(const char *directory)
 			       : strerrordesc_np(errno);
 }
 
-void evidence_write_audit(const struct command_context *context, const struct json *system,
+void evidence_write_audit(const struct command_context *context, const struct json *machine,
 			  const uint8_t point[ECDSA_P256_POINT_LEN], struct json_out *out)
 {
 	(void)context;
 	char directory[PATH_TEXT] = "";
 	struct audit_verify_report report = {.problems = 0};
-	const struct json *process = json_member(system, "Process");
+	const struct json *process = json_member(machine, "Process");
 	(void)!err_failed(text_copy(directory, sizeof directory,
 				    json_string_of(json_member(process, "AuditDirectory"))));
 	const char *why = why_not(directory);

@@ -350,11 +350,11 @@ static void put_own_keys(struct gather *g, const struct json *keys)
 	json_out_end_array(&g->out);
 }
 
-static enum exit_status read_point(const struct json *system, uint8_t point[ECDSA_P256_POINT_LEN])
+static enum exit_status read_point(const struct json *machine, uint8_t point[ECDSA_P256_POINT_LEN])
 {
 	struct writer w;
 	writer_init(&w, point, ECDSA_P256_POINT_LEN);
-	struct err e = base64_decode(&w, json_string_of(json_member(system, "AuditPublicKey")));
+	struct err e = base64_decode(&w, json_string_of(json_member(machine, "AuditPublicKey")));
 	if (!err_failed(e) && w.len == ECDSA_P256_POINT_LEN)
 		return EXIT_DONE;
 	(void)fputs("holdfast: the token does not give the public key that evidence is signed "
@@ -406,18 +406,18 @@ static enum exit_status put_part(struct gather *g, const struct part *part)
 
 static enum exit_status put_facts(struct gather *g, uint8_t point[ECDSA_P256_POINT_LEN])
 {
-	CLEANUP(answer_cleanup) struct answer system = {.json = NULL};
+	CLEANUP(answer_cleanup) struct answer machine = {.json = NULL};
 	const struct request request = {"DescribeInstallation", VIEW_LITERAL("{}"),
 					PAGE_TIMEOUT_MS};
-	enum exit_status status = ask(g, &request, &system);
+	enum exit_status status = ask(g, &request, &machine);
 	if (status == EXIT_DONE)
-		status = read_point(system.json, point);
+		status = read_point(machine.json, point);
 	if (status != EXIT_DONE)
 		return status;
 	json_out_begin_object(&g->out, "System");
-	copy_members(&g->out, system.json, "ServiceKeys");
+	copy_members(&g->out, machine.json, "ServiceKeys");
 	json_out_end_object(&g->out);
-	put_own_keys(g, json_member(system.json, "ServiceKeys"));
+	put_own_keys(g, json_member(machine.json, "ServiceKeys"));
 	for (size_t i = 0; i < ARRAY_LEN(parts) && status == EXIT_DONE; i++)
 		status = put_part(g, &parts[i]);
 	json_out_begin_array(&g->out, "Keys");
@@ -427,7 +427,7 @@ static enum exit_status put_facts(struct gather *g, uint8_t point[ECDSA_P256_POI
 	if (status == EXIT_DONE)
 		status = take_everybody(g);
 	if (status == EXIT_DONE)
-		evidence_write_audit(g->context, system.json, point, &g->out);
+		evidence_write_audit(g->context, machine.json, point, &g->out);
 	return status;
 }
 

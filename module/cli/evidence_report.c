@@ -148,10 +148,10 @@ static void put_tile(struct writer *w, const struct json *summary, const char *m
 static void put_front(struct writer *w, const struct json *evidence)
 {
 	const struct json *summary = json_member(evidence, "Summary");
-	const struct json *system = json_member(evidence, "System");
+	const struct json *machine = json_member(evidence, "System");
 	writer_text(w, "<header><h1>Evidence of key custody</h1>\n<p class=\"lead\">Installation "
 		       "<code>");
-	html_text(w, report_text(json_member(system, "Installation"), "Id"));
+	html_text(w, report_text(json_member(machine, "Installation"), "Id"));
 	writer_text(w, "</code> \xc2\xb7 ");
 	put_date(w, report_text(evidence, "Begun"));
 	writer_text(w, " \xc2\xb7 ");
@@ -203,10 +203,10 @@ static void put_libraries(struct writer *w, const struct json *libraries)
 
 static void put_system(struct writer *w, const struct json *evidence)
 {
-	const struct json *system = json_member(evidence, "System");
-	const struct json *installation = json_member(system, "Installation");
-	const struct json *token = json_member(system, "Token");
-	const struct json *process = json_member(system, "Process");
+	const struct json *machine = json_member(evidence, "System");
+	const struct json *installation = json_member(machine, "Installation");
+	const struct json *token = json_member(machine, "Token");
+	const struct json *process = json_member(machine, "Process");
 	begin_section(w, "Token and software");
 	begin_pairs(w);
 	report_pair(w, "Token", token, "Label");
@@ -223,9 +223,9 @@ static void put_system(struct writer *w, const struct json *evidence)
 	report_pair(w, "Region", installation, "Region");
 	report_pair(w, "Installed", installation, "Created");
 	html_pair_code(w, "Public key of the audit log and of this report",
-		       report_text(system, "AuditPublicKey"));
-	report_pair(w, "holdfastd", system, "Version");
-	put_libraries(w, json_member(system, "Libraries"));
+		       report_text(machine, "AuditPublicKey"));
+	report_pair(w, "holdfastd", machine, "Version");
+	put_libraries(w, json_member(machine, "Libraries"));
 	report_pair(w, "Kernel", process, "Kernel");
 	report_pair(w, "Machine", process, "Machine");
 	end_pairs(w);
