@@ -40,6 +40,8 @@ bool evidence_label_fits(const struct json *evidence, const struct json *key,
 	char label[LABEL_MAX];
 	const struct json *system = json_member(json_member(evidence, "System"), "Installation");
 	struct view installation = json_string_of(json_member(system, "Id"));
+	const struct json *machine = json_member(json_member(evidence, "System"), "Installation");
+	struct view installation = json_string_of(json_member(machine, "Id"));
 	struct view id = json_string_of(json_member(key, "KeyId"));
 	struct err e =
 		text_format(label, sizeof label, "holdfast:%.*s:%.*s:%lld", (int)installation.len,

@@ -48,6 +48,7 @@ static const char head[] =
 	".unsure{color:var(--unsure);font-weight:600}\n"
 	"td.code{font:.82rem ui-monospace,'DejaVu Sans Mono',monospace}\n"
 	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.8rem;"
+	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.2rem,1fr));gap:.8rem;"
 	"margin:1.2rem 0}\n"
 	".tile{border:1px solid var(--line);border-radius:6px;padding:.7rem .9rem;"
 	"background:var(--band)}\n"
@@ -57,6 +58,8 @@ static const char head[] =
 	"white-space:nowrap}\n"
 	".turned{height:9.6rem;vertical-align:bottom}.turned span{writing-mode:vertical-rl;"
 	"transform:rotate(180deg);font-size:.74rem;letter-spacing:.02em}\n"
+	".matrix thead th{vertical-align:bottom}.required td{color:var(--soft);font-style:italic}\n"
+	".promises th,.promises td:nth-child(3){white-space:nowrap}\n"
 	".scroll{overflow-x:auto}\n"
 	".key{border-left:3px solid var(--line);padding-left:1.1rem;margin:1.6rem 0 2.2rem}\n"
 	".plot{display:block;width:100%;height:auto;margin:.4rem 0}\n"
@@ -150,6 +153,8 @@ static void put_front(struct writer *w, const struct json *evidence)
 	writer_text(w, "<header><h1>Evidence of key custody</h1>\n<p class=\"lead\">Installation "
 		       "<code>");
 	html_text(w, report_text(json_member(system, "Installation"), "Id"));
+	const struct json *machine = json_member(evidence, "System");
+	html_text(w, report_text(json_member(machine, "Installation"), "Id"));
 	writer_text(w, "</code> \xc2\xb7 ");
 	put_date(w, report_text(evidence, "Begun"));
 	writer_text(w, " \xc2\xb7 ");
@@ -170,6 +175,8 @@ static void put_promises(struct writer *w, const struct json *promises)
 	begin_section(w, "Promises, and what this report shows of them");
 	writer_text(w, "<table class=\"wide\"><thead><tr><th></th><th>Promise</th><th>Verdict</th>"
 		       "<th>How</th></tr></thead><tbody>\n");
+	writer_text(w,
+		    "<table class=\"promises\"><thead><tr><th></th><th>Promise</th><th>Verdict</th>"
 	for (size_t i = 0; i < json_count(promises); i++) {
 		const struct json *promise = json_element(promises, i);
 		writer_text(w, "<tr>");
@@ -204,6 +211,10 @@ static void put_system(struct writer *w, const struct json *evidence)
 	const struct json *installation = json_member(system, "Installation");
 	const struct json *token = json_member(system, "Token");
 	const struct json *process = json_member(system, "Process");
+	const struct json *machine = json_member(evidence, "System");
+	const struct json *installation = json_member(machine, "Installation");
+	const struct json *token = json_member(machine, "Token");
+	const struct json *process = json_member(machine, "Process");
 	begin_section(w, "Token and software");
 	begin_pairs(w);
 	report_pair(w, "Token", token, "Label");
@@ -223,10 +234,13 @@ static void put_system(struct writer *w, const struct json *evidence)
 		       report_text(system, "AuditPublicKey"));
 	report_pair(w, "holdfastd", system, "Version");
 	put_libraries(w, json_member(system, "Libraries"));
-	report_pair(w, "Kernel", process, "Kernel");
-	report_pair(w, "Machine", process, "Machine");
-	end_pairs(w);
-	writer_text(w, "</section>\n");
+		       report_text(machine, "AuditPublicKey"));
+		       report_pair(w, "holdfastd", machine, "Version");
+		       put_libraries(w, json_member(machine, "Libraries"));
+		       report_pair(w, "Kernel", process, "Kernel");
+		       report_pair(w, "Machine", process, "Machine");
+		       end_pairs(w);
+		       writer_text(w, "</section>\n");
 }
 
 static void put_own_keys(struct writer *w, const struct json *keys)
@@ -327,6 +341,7 @@ static void put_audit(struct writer *w, const struct json *audit)
 	report_pair(w, "Signatures of the token", audit, "Attestations");
 	report_pair(w, "Signed up to", audit, "AttestedAt");
 	report_pair(w, "Lines that no signature speaks for yet", audit, "LinesNotYetAttested");
+	report_pair(w, "Records that no signature speaks for yet", audit, "RecordsNotYetAttested");
 	report_pair(w, "Lines from before there was a chain", audit, "LinesBeforeTheChain");
 	html_pair_code(w, "Hash of the last line", report_text(json_member(audit, "Head"), "Hash"));
 	end_pairs(w);

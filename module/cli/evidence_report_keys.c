@@ -194,6 +194,33 @@ static void put_version(struct writer *w, const struct json *evidence, const str
 	writer_text(w, "</td></tr>\n");
 }
 
+/* What the versions below must be: again where the suite changes. */
+static void put_required(struct writer *w, const struct judge_subject *subject)
+{
+	writer_format(w,
+		      "<tr class=\"required\"><td colspan=\"3\">required</td><td "
+		      "class=\"number\">%lld</td>",
+		      (long long)subject->suite);
+	for (size_t i = 0; judge_attribute_at(i) != NULL; i++)
+		html_element(w, "td", NULL,
+			     view_of_text(judge_required(subject, i) ? "yes" : "no"));
+	writer_text(w, "<td></td></tr>\n");
+}
+
+static void put_version_rows(struct writer *w, const struct json *evidence, const struct json *key)
+{
+	const struct json *versions = json_member(key, "Versions");
+	int64_t suite = -1;
+	for (size_t i = 0; i < json_count(versions); i++) {
+		const struct json *version = json_element(versions, i);
+		struct judge_subject subject = evidence_subject_of_version(key, version);
+		if (subject.suite != suite)
+			put_required(w, &subject);
+		suite = subject.suite;
+		put_version(w, evidence, key, version);
+	}
+}
+
 static void put_versions(struct writer *w, const struct json *evidence, const struct json *key)
 {
 	const struct json *versions = json_member(key, "Versions");
@@ -203,6 +230,7 @@ static void put_versions(struct writer *w, const struct json *evidence, const st
 	put_version_head(w);
 	for (size_t i = 0; i < json_count(versions); i++)
 		put_version(w, evidence, key, json_element(versions, i));
+	put_version_rows(w, evidence, key);
 	writer_text(w, "</tbody></table></div>\n<p class=\"note\">Read from the token at ");
 	html_text(w, report_text(json_member(last, "Token"), "ReadAt"));
 	writer_text(w, "; the object of the last version is <code>");

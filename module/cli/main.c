@@ -105,7 +105,7 @@ static enum exit_status unknown(const struct command *command, const char *name,
  * Finds the socket. A file that was named must be right; the usual one helps when it can be read,
  * and what is wrong with it is for the command to tell.
  */
-static enum exit_status take_settings(const struct arguments *arguments,
+static enum exit_status take_settings(const struct arguments *arguments, bool any,
 				      struct command_context *context, struct settings *settings)
 {
 	static char fault[SETTINGS_MESSAGE_MAX];
@@ -120,7 +120,7 @@ static enum exit_status take_settings(const struct arguments *arguments,
 		(named || readable) && !err_failed(settings_read(context->config, settings, fault));
 	if (!context->settings_read && fault[0] != '\0')
 		context->settings_fault = fault;
-	if (named && !context->settings_read) {
+	if (named && !context->settings_read && !any) {
 		(void)fprintf(stderr, "holdfast: %s\n", fault);
 		return EXIT_SETTINGS;
 	}
@@ -181,7 +181,8 @@ static enum exit_status run_command(const struct command *command, struct argume
 		return verb != NULL ? print_verb_help(command, verb) : print_bare_help(command);
 	settings_defaults(&settings);
 	struct command_context context = {.settings = &settings};
-	enum exit_status ready = take_settings(arguments, &context, &settings);
+	enum exit_status ready =
+		take_settings(arguments, command->any_settings, &context, &settings);
 	if (ready != EXIT_DONE)
 		return ready;
 	if (err_failed(json_start()))

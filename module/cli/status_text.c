@@ -66,21 +66,31 @@ static void put_verdict(struct writer *w, const struct json *status, bool colour
 	writer_text(w, "\n\n");
 }
 
-#define NAME_WIDTH 16 /* "events endpoint" */
+#define NAME_WIDTH 16 /* at least: "events endpoint" */
 #define WORD_WIDTH 8
 
-static void put_check(struct writer *w, const struct json *check, bool colour)
+/* The longest name that there is, and a blank. */
+static size_t name_width(const struct json *status)
+{
+	const struct json *check;
+	size_t width = NAME_WIDTH;
+	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++)
+		width = MAX_OF(width, json_string_of(json_member(check, "Name")).len + 1);
+	return width;
+}
+
+static void put_check(struct writer *w, const struct json *check, size_t width, bool colour)
 {
 	const struct look *look = look_of(check, "Level");
 	writer_text(w, "  ");
-	put_padded(w, json_string_of(json_member(check, "Name")), NAME_WIDTH);
+	put_padded(w, json_string_of(json_member(check, "Name")), width);
 	put_coloured(w, look, look->word, WORD_WIDTH, colour && look->status != EXIT_DONE);
 	put_text(w, json_string_of(json_member(check, "Detail")));
 	writer_text(w, "\n");
 	struct view remedy = json_string_of(json_member(check, "Remedy"));
 	if (remedy.len == 0)
 		return;
-	put_padded(w, VIEW_LITERAL(""), 2 + NAME_WIDTH);
+	put_padded(w, VIEW_LITERAL(""), 2 + width);
 	writer_text(w, "-> ");
 	put_text(w, remedy);
 	writer_text(w, "\n");
@@ -106,6 +116,8 @@ void status_text_write(struct writer *w, const struct json *status, bool colour)
 	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++) {
 		put_group(w, check, &group);
 		put_check(w, check, colour);
+		size_t width = name_width(status);
+		put_check(w, check, width, colour);
 	}
 }
 
