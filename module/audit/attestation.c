@@ -10,23 +10,27 @@
 #define SIGNATURE_TEXT BASE64_ENCODED_LEN(AUDIT_SIGNATURE_LEN)
 #define DIGITS_MAX 19
 
-static const char domain[] = "holdfast audit head 1";
-
-NODISCARD struct err attestation_digest(const struct audit_point *attested, const char *time,
-					uint8_t digest[AUDIT_HASH_LEN])
+NODISCARD struct err attestation_digest_of(const char *domain, const struct audit_point *point,
+					   const char *time, uint8_t digest[AUDIT_HASH_LEN])
 {
 	uint8_t room[256];
 	struct writer w;
 	writer_init(&w, room, sizeof room);
 	writer_block16(&w, view_of_text(domain));
-	writer_block16(&w, view_of_text(attested->chain));
-	writer_u16(&w, sizeof attested->sequence);
-	writer_u64(&w, attested->sequence);
-	writer_block16(&w, VIEW_ARRAY(attested->hash));
+	writer_block16(&w, view_of_text(point->chain));
+	writer_u16(&w, sizeof point->sequence);
+	writer_u64(&w, point->sequence);
+	writer_block16(&w, VIEW_ARRAY(point->hash));
 	writer_block16(&w, view_of_text(time));
 	TRY(writer_end(&w));
-	const struct view signed_text = view_of(room, w.len);
-	return digest_sha256(&signed_text, 1, digest);
+	const struct view statement = view_of(room, w.len);
+	return digest_sha256(&statement, 1, digest);
+}
+
+NODISCARD struct err attestation_digest(const struct audit_point *attested, const char *time,
+					uint8_t digest[AUDIT_HASH_LEN])
+{
+	return attestation_digest_of("holdfast audit head 1", attested, time, digest);
 }
 
 NODISCARD struct err attestation_write(const struct attestation *attestation, struct writer *w)

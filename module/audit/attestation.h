@@ -19,6 +19,10 @@ struct attestation {
 NODISCARD struct err attestation_digest(const struct audit_point *attested, const char *time,
 					uint8_t digest[AUDIT_HASH_LEN]);
 
+/* The same for another statement about a place; `domain` keeps them apart. */
+NODISCARD struct err attestation_digest_of(const char *domain, const struct audit_point *point,
+					   const char *time, uint8_t digest[AUDIT_HASH_LEN]);
+
 /* A line without newline, and without its place in the chain. */
 NODISCARD struct err attestation_write(const struct attestation *attestation, struct writer *w);
 

@@ -32,7 +32,8 @@ static void add(struct audit_copy *copies, size_t *count, struct view account)
 	for (size_t i = 0; i < *count; i++)
 		if (view_equal(copies[i].account, account))
 			return;
-	copies[(*count)++] = (struct audit_copy){.account = account, .caller = *count == 0};
+	copies[*count] = (struct audit_copy){.account = account, .caller = *count == 0};
+	(*count)++;
 }
 
 /*
@@ -280,6 +281,13 @@ static void put_parameters(const struct showing *s, const char *as, const struct
 	json_out_end_object(s->out);
 }
 
+/* The refusal of a key that is not there looks as that of another account's. */
+static bool hides_decision(const struct showing *s, struct view text)
+{
+	return is_denied(s->event) &&
+	       (s->foreign || view_starts_with(text, VIEW_LITERAL("default-deny: not there")));
+}
+
 /*
  * "key-policy:2 + identity:1": the key's side, then the caller's. Where two accounts have a part in
  * a call, each learns of its own side alone, and of a refusal nothing.
@@ -288,7 +296,7 @@ static void put_decision(const struct showing *s, struct view text)
 {
 	static const struct view joint = {(const uint8_t *)" + ", 3};
 	size_t at = view_search(text, joint);
-	if (s->foreign && is_denied(s->event))
+	if (hides_decision(s, text))
 		return;
 	if (s->foreign && s->copy->caller)
 		text = view_part(text, at + joint.len, text.len);
@@ -318,8 +326,8 @@ static void put_additional(const struct showing *s, const struct json *value)
 	const struct json *one;
 	struct view name;
 	char text[64];
-	if (s->foreign && is_denied(s->event) && json_count(value) == 1 &&
-	    json_member(value, "decidedBy") != NULL)
+	struct view decision = json_string_of(json_member(value, "decidedBy"));
+	if (json_count(value) == 1 && decision.len > 0 && hides_decision(s, decision))
 		return; /* nothing would be left */
 	json_out_begin_object(s->out, "additionalEventData");
 	for (size_t at = 0; json_next_member(value, &at, &name, &one);) {

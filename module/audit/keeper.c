@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "audit/index.h"
+#include "audit/point.h"
 #include "audit/record.h"
+#include "audit/removal.h"
 #include "audit/segment.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -71,24 +73,77 @@ static const char *rule_of(const struct round *round, const struct segment_file 
 
 /* --- Removing. --- */
 
+struct waiter {
+	pthread_mutex_t lock;
+	pthread_cond_t told;
+	bool done;
+	struct err result;
+};
+
+static void tell_waiter(struct audit_signing *signing, struct err result)
+{
+	struct waiter *waiter = (struct waiter *)signing->user;
+	LOCK_SCOPE(&waiter->lock);
+	waiter->result = result;
+	waiter->done = true;
+	(void)pthread_cond_signal(&waiter->told);
+}
+
+static struct err sign_and_wait(const struct audit_signer *signer, struct audit_signing *signing)
+{
+	struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER,
+				.told = PTHREAD_COND_INITIALIZER};
+	signing->done = tell_waiter;
+	signing->user = &waiter;
+	signer->sign(signer->self, signing);
+	LOCK_SCOPE(&waiter.lock);
+	while (!waiter.done)
+		(void)pthread_cond_wait(&waiter.told, &waiter.lock);
+	return waiter.result;
+}
+
+/* Where the chain goes on behind the segment; nothing of one that is older than the chain. */
+static struct err put_details(const struct audit_keeper *keeper, const struct segment_file *file,
+			      struct writer *w)
+{
+	struct point_end end;
+	struct removal removal = {0};
+	struct audit_signing signing = {0};
+	const struct audit_signer *signer = keeper->options.signer;
+	TRY(point_end_of(keeper->directory, file->name, &end));
+	if (signer == NULL || !end.chained)
+		return OK;
+	removal.last = end.point;
+	TRY(text_copy(removal.key, sizeof removal.key, view_of_text(signer->key)));
+	TRY(removal_digest(&removal.last, signing.digest));
+	TRY(sign_and_wait(signer, &signing));
+	mem_copy(removal.signature, sizeof removal.signature, signing.signature,
+		 sizeof signing.signature);
+	return removal_write(&removal, w);
+}
+
 static struct err write_record(const struct audit_keeper *keeper, const struct segment_file *file,
 			       const char *rule)
 {
-	char members[SEGMENT_NAME_MAX + 96];
+	char members[SEGMENT_NAME_MAX + 96], details[REMOVAL_MEMBERS_MAX];
+	struct writer detail;
 	CLEANUP(buf_cleanup) struct buf line;
 	buf_init(&line, AUDIT_RECORD_MAX);
+	writer_init(&detail, details, sizeof details);
+	TRY(put_details(keeper, file, &detail));
 	TRY(text_format(members, sizeof members,
 			"\"segment\":\"%s\",\"bytes\":%llu,\"rule\":\"%s\"", file->name,
 			(unsigned long long)file->bytes, rule));
 	struct audit_record record = {
 		.time_ms = clock_real_ms(keeper->options.clock),
-		.event_source = "holdfast.admin",
-		.event_type = "AwsServiceEvent",
-		.event_name = VIEW_LITERAL("DeleteAuditSegment"),
+		.event_source = REMOVAL_SOURCE,
+		.event_type = REMOVAL_TYPE,
+		.event_name = VIEW_LITERAL(REMOVAL_EVENT),
 		.identity_type = "AWSService",
 		.region = view_of_text(keeper->options.region),
 		.recipient_account = view_of_text(keeper->options.account),
 		.request_members = view_of_text(members),
+		.detail_members = view_of(details, detail.len),
 	};
 	TRY(uuid_make(record.event_id));
 	struct writer w;
@@ -103,9 +158,9 @@ static struct err record_once(struct audit_keeper *keeper, const struct segment_
 {
 	if (text_equal(keeper->recorded, file->name))
 		return OK;
+	TRY(write_record(keeper, file, rule));
 	log_event(LOG_INFO, "audit.segment_removed", LOG_TEXT("segment", file->name),
 		  LOG_NUMBER("bytes", file->bytes), LOG_TEXT("rule", rule));
-	TRY(write_record(keeper, file, rule));
 	return text_copy(keeper->recorded, sizeof keeper->recorded, view_of_text(file->name));
 }
 

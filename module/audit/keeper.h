@@ -11,6 +11,7 @@
 #define HOLDFAST_AUDIT_KEEPER_H
 
 #include "audit/log.h"
+#include "audit/signer.h"
 
 struct audit_keeper;
 
@@ -29,6 +30,10 @@ struct audit_keeper_options {
 	const char *region, *account; /* of the records; borrowed; outlive the keeper */
 	struct audit_retention retention;
 	uint32_t interval_ms; /* 0: a minute */
+	/* Signs where a removed segment's lines ended; borrowed; outlives the keeper. While it
+	 * fails nothing is removed. NULL: the beginning of the log is not explained to who verifies
+	 * it. */
+	const struct audit_signer *signer;
 	/* Unix time of the oldest event whose record may not be in the log, or
 	 * AUDIT_NOTHING_NEEDED; when that cannot be known, an error: nothing is removed. Blocks. */
 	NODISCARD struct err (*needed_since)(void *user, int64_t *ms);

@@ -3,6 +3,10 @@
  * Verifies a folder of audit segments with nothing but the public key: that every line follows from
  * the one before, that no segment is missing or out of order, and which lines the token has signed
  * for. Needs no daemon, store or token; changes nothing.
+ *
+ * What it cannot tell by itself: how much was cut off at the end, as nothing behind it remembers.
+ * `expected` does: a head that is remembered elsewhere. And a tail that nothing attests may have
+ * been written by anybody: see `unattested`.
  */
 #ifndef HOLDFAST_AUDIT_VERIFY_H
 #define HOLDFAST_AUDIT_VERIFY_H
@@ -32,13 +36,15 @@ struct audit_problem {
 	char segment[64]; /* file name */
 	uint64_t line;    /* in the segment, 1.. */
 	uint64_t sequence;
-	char text[AUDIT_PROBLEM_TEXT]; /* for people: what is wrong there */
+	char event[AUDIT_EVENT_ID_LEN + 1]; /* eventID of the line, when it tells one */
+	char text[AUDIT_PROBLEM_TEXT];      /* for people: what is wrong there */
 };
 
 struct audit_verify_options {
 	const char *directory;
 	const uint8_t *public_key;          /* AUDIT_POINT_LEN bytes */
-	const struct audit_point *expected; /* a head that the log must contain; or NULL */
+	const struct audit_point *expected; /* a head that the log must contain; no chain named:
+					       of any; or NULL */
 	void (*progress)(void *user, uint64_t bytes, uint64_t all);
 	void *user;
 };
@@ -47,12 +53,15 @@ struct audit_verify_report {
 	struct audit_problem first; /* NONE: all is well */
 	uint64_t problems;
 	uint64_t segments, lines, records, attestations;
+	uint64_t bytes;
 	uint64_t unchained;          /* lines from before there was a chain, at the beginning */
 	uint64_t removed_segments;   /* that retention removed, and the log says so */
 	struct audit_point begin;    /* the first line's place */
 	struct audit_point head;     /* the last line's */
 	struct audit_point attested; /* the last line that a signature attests; sequence 0: none */
 	int64_t attested_ms;
+	uint64_t unattested;       /* records behind it */
+	int64_t unattested_ms;     /* time of the first of them; 0: there is none */
 	int64_t first_ms, last_ms; /* times of the first and the last record; 0: none */
 };
 

@@ -345,6 +345,7 @@ static struct err start_keeper(struct wiring *w)
 			.region = w->installation.scope.region,
 			.account = w->installation.scope.account,
 			.retention = wiring_retention(w->settings),
+			.signer = &w->audit_signer.port,
 			.needed_since = needed_since,
 			.clock_trusted = clock_trusted,
 			.user = w->service,

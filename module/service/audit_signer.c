@@ -15,33 +15,40 @@ static int64_t deadline_ms(const struct service_audit_signer *signer)
 	return clock_steady_ms(signer->clock) + timeout_ms;
 }
 
+struct flight {
+	struct hsm_op op;
+	struct audit_signing *signing;
+};
+
 static void signed_by_token(struct hsm_op *op, struct err result)
 {
-	struct service_audit_signer *signer = (struct service_audit_signer *)op->user;
-	struct audit_signing *signing = TAKE(signer->signing);
+	struct flight *flight = (struct flight *)op->user;
+	struct audit_signing *signing = flight->signing;
 	mem_copy(signing->signature, sizeof signing->signature, op->signature,
 		 sizeof op->signature);
 	hsm_op_cleanup(op);
-	atomic_flag_clear(&signer->busy);
+	mem_free(flight);
 	signing->done(signing, result);
 }
 
 static void sign(void *self, struct audit_signing *signing)
 {
-	struct service_audit_signer *signer = (struct service_audit_signer *)self;
-	if (atomic_flag_test_and_set(&signer->busy)) {
-		signing->done(signing, ERR(E_BUSY));
+	const struct service_audit_signer *signer = (const struct service_audit_signer *)self;
+	struct flight *flight = NULL;
+	struct err e = MEM_NEW(&flight);
+	if (err_failed(e)) {
+		signing->done(signing, e);
 		return;
 	}
-	signer->signing = signing;
-	signer->op = (struct hsm_op){.verb = HSM_SIGN,
+	flight->signing = signing;
+	flight->op = (struct hsm_op){.verb = HSM_SIGN,
 				     .deadline_ms = deadline_ms(signer),
 				     .from = {.key = signer->key},
 				     .done = signed_by_token,
-				     .user = signer};
-	mem_copy(signer->op.digest, sizeof signer->op.digest, signing->digest,
+				     .user = flight};
+	mem_copy(flight->op.digest, sizeof flight->op.digest, signing->digest,
 		 sizeof signing->digest);
-	hsm_submit(signer->hsm, &signer->op);
+	hsm_submit(signer->hsm, &flight->op);
 }
 
 NODISCARD struct err service_audit_signer_open(struct service_audit_signer *signer)
@@ -53,6 +60,5 @@ NODISCARD struct err service_audit_signer_open(struct service_audit_signer *sign
 	TRY(hsm_call(signer->hsm, &op));
 	mem_copy(signer->public_key, sizeof signer->public_key, op.point, sizeof op.point);
 	signer->port = (struct audit_signer){.sign = sign, .self = signer};
-	atomic_flag_clear(&signer->busy);
 	return audit_key_id(signer->public_key, signer->port.key);
 }

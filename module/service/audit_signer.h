@@ -3,8 +3,6 @@
 #ifndef HOLDFAST_SERVICE_AUDIT_SIGNER_H
 #define HOLDFAST_SERVICE_AUDIT_SIGNER_H
 
-#include <stdatomic.h>
-
 #include "audit/signer.h"
 #include "hsm/hsm.h"
 
@@ -17,11 +15,6 @@ struct service_audit_signer {
 	/* By service_audit_signer_open(): */
 	struct audit_signer port;
 	uint8_t public_key[AUDIT_POINT_LEN];
-
-	/* Its own: one signature at a time; another is refused with E_BUSY. */
-	struct hsm_op op;
-	struct audit_signing *signing;
-	atomic_flag busy;
 };
 
 /* Asks the token for the public key and makes the port, whose `self` is *signer. Blocks. E_HSM_...
