@@ -24,6 +24,17 @@ static struct err check_text(const struct setting *row, const char *value, char 
 	return OK;
 }
 
+static struct err check_word(const struct setting *row, const char *value, char *message)
+{
+	struct view word = view_of_text(value);
+	for (size_t i = 0; i < word.len; i++)
+		if (word.ptr[i] <= 0x20 || word.ptr[i] >= 0x7f)
+			WRONG("%s must be one word of printable ASCII; leave out blanks and "
+			      "accents",
+			      row->name);
+	return OK;
+}
+
 static struct err check_path(const struct setting *row, const char *value, char *message)
 {
 	if (value[0] != '/')
@@ -56,6 +67,18 @@ static bool is_address(const char *host)
 	return text.ptr[text.len - 1] == ']' &&
 	       !err_failed(text_copy(inner, sizeof inner, view_part(text, 1, text.len - 2))) &&
 	       inet_pton(AF_INET6, inner, address) == 1;
+}
+
+static struct err check_paths(const struct setting *row, const char *value, char *message)
+{
+	struct view rest = view_of_text(value);
+	while (rest.ptr != NULL) {
+		struct view path = view_trim(view_cut(&rest, ' '));
+		if (path.len > 0 && path.ptr[0] != '/')
+			WRONG("%s must be absolute paths with blanks between them, not \"%s\"",
+			      row->name, value);
+	}
+	return OK;
 }
 
 static struct err check_listen(const struct setting *row, const char *value, char *message)
@@ -158,7 +181,8 @@ static struct err check_pin_source(const struct setting *row, const char *value,
 }
 
 static struct err (*const checks[])(const struct setting *row, const char *value, char *message) = {
-	[SETTING_TEXT] = check_text,         [SETTING_PATH] = check_path,
+	[SETTING_TEXT] = check_text,         [SETTING_WORD] = check_word,
+	[SETTING_PATH] = check_path,         [SETTING_PATHS] = check_paths,
 	[SETTING_LISTEN] = check_listen,     [SETTING_CHOICE] = check_choice,
 	[SETTING_USERS] = check_users,       [SETTING_URI] = check_uri,
 	[SETTING_HTTP_URL] = check_http_url, [SETTING_PIN_SOURCE] = check_pin_source,

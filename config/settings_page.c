@@ -74,7 +74,9 @@ static void write_type(struct writer *w, const struct setting *row)
 {
 	static const char *const words[] = {
 		[SETTING_TEXT] = "Text",
+		[SETTING_WORD] = "A word of printable ASCII",
 		[SETTING_PATH] = "An absolute path",
+		[SETTING_PATHS] = "Absolute paths, with blanks between them",
 		[SETTING_LISTEN] = "A numeric address and a port",
 		[SETTING_USERS] = "User names or uids, separated by blanks",
 		[SETTING_URI] = "A PKCS#11 URI",

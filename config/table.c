@@ -73,6 +73,8 @@ const struct setting settings_table[] = {
 
 	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",
 	     "folder of the audit log's segments"),
+	TEXT(audit, also_lookup, SETTING_PATHS, 0, TEXT_MAX, "",
+	     "further folders of audit logs that LookupEvents looks into"),
 	TEXT(audit, name, SETTING_TEXT, 1, 64, "main",
 	     "what the store calls this daemon's audit log"),
 	INTEGER_LIVE(audit, segment_mib, 1, 4096, 256, "MiB at which a new segment begins"),
@@ -87,6 +89,16 @@ const struct setting settings_table[] = {
 		     "MiB of segments that are kept; 0: without bound"),
 	INTEGER_LIVE(audit, warn_free_mib, 0, 1073741824, 1024,
 		     "MiB free on the audit log's disk below which a warning is given"),
+	CHOICE_LIVE(audit, sink, "none syslog journal", "none",
+		    "where the lines of the audit log are told besides its files"),
+	TEXT_LIVE(audit, sink_socket, SETTING_PATH, 0, SOCKET_MAX, "",
+		  "datagram socket of that sink; empty: where it listens on every machine"),
+	TEXT_LIVE(audit, sink_ident, SETTING_WORD, 1, 48, "holdfast-audit",
+		  "name under which the sink is told"),
+	CHOICE_LIVE(audit, sink_facility,
+		    "user daemon auth authpriv local0 local1 local2 local3 local4 local5 local6 "
+		    "local7",
+		    "authpriv", "facility of syslog(3) under which the sink is told"),
 
 	TEXT(events, file, SETTING_PATH, 0, TEXT_MAX, "",
 	     "file of JSON lines that events of keys are appended to; empty: none"),

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/index.h"
 #include "audit/point.h"
 #include "audit/record.h"
 #include "audit/removal.h"
@@ -166,13 +167,15 @@ static struct err record_once(struct audit_keeper *keeper, const struct segment_
 static struct err remove_file(struct audit_keeper *keeper, const struct segment_file *file,
 			      const char *rule)
 {
-	char torn[SEGMENT_NAME_MAX + 8];
+	char torn[SEGMENT_NAME_MAX + 8], index[SEGMENT_NAME_MAX + 8];
 	TRY(text_format(torn, sizeof torn, "%s.torn", file->name));
+	TRY(text_format(index, sizeof index, "%s" AUDIT_INDEX_SUFFIX, file->name));
 	TRY(record_once(keeper, file, rule));
 	if (unlinkat(keeper->directory, file->name, 0) != 0 && errno != ENOENT)
 		return ERR_DETAIL(E_AUDIT, errno);
-	/* What recovery cut off it goes with it. */
+	/* What recovery cut off it, and what was derived from it, go with it. */
 	(void)unlinkat(keeper->directory, torn, 0);
+	(void)unlinkat(keeper->directory, index, 0);
 	return fsync(keeper->directory) == 0 ? OK : ERR_DETAIL(E_AUDIT, errno);
 }
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "audit/point.h"
+#include "audit/sink.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -53,6 +54,13 @@ static void move_head(struct ledger *ledger, const struct audit_point *head)
 	ledger->durable = *head;
 }
 
+/* Only copied here: nobody waits for a sink. */
+static void tell_sink(struct audit_sink *sink, const struct audit_entry *entry, size_t count)
+{
+	for (size_t i = 0; sink != NULL && i < count; i++, entry = entry->next)
+		audit_sink_put(sink, view_part(entry->line, 0, entry->line.len - 1), entry->ending);
+}
+
 static struct err write_chained(struct ledger *ledger, struct audit_entry *first, size_t count)
 {
 	struct audit_point head;
@@ -66,6 +74,7 @@ static struct err write_chained(struct ledger *ledger, struct audit_entry *first
 	if (err_failed(e))
 		return e;
 	move_head(ledger, &head);
+	tell_sink(ledger->sink, first, count);
 	atomic_fetch_add(&ledger->syncs, 1);
 	metric_set(METRIC_AUDIT_SYNCS, 0, 0, atomic_load(&ledger->syncs));
 	return OK;
@@ -224,7 +233,8 @@ NODISCARD struct err ledger_open(struct ledger *ledger, const struct audit_log_o
 				 const struct audit_log_limits *limits,
 				 const struct audit_log_tuning *tuning)
 {
-	*ledger = (struct ledger){.clock = options->clock, .probe_ms = tuning->probe_ms};
+	*ledger = (struct ledger){
+		.clock = options->clock, .probe_ms = tuning->probe_ms, .sink = options->sink};
 	ledger->segments = (struct segments){.directory = -1, .lock = -1, .fd = -1};
 	(void)pthread_mutex_init(&ledger->lock, NULL);
 	atomic_init(&ledger->healthy, true);

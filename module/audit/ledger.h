@@ -26,6 +26,7 @@ struct ledger {
 	int64_t probe_at_ms;
 	struct audit_point head;
 	struct attester attester;
+	struct audit_sink *sink;           /* borrowed; NULL: none */
 	char (*endings)[AUDIT_CHAIN_ROOM]; /* a row per line of a group */
 
 	pthread_mutex_t lock;

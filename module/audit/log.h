@@ -18,6 +18,7 @@
 #include "base/err.h"
 
 struct audit_log;
+struct audit_sink;
 
 struct audit_log_options {
 	const char *directory;             /* made by the caller, 0750; borrowed during the call */
@@ -27,6 +28,8 @@ struct audit_log_options {
 	uint32_t failures_window_ms;       /* 0: 10,000; aggregation of failed authentications */
 	const struct audit_signer *signer; /* of the chain's head; borrowed; outlives the log; NULL:
 					      nothing attests it */
+	struct audit_sink *sink;     /* gets every line that is durable; borrowed; outlives the log;
+					NULL: none */
 	uint32_t sign_every_records; /* 0: 1; so many records behind the last attestation... */
 	uint32_t sign_every_ms;      /* 0: 1,000; ...or so old: the head is signed */
 	const struct clock *clock;

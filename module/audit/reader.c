@@ -285,19 +285,30 @@ void audit_reader_progress(const struct audit_reader *reader, struct audit_reade
 	}
 }
 
-NODISCARD struct err audit_reader_open(const char *directory, struct audit_reader **out)
+NODISCARD struct err audit_reader_open_at(int directory, struct audit_reader **out)
 {
 	*out = NULL;
 	CLEANUP(audit_reader_close) struct audit_reader *reader = NULL;
 	TRY(MEM_NEW(&reader));
 	reader->fd = reader->directory = -1;
 	TRY(MEM_NEW_ARRAY(WINDOW, &reader->window));
-	reader->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	reader->directory = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (reader->directory < 0)
 		return ERR_DETAIL(E_AUDIT, errno);
 	TRY(look_again(reader));
 	*out = TAKE(reader);
 	return OK;
+}
+
+NODISCARD struct err audit_reader_open(const char *directory, struct audit_reader **out)
+{
+	*out = NULL;
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ERR_DETAIL(E_AUDIT, errno);
+	struct err e = audit_reader_open_at(fd, out);
+	(void)close(fd);
+	return e;
 }
 
 void audit_reader_close(struct audit_reader **at)

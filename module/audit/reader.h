@@ -14,6 +14,8 @@ struct audit_reader;
 
 /* *out owned by the caller, audit_reader_close(). Changes nothing. E_AUDIT, E_NOMEM. */
 NODISCARD struct err audit_reader_open(const char *directory, struct audit_reader **out);
+/* As above, of a folder that is open already; borrowed during the call. */
+NODISCARD struct err audit_reader_open_at(int directory, struct audit_reader **out);
 void audit_reader_close(struct audit_reader **reader);
 
 struct audit_line {

@@ -157,6 +157,12 @@ struct denial {
 	enum words words;
 };
 
+/* CloudTrail, recorded: LookupEvents is on no resource. KMS names "*" then. */
+static bool names_resource(const struct denial *denial)
+{
+	return !view_starts_with(denial->action, VIEW_LITERAL("cloudtrail:"));
+}
+
 static void put_message(const struct denial *denial, struct auth_verdict *out)
 {
 	struct writer w;
@@ -165,8 +171,10 @@ static void put_message(const struct denial *denial, struct auth_verdict *out)
 	writer_text(&w, denial->principal->arn);
 	writer_text(&w, " is not authorized to perform: ");
 	writer_bytes(&w, denial->action);
-	writer_text(&w, " on resource: ");
-	writer_bytes(&w, cut(denial->resource, RESOURCE_SHOWN_MAX));
+	if (names_resource(denial)) {
+		writer_text(&w, " on resource: ");
+		writer_bytes(&w, cut(denial->resource, RESOURCE_SHOWN_MAX));
+	}
 	writer_text(&w, " ");
 	writer_text(&w, wordings[denial->words].text);
 	if (wordings[denial->words].names_action) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "cli/audit_show.h"
 #include "cli/audit_text.h"
 #include "cli/command.h"
 #include "cli/progress.h"
@@ -154,6 +155,10 @@ static const struct verb verbs[] = {
 	 .summary = "is every line as it was written: ends with 0, 1 when it is and nothing "
 		    "recent is signed for, 65 when it is not",
 	 .arguments = verify_arguments},
+	{.name = "show",
+	 .run = audit_show_run,
+	 .summary = "records of the log: by key, user, event, result, time, context",
+	 .arguments = audit_show_arguments},
 	{.name = "public-key",
 	 .operation = "GetAuditPublicKey",
 	 .summary = "the key that signs the audit log, as PEM, and its fingerprint",

@@ -17,13 +17,13 @@ static enum exit_status tell(const struct command_context *context, const struct
 				     "remembers no newer store"
 				   : "NOT SOUND");
 	enum exit_status status = command_print(context, said, json);
-	return status == EXIT_DONE && !sound ? EXIT_WARNING : status;
+	return status == EXIT_DONE && !sound ? EXIT_REFUSED : status;
 }
 
 static const struct verb verbs[] = {
 	{.name = "verify",
 	 .operation = "VerifyStore",
-	 .summary = "every row, the manifest and the token's anchor; ends with 0, or 1 when "
+	 .summary = "every row, the manifest and the token's anchor; ends with 0, or 65 when "
 		    "something is not as it was sealed",
 	 .arguments = none,
 	 .answer = tell},

@@ -61,6 +61,7 @@ struct command {
 	const char *kind;         /* member Kind of every request, or NULL */
 	const struct verb *verbs; /* a row without name at the end; NULL: */
 	enum exit_status (*run)(const struct command_context *context);
+	bool any_settings; /* settings that are wrong are for it to tell of */
 };
 
 #define VERBS_END            \
@@ -99,7 +100,10 @@ extern const struct command cmd_session;
 extern const struct command cmd_key;
 extern const struct command cmd_clock;
 extern const struct command cmd_backup, cmd_recover;
+extern const struct command cmd_doctor;
+extern const struct command cmd_evidence;
 extern const struct command cmd_store;
 extern const struct command cmd_audit;
+extern const struct command cmd_evidence;
 
 #endif

@@ -46,12 +46,19 @@ static enum exit_status print_help(void)
 	return EXIT_DONE;
 }
 
+/* A nameless verb is told by its first word, in capitals, which completion passes over. */
+static void print_verb_line(const struct verb *verb)
+{
+	const char *name = verb->name[0] != '\0' ? verb->name : verb->arguments[0].value;
+	(void)printf("  %-16s %s\n", name, verb->summary);
+}
+
 /* One command: its verbs in the form that completion reads, too. */
 static enum exit_status print_command_help(const struct command *command)
 {
 	(void)printf("holdfast %s: %s\n\nCommands:\n", command->name, command->summary);
 	for (const struct verb *verb = command->verbs; verb->name != NULL; verb++)
-		(void)printf("  %-16s %s\n", verb->name, verb->summary);
+		print_verb_line(verb);
 	(void)printf("\nholdfast %s VERB --help tells of one.\n", command->name);
 	return EXIT_DONE;
 }
@@ -98,7 +105,7 @@ static enum exit_status unknown(const struct command *command, const char *name,
  * Finds the socket. A file that was named must be right; the usual one helps when it can be read,
  * and what is wrong with it is for the command to tell.
  */
-static enum exit_status take_settings(const struct arguments *arguments,
+static enum exit_status take_settings(const struct arguments *arguments, bool any,
 				      struct command_context *context, struct settings *settings)
 {
 	static char fault[SETTINGS_MESSAGE_MAX];
@@ -113,7 +120,7 @@ static enum exit_status take_settings(const struct arguments *arguments,
 		(named || readable) && !err_failed(settings_read(context->config, settings, fault));
 	if (!context->settings_read && fault[0] != '\0')
 		context->settings_fault = fault;
-	if (named && !context->settings_read) {
+	if (named && !context->settings_read && !any) {
 		(void)fprintf(stderr, "holdfast: %s\n", fault);
 		return EXIT_SETTINGS;
 	}
@@ -122,23 +129,31 @@ static enum exit_status take_settings(const struct arguments *arguments,
 	return EXIT_DONE;
 }
 
-/* The word behind the command; a command with one nameless verb has it at once. */
+/*
+ * The word behind the command. One with a nameless verb has it at once; where there are others
+ * beside it (evidence), unless the word is the name of one of them.
+ */
 static enum exit_status find_verb(const struct command *command, struct argument_line *line,
 				  struct arguments *arguments, const struct verb **out)
 {
-	*out = command_verb(command, "");
-	if (*out != NULL)
+	const struct verb *nameless = command_verb(command, "");
+	*out = nameless;
+	if (nameless != NULL && command->verbs[1].name == NULL)
 		return EXIT_DONE;
 	if (err_failed(arguments_take_options(line, options, arguments)))
 		return wrong_usage(command, NULL);
-	if (arguments_flag(arguments, "help") && line->at == line->argc)
-		return EXIT_DONE;
 	if (line->at == line->argc) {
+		*out = NULL;
+		if (arguments_flag(arguments, "help"))
+			return EXIT_DONE;
 		(void)print_command_help(command);
 		return EXIT_USAGE;
 	}
-	const char *name = line->argv[line->at++];
+	const char *name = line->argv[line->at];
 	*out = command_verb(command, name);
+	line->at += *out != NULL || nameless == NULL;
+	if (*out == NULL)
+		*out = nameless;
 	if (*out != NULL)
 		return EXIT_DONE;
 	const struct verb *meant = command_suggest_verb(command, name);
@@ -166,7 +181,8 @@ static enum exit_status run_command(const struct command *command, struct argume
 		return verb != NULL ? print_verb_help(command, verb) : print_bare_help(command);
 	settings_defaults(&settings);
 	struct command_context context = {.settings = &settings};
-	enum exit_status ready = take_settings(arguments, &context, &settings);
+	enum exit_status ready =
+		take_settings(arguments, command->any_settings, &context, &settings);
 	if (ready != EXIT_DONE)
 		return ready;
 	if (err_failed(json_start()))

@@ -15,4 +15,28 @@ NODISCARD enum exit_status request_send(const struct command_context *context,
 					const char *operation, struct view body, struct buf *text,
 					struct json **answer);
 
+/* One that may take long, and whose refusal is part of what is told rather than its end. */
+struct request {
+	const char *operation;
+	struct view body;
+	uint32_t timeout_ms; /* 0: as client/client.h has it */
+};
+
+#define REQUEST_TYPE_MAX 64
+#define REQUEST_MESSAGE_MAX 512
+
+struct request_failure {
+	struct err error;                  /* nobody answered: why; OK when the service refuses */
+	char type[REQUEST_TYPE_MAX];       /* "AccessDeniedException" */
+	char message[REQUEST_MESSAGE_MAX]; /* for people; "" when there is nothing to add */
+};
+
+/* As request_send(), with the reason in *why and nothing said. */
+NODISCARD enum exit_status request_try(const struct command_context *context,
+				       const struct request *request, struct buf *text,
+				       struct json **answer, struct request_failure *why);
+/* As request_send(), with the reason in *why and nothing said; then *answer stays NULL. */
+enum exit_status request_try(const struct command_context *context, const struct request *request,
+			     struct buf *text, struct json **answer, struct request_failure *why);
+
 #endif

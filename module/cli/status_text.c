@@ -9,6 +9,7 @@ static const struct look {
 	enum exit_status status;
 } looks[] = {
 	{"ok", "ok", "\033[32m", EXIT_DONE},
+	{"unknown", "UNSEEN", "\033[33m", EXIT_WARNING},
 	{"warning", "WARNING", "\033[33m", EXIT_WARNING},
 	{"failure", "FAILED", "\033[31m", EXIT_UNWELL},
 };
@@ -58,36 +59,66 @@ static void put_verdict(struct writer *w, const struct json *status, bool colour
 		[EXIT_UNWELL] = "Holdfast is NOT WELL.",
 	};
 	const struct look *look = look_of(status, "Status");
-	put_coloured(w, look, verdicts[look->status], 0, colour);
+	struct view own = json_string_of(json_member(status, "Verdict"));
+	writer_text(w, colour ? look->colour : "");
+	put_text(w, own.len > 0 ? own : view_of_text(verdicts[look->status]));
+	writer_text(w, colour ? "\033[0m" : "");
 	writer_text(w, "\n\n");
 }
 
-#define NAME_WIDTH 16 /* "events endpoint" */
+#define NAME_WIDTH 16 /* at least: "events endpoint" */
 #define WORD_WIDTH 8
 
-static void put_check(struct writer *w, const struct json *check, bool colour)
+/* The longest name that there is, and a blank. */
+static size_t name_width(const struct json *status)
+{
+	const struct json *check;
+	size_t width = NAME_WIDTH;
+	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++)
+		width = MAX_OF(width, json_string_of(json_member(check, "Name")).len + 1);
+	return width;
+}
+
+static void put_check(struct writer *w, const struct json *check, size_t width, bool colour)
 {
 	const struct look *look = look_of(check, "Level");
 	writer_text(w, "  ");
-	put_padded(w, json_string_of(json_member(check, "Name")), NAME_WIDTH);
+	put_padded(w, json_string_of(json_member(check, "Name")), width);
 	put_coloured(w, look, look->word, WORD_WIDTH, colour && look->status != EXIT_DONE);
 	put_text(w, json_string_of(json_member(check, "Detail")));
 	writer_text(w, "\n");
 	struct view remedy = json_string_of(json_member(check, "Remedy"));
 	if (remedy.len == 0)
 		return;
-	put_padded(w, VIEW_LITERAL(""), 2 + NAME_WIDTH);
+	put_padded(w, VIEW_LITERAL(""), 2 + width);
 	writer_text(w, "-> ");
 	put_text(w, remedy);
 	writer_text(w, "\n");
+}
+
+/* A heading where the rows of a group begin. */
+static void put_group(struct writer *w, const struct json *check, struct view *group)
+{
+	struct view name = json_string_of(json_member(check, "Group"));
+	if (view_equal(name, *group))
+		return;
+	writer_text(w, group->len > 0 ? "\n" : "");
+	put_text(w, name);
+	writer_text(w, "\n");
+	*group = name;
 }
 
 void status_text_write(struct writer *w, const struct json *status, bool colour)
 {
 	put_verdict(w, status, colour);
 	const struct json *check;
-	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++)
+	struct view group = VIEW_NONE;
+	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++) {
+		put_group(w, check, &group);
 		put_check(w, check, colour);
+		size_t width = name_width(status);
+		put_check(w, check, width, colour);
+	}
 }
 
 enum exit_status status_text_exit(const struct json *status)

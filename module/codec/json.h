@@ -26,6 +26,10 @@ NODISCARD struct err json_start(void);
  * many, or a long number), E_NOMEM. A NUL character in a string (\u0000) is E_FORMAT.
  */
 NODISCARD struct err json_parse(struct view text, struct json **out);
+
+/* The same for documents of one's own making that grow with what they tell of: up to `tokens_max`
+ * values and names in place of JSON_TOKENS_MAX. Each may cost some 100 bytes. */
+NODISCARD struct err json_parse_long(struct view text, size_t tokens_max, struct json **out);
 void json_free(struct json **document);
 
 enum json_type {
@@ -84,8 +88,13 @@ void json_out_time(struct json_out *out, const char *name,
 		   int64_t unix_ms); /* AWS JSON: seconds, ms fraction */
 void json_out_value(struct json_out *out, const char *name,
 		    const struct json *value); /* a parsed part, again */
+void json_out_written(struct json_out *out, const char *name,
+		      struct view json); /* a value that another json_out has written */
 
 /* E_BUG when something is still open. */
 NODISCARD struct err json_out_end(const struct json_out *out);
+
+/* The version of jansson that runs; static. */
+const char *json_library(void);
 
 #endif

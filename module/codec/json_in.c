@@ -40,12 +40,13 @@ struct scan {
 	size_t at;
 	size_t depth;
 	size_t tokens;
+	size_t tokens_max;
 };
 
 static NODISCARD struct err scan_count(struct scan *s)
 {
 	s->tokens++;
-	return s->tokens <= JSON_TOKENS_MAX ? OK : ERR_DETAIL(E_BOUNDS, s->at);
+	return s->tokens <= s->tokens_max ? OK : ERR_DETAIL(E_BOUNDS, s->at);
 }
 
 static void scan_string(struct scan *s)
@@ -108,10 +109,10 @@ static NODISCARD struct err scan_token(struct scan *s)
 	}
 }
 
-static NODISCARD struct err check_bounds(struct view text)
+static NODISCARD struct err check_bounds(struct view text, size_t tokens_max)
 {
 	REQUIRE(text.len <= MEM_ALLOC_MAX, E_BOUNDS);
-	struct scan s = {.text = text};
+	struct scan s = {.text = text, .tokens_max = tokens_max};
 	while (s.at < text.len)
 		TRY(scan_token(&s));
 	return OK;
@@ -138,9 +139,14 @@ static struct err err_of_jansson(const json_error_t *error)
 
 NODISCARD struct err json_parse(struct view text, struct json **out)
 {
+	return json_parse_long(text, JSON_TOKENS_MAX, out);
+}
+
+NODISCARD struct err json_parse_long(struct view text, size_t tokens_max, struct json **out)
+{
 	*out = NULL;
 	REQUIRE(text.len > 0, E_FORMAT);
-	TRY(check_bounds(text));
+	TRY(check_bounds(text, tokens_max));
 
 	json_error_t error = {0};
 	allocation_failed = false;
@@ -229,4 +235,9 @@ double json_number_of(const struct json *value)
 bool json_bool_of(const struct json *value)
 {
 	return json_is_true(theirs(value));
+}
+
+const char *json_library(void)
+{
+	return jansson_version_str();
 }

@@ -283,6 +283,12 @@ void json_out_value(struct json_out *out, const char *name, const struct json *v
 	put_value(out, name != NULL ? &given : NULL, value);
 }
 
+void json_out_written(struct json_out *out, const char *name, struct view json)
+{
+	put_lead_text(out, name);
+	writer_bytes(out->w, json);
+}
+
 NODISCARD struct err json_out_end(const struct json_out *out)
 {
 	TRY(writer_end(out->w));

@@ -122,3 +122,8 @@ NODISCARD struct err digest_hmac_sha256(struct view key, const struct view *part
 		done = EVP_MAC_update(ctx, parts[i].ptr, parts[i].len) == 1;
 	return done && EVP_MAC_final(ctx, out, &written, SHA256_LEN) == 1 ? OK : failure();
 }
+
+const char *digest_library(void)
+{
+	return OpenSSL_version(OPENSSL_FULL_VERSION_STRING);
+}

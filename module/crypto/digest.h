@@ -16,4 +16,7 @@ NODISCARD struct err digest_sha256(const struct view *parts, size_t count, uint8
 NODISCARD struct err digest_hmac_sha256(struct view key, const struct view *parts, size_t count,
 					uint8_t out[SHA256_LEN]);
 
+/* The version of libcrypto that runs; static. */
+const char *digest_library(void);
+
 #endif

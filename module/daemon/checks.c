@@ -88,6 +88,34 @@ static void check_retention(const struct checks_context *c, const struct setting
 			  failed ? err_meaning(report.last) : "");
 }
 
+/* ---- the audit log's sink ---- */
+
+#define MISSED_TOLD_MS (INT64_C(24) * 3600 * 1000)
+
+static void check_audit_sink(const struct checks_context *c, const struct settings *s,
+			     struct service_checks *out)
+{
+	struct audit_sink_report report;
+	char since[TIMESTAMP_ISO_TEXT] = "";
+	audit_sink_report(c->w->audit_sink, &report);
+	if (report.kind == AUDIT_SINK_NONE)
+		return;
+	bool failing = report.failing_since_ms != 0;
+	bool missed = report.missed > 0 &&
+		      clock_real_ms(&clock_system) - report.missed_ms < MISSED_TOLD_MS;
+	timestamp_iso(report.failing_since_ms, false, since);
+	service_check_add(
+		out, "audit sink", failing || missed ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
+		failing ? "see that it is served, or change sink in [audit]; the audit log's files "
+			  "have all"
+			: "take what it missed from the audit log's files",
+		"%s at %s: %llu told, %zu waiting, %llu missed%s%s%s%s", s->audit.sink,
+		report.socket, (unsigned long long)report.delivered, report.waiting,
+		(unsigned long long)report.missed, failing ? "; failing since " : "",
+		failing ? since : "", failing ? ": " : "",
+		failing ? strerrordesc_np(report.failure) : "");
+}
+
 /* ---- certificates ---- */
 
 static void check_certificate(const struct checks_context *c, const struct settings *s,
@@ -252,8 +280,8 @@ static void check_sandbox(const struct checks_context *c, const struct settings 
 
 static void (*const parts[])(const struct checks_context *c, const struct settings *s,
 			     struct service_checks *out) = {
-	check_disks,    check_retention, check_certificate, check_events,
-	check_settings, check_log,       check_sandbox,
+	check_disks,  check_retention, check_audit_sink, check_certificate,
+	check_events, check_settings,  check_log,        check_sandbox,
 };
 
 void checks_collect(void *user, struct service_checks *out)

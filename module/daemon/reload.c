@@ -77,6 +77,8 @@ static void commit_service(struct plan *plan, struct wiring *w)
 	const struct settings *s = plan->fresh;
 	const struct audit_log_limits limits = wiring_audit_limits(s);
 	audit_log_set_limits(w->audit, &limits);
+	const struct audit_sink_options sink = wiring_audit_sink(s);
+	audit_sink_set(w->audit_sink, &sink);
 	const struct audit_retention retention = wiring_retention(s);
 	audit_keeper_set(w->keeper, &retention);
 	service_set_calls_max(w->service, (uint32_t)s->service.calls_max);

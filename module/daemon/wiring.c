@@ -9,9 +9,12 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "codec/json.h"
+#include "crypto/digest.h"
 #include "daemon/backup.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
+#include "event/endpoint.h"
 #include "hsm/remote.h"
 
 #define TOKEN_WAIT_MS 60000
@@ -214,6 +217,35 @@ static struct err open_audit_signer(struct wiring *w)
 	return service_audit_signer_open(&w->audit_signer);
 }
 
+static const struct {
+	const char *name;
+	uint32_t facility;
+} facilities[] = {
+	{"user", 1},    {"daemon", 3},  {"auth", 4},    {"authpriv", 10},
+	{"local0", 16}, {"local1", 17}, {"local2", 18}, {"local3", 19},
+	{"local4", 20}, {"local5", 21}, {"local6", 22}, {"local7", 23},
+};
+
+struct audit_sink_options wiring_audit_sink(const struct settings *s)
+{
+	struct audit_sink_options options = {.socket = s->audit.sink_socket,
+					     .ident = s->audit.sink_ident};
+	if (text_equal(s->audit.sink, "syslog"))
+		options.kind = AUDIT_SINK_SYSLOG;
+	if (text_equal(s->audit.sink, "journal"))
+		options.kind = AUDIT_SINK_JOURNAL;
+	for (size_t i = 0; i < ARRAY_LEN(facilities); i++)
+		if (text_equal(s->audit.sink_facility, facilities[i].name))
+			options.facility = facilities[i].facility;
+	return options;
+}
+
+static struct err open_audit_sink(struct wiring *w)
+{
+	const struct audit_sink_options options = wiring_audit_sink(w->settings);
+	return audit_sink_open(&options, &clock_system, &w->audit_sink);
+}
+
 static struct err open_audit(struct wiring *w)
 {
 	const struct settings *s = w->settings;
@@ -228,8 +260,15 @@ static struct err open_audit(struct wiring *w)
 					    .sign_every_records = limits.sign_every_records,
 					    .sign_every_ms = limits.sign_every_ms,
 					    .signer = &w->audit_signer.port,
+					    .sink = w->audit_sink,
 					    .clock = &clock_system},
 		&w->audit);
+}
+
+static struct err index_audit(struct wiring *w)
+{
+	const struct audit_index_sealer sealer = service_index_sealer(&w->sealer);
+	return indexing_start(w->settings, w->audit, &sealer, &w->indexing);
 }
 
 /* budget_force: the service's default. */
@@ -247,6 +286,16 @@ static struct err open_events(struct wiring *w)
 	return event_bus_open(&options, &w->events);
 }
 
+static const struct service_library libraries[] = {
+	{"OpenSSL libcrypto", digest_library},
+	{"SQLite", store_sqlite_library},
+	{"libmicrohttpd", server_http_library},
+	{"GnuTLS", server_tls_library},
+	{"jansson", json_library},
+	{"libcurl", event_endpoint_library},
+	{NULL, NULL},
+};
+
 /* Before READY=1 the service manager counts the time of the start. */
 static void tell_progress(UNUSED void *user, uint64_t done, uint64_t all)
 {
@@ -255,6 +304,16 @@ static void tell_progress(UNUSED void *user, uint64_t done, uint64_t all)
 			 "EXTEND_TIMEOUT_USEC=%d",
 			 (unsigned long long)done, (unsigned long long)all, VERIFY_EXTEND_US);
 }
+
+static const struct service_library libraries[] = {
+	{"OpenSSL libcrypto", digest_library},
+	{"SQLite", store_sqlite_library},
+	{"libmicrohttpd", server_http_library},
+	{"GnuTLS", server_tls_library},
+	{"jansson", json_library},
+	{"libcurl", event_endpoint_library},
+	{NULL, NULL},
+};
 
 static struct err start_service(struct wiring *w)
 {
@@ -272,6 +331,8 @@ static struct err start_service(struct wiring *w)
 			.audit = w->audit,
 			.audit_directory = s->audit.directory,
 			.audit_public_key = w->audit_signer.public_key,
+			.logs = w->indexing.logs,
+			.log_count = w->indexing.count,
 			.audit_name = s->audit.name,
 			.clock = &clock_system,
 			.installation = w->installation,
@@ -288,6 +349,7 @@ static struct err start_service(struct wiring *w)
 			.backups = backup_port(w),
 			.more_checks = w->more_checks,
 			.more_checks_user = w->more_checks_user,
+			.libraries = libraries,
 		},
 		&w->service);
 }
@@ -401,7 +463,9 @@ static const struct step {
 	{"open the store", open_store},
 	{"verify the installation", open_installation},
 	{"ask for the audit log's key", open_audit_signer},
+	{"open the audit log's sink", open_audit_sink},
 	{"open the audit log", open_audit},
+	{"index the audit log", index_audit},
 	{"open the sinks of events", open_events},
 	{"verify the store and start the service", start_service},
 	{"settle store and token", reconcile},
@@ -463,8 +527,10 @@ void wiring_stop(struct wiring *w)
 	if (w->service != NULL)
 		service_stop(&w->service);
 	event_bus_close(&w->events);
+	indexing_stop(&w->indexing);
 	if (w->audit != NULL)
 		audit_log_close(&w->audit);
+	audit_sink_close(&w->audit_sink);
 	if (w->store != NULL)
 		store_sqlite_close(&w->store);
 	if (w->hsm != NULL)

@@ -10,7 +10,9 @@
 
 #include "audit/keeper.h"
 #include "audit/log.h"
+#include "audit/sink.h"
 #include "config/settings.h"
+#include "daemon/indexing.h"
 #include "event/bus.h"
 #include "hsm/hsm.h"
 #include "server/server.h"
@@ -31,7 +33,9 @@ struct wiring {
 	struct store_sqlite *store;
 	struct kms_installation installation;
 	struct service_audit_signer audit_signer;
+	struct audit_sink *audit_sink;
 	struct audit_log *audit;
+	struct indexing indexing;
 	struct event_bus *events;
 	struct service *service;
 	pthread_mutex_t parts; /* of the two below: they come and go while calls look at them */
@@ -48,9 +52,10 @@ void wiring_look(struct wiring *w, struct audit_keeper_report *keeper,
  * E_SETTINGS, logged. */
 NODISCARD struct err wiring_check(const struct settings *settings);
 
-/* [audit], as the keeper takes it, and the log. */
+/* [audit], as the keeper takes it, the log, and its sink (borrowed from the settings). */
 struct audit_retention wiring_retention(const struct settings *settings);
 struct audit_log_limits wiring_audit_limits(const struct settings *settings);
+struct audit_sink_options wiring_audit_sink(const struct settings *settings);
 
 /* Who the token's process is (-1: not said) and who may use the admin socket. E_SETTINGS, logged:
  * there is no such user, or there are too many. */

@@ -293,3 +293,8 @@ void endpoint_send(struct endpoint *endpoint, const char *id, const char *line,
 	else
 		perform(&request, line, out);
 }
+
+const char *event_endpoint_library(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}

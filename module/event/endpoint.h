@@ -49,4 +49,7 @@ enum endpoint_verdict endpoint_verdict_of(long status);
 void endpoint_send(struct endpoint *endpoint, const char *id, const char *line,
 		   struct endpoint_answer *out);
 
+/* The version of libcurl that runs; static. */
+const char *event_endpoint_library(void);
+
 #endif

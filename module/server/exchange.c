@@ -10,6 +10,7 @@
 #include "server/head.h"
 #include "server/health.h"
 #include "server/metrics.h"
+#include "service/cloudtrail.h"
 
 #define BODY_FIRST_ROOM (4 << 10)
 #define OWN_BODY_MAX 2048
@@ -240,6 +241,16 @@ static void on_reply(struct call *call)
 	release(ex);
 }
 
+/* Which service is called is told by the target; a form is for STS. */
+static enum call_protocol protocol_of(const struct head *head, bool admin)
+{
+	if (admin)
+		return CALL_PROTOCOL_JSON;
+	if (head->form)
+		return CALL_PROTOCOL_QUERY;
+	return cloudtrail_has_target(head->target) ? CALL_PROTOCOL_CLOUDTRAIL : CALL_PROTOCOL_JSON;
+}
+
 static struct err make_call(struct exchange *ex)
 {
 	TRY(call_new(&ex->call));
@@ -248,7 +259,7 @@ static struct err make_call(struct exchange *ex)
 	const struct head *head = &ex->head;
 	bool admin = (ex->door->serves & DOOR_SERVES_ADMIN) != 0;
 	call->door = admin ? CALL_DOOR_ADMIN : CALL_DOOR_PUBLIC;
-	call->protocol = !admin && head->form ? CALL_PROTOCOL_QUERY : CALL_PROTOCOL_JSON;
+	call->protocol = protocol_of(head, admin);
 	call->http = (struct sigv4_request){
 		.method = view_of_text(ex->route->method),
 		.path = head->path,

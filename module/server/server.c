@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/server.h"
 
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -195,4 +197,14 @@ void server_tend(struct server *server)
 {
 	if (server->tls != NULL)
 		tls_tend(server->tls);
+}
+
+const char *server_http_library(void)
+{
+	return MHD_get_version();
+}
+
+const char *server_tls_library(void)
+{
+	return gnutls_check_version(NULL);
 }

@@ -116,4 +116,8 @@ void server_tls_status(struct server *server, struct server_tls_status *out);
 /* To be called every second or so: tells what was refused, and of a certificate that ends soon. */
 void server_tend(struct server *server);
 
+/* The versions of libmicrohttpd and GnuTLS that run; static. */
+const char *server_http_library(void);
+const char *server_tls_library(void);
+
 #endif

@@ -25,7 +25,12 @@ static struct err authenticate_operator(struct call_work *work)
 /* "AWS Signature Version 4": the scope names the service that is called. */
 static struct view service_of(const struct call *call)
 {
-	return call->protocol == CALL_PROTOCOL_QUERY ? VIEW_LITERAL("sts") : VIEW_LITERAL("kms");
+	static const char *const services[] = {
+		[CALL_PROTOCOL_JSON] = "kms",
+		[CALL_PROTOCOL_QUERY] = "sts",
+		[CALL_PROTOCOL_CLOUDTRAIL] = "cloudtrail",
+	};
+	return view_of_text(services[call->protocol]);
 }
 
 static struct err find(struct call_work *work, const struct sigv4_parsed *parsed,

@@ -23,6 +23,7 @@ enum call_door {
 enum call_protocol {
 	CALL_PROTOCOL_JSON = 0, /* X-Amz-Target and a JSON body: AWS JSON 1.1 */
 	CALL_PROTOCOL_QUERY, /* a form with Action and Version, answered in XML: AWS Query (STS) */
+	CALL_PROTOCOL_CLOUDTRAIL, /* as JSON, with targets and errors of CloudTrail */
 };
 
 #define CALL_TLS_SUBJECT_MAX 255

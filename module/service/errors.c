@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/errors.h"
 
+#include "service/errors_cloudtrail.h"
 #include "service/errors_sts.h"
 
 const struct error_kms *error_of(const struct call_work *work)
 {
-	return work->call->protocol == CALL_PROTOCOL_QUERY ? error_sts_of(work->failure)
-							   : error_kms_of(work->failure);
+	static const struct error_kms *(*const of[])(struct err failure) = {
+		[CALL_PROTOCOL_JSON] = error_kms_of,
+		[CALL_PROTOCOL_QUERY] = error_sts_of,
+		[CALL_PROTOCOL_CLOUDTRAIL] = error_cloudtrail_of,
+	};
+	return of[work->call->protocol](work->failure);
 }
 
 struct view error_text(const struct call_work *work)
@@ -20,5 +25,5 @@ NODISCARD struct err error_write(struct call_work *work)
 	if (call->protocol == CALL_PROTOCOL_QUERY)
 		return error_sts_write(work->failure, &work->message, call->request_id,
 				       &call->body);
-	return error_kms_write(work->failure, &work->message, &call->body);
+	return error_row_write(error_of(work), &work->message, &call->body);
 }

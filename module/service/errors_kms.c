@@ -131,17 +131,23 @@ struct view error_kms_text(struct err failure, const struct buf *own)
 	return error_row_text(error_kms_of(failure), own);
 }
 
-NODISCARD struct err error_kms_write(struct err failure, const struct buf *own, struct buf *body)
+NODISCARD struct err error_row_write(const struct error_kms *row, const struct buf *own,
+				     struct buf *body)
 {
-	struct view text = error_kms_text(failure, own);
+	struct view text = error_row_text(row, own);
 	struct writer w;
 	struct json_out out;
 	writer_init_buf(&w, body);
 	json_out_init(&out, &w);
 	json_out_begin_object(&out, NULL);
-	json_out_text(&out, "__type", view_of_text(error_kms_of(failure)->type));
+	json_out_text(&out, "__type", view_of_text(row->type));
 	if (text.len > 0)
 		json_out_text(&out, "message", text);
 	json_out_end_object(&out);
 	return json_out_end(&out);
+}
+
+NODISCARD struct err error_kms_write(struct err failure, const struct buf *own, struct buf *body)
+{
+	return error_row_write(error_kms_of(failure), own, body);
 }

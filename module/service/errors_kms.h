@@ -23,6 +23,8 @@ struct view error_kms_text(struct err failure, const struct buf *own);
 struct view error_row_text(const struct error_kms *row, const struct buf *own);
 
 /* {"__type":...,"message":...} appended. E_NOMEM. */
+NODISCARD struct err error_row_write(const struct error_kms *row, const struct buf *own,
+				     struct buf *body);
 NODISCARD struct err error_kms_write(struct err failure, const struct buf *own, struct buf *body);
 
 #endif

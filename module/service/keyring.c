@@ -363,6 +363,15 @@ static struct err make_nothing(struct auth_policy **out)
 	return err_is(e, E_KMS_MALFORMED_POLICY) ? ERR(E_BUG) : e;
 }
 
+/* What changed before anything was in memory is no change: without this, all that the first calls
+ * bring into memory would be forgotten at the first look. A store that does not say is asked then.
+ */
+static void ask_first(struct keyring *keyring)
+{
+	const struct kms_store *store = &keyring->options.store;
+	(void)!err_failed(store->ops->change_count(store->self, &keyring->changes));
+}
+
 NODISCARD struct err keyring_open(const struct keyring_options *options, struct keyring **out)
 {
 	CLEANUP(keyring_close) struct keyring *keyring = NULL;
@@ -371,6 +380,7 @@ NODISCARD struct err keyring_open(const struct keyring_options *options, struct 
 	(void)pthread_mutex_init(&keyring->lock, NULL);
 	TRY(map_init(&keyring->entries));
 	TRY(make_nothing(&keyring->nothing));
+	ask_first(keyring);
 	TRY(start_watching(keyring));
 	*out = TAKE(keyring);
 	return OK;

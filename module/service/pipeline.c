@@ -18,6 +18,7 @@
 #include "codec/uuid.h"
 #include "service/anchoring.h"
 #include "service/authenticate.h"
+#include "service/cloudtrail.h"
 #include "service/core.h"
 #include "service/errors.h"
 #include "service/input.h"
@@ -53,8 +54,12 @@ static struct err find_target(struct call_work *work)
 
 static struct err find_operation(struct call_work *work)
 {
-	TRY(work->call->protocol == CALL_PROTOCOL_QUERY ? query_find_operation(work)
-							: find_target(work));
+	static struct err (*const find[])(struct call_work *work) = {
+		[CALL_PROTOCOL_JSON] = find_target,
+		[CALL_PROTOCOL_QUERY] = query_find_operation,
+		[CALL_PROTOCOL_CLOUDTRAIL] = cloudtrail_find_operation,
+	};
+	TRY(find[work->call->protocol](work));
 	bool blocks = work->operation->flags & OPERATION_BLOCKS;
 	REQUIRE(!blocks || work->may_block, E_WOULD_BLOCK);
 	return OK;

@@ -42,20 +42,17 @@ size_t schema_blob_length(struct view text)
 /* --- types --- */
 
 static const char *const type_names[] = {
-	[SCHEMA_STRING] = "a String",
-	[SCHEMA_BLOB] = "a Blob",
-	[SCHEMA_INTEGER] = "an Integer",
-	[SCHEMA_BOOLEAN] = "a Boolean",
-	[SCHEMA_LIST] = "Expected list or null",
-	[SCHEMA_MAP] = "Expected map or null",
-	[SCHEMA_STRUCTURE] = "Expected map or null",
+	[SCHEMA_STRING] = "a String",          [SCHEMA_BLOB] = "a Blob",
+	[SCHEMA_INTEGER] = "an Integer",       [SCHEMA_BOOLEAN] = "a Boolean",
+	[SCHEMA_TIMESTAMP] = "a Timestamp",    [SCHEMA_LIST] = "Expected list or null",
+	[SCHEMA_MAP] = "Expected map or null", [SCHEMA_STRUCTURE] = "Expected map or null",
 };
 
 static const enum json_type json_types[] = {
-	[SCHEMA_STRING] = JSON_TYPE_STRING,    [SCHEMA_BLOB] = JSON_TYPE_STRING,
-	[SCHEMA_INTEGER] = JSON_TYPE_INTEGER,  [SCHEMA_BOOLEAN] = JSON_TYPE_BOOL,
-	[SCHEMA_LIST] = JSON_TYPE_ARRAY,       [SCHEMA_MAP] = JSON_TYPE_OBJECT,
-	[SCHEMA_STRUCTURE] = JSON_TYPE_OBJECT,
+	[SCHEMA_STRING] = JSON_TYPE_STRING,   [SCHEMA_BLOB] = JSON_TYPE_STRING,
+	[SCHEMA_INTEGER] = JSON_TYPE_INTEGER, [SCHEMA_BOOLEAN] = JSON_TYPE_BOOL,
+	[SCHEMA_TIMESTAMP] = JSON_TYPE_REAL,  [SCHEMA_LIST] = JSON_TYPE_ARRAY,
+	[SCHEMA_MAP] = JSON_TYPE_OBJECT,      [SCHEMA_STRUCTURE] = JSON_TYPE_OBJECT,
 };
 
 static const char *value_name(const struct json *value)
@@ -136,11 +133,19 @@ static struct err check_blob(const struct json *value, struct buf *message)
 	return ERR(E_SERIALIZATION);
 }
 
+static bool has_type(const struct schema_shape *shape, const struct json *value)
+{
+	enum json_type type = json_type_of(value);
+	if (shape->type == SCHEMA_TIMESTAMP && type == JSON_TYPE_INTEGER)
+		return true;
+	return type == json_types[shape->type];
+}
+
 static struct err check_type(const struct schema_shape *shape, const struct json *value,
 			     unsigned depth, struct buf *message)
 {
 	ENSURE(depth < SCHEMA_DEPTH_MAX);
-	if (json_type_of(value) != json_types[shape->type])
+	if (!has_type(shape, value))
 		return wrong_type(shape->type, value, message);
 	if (shape->type == SCHEMA_BLOB)
 		return check_blob(value, message);
@@ -248,6 +253,7 @@ static int64_t measure(const struct schema_shape *shape, const struct json *valu
 	case SCHEMA_STRUCTURE:
 		return (int64_t)json_count(value);
 	case SCHEMA_BOOLEAN:
+	case SCHEMA_TIMESTAMP:
 		break;
 	}
 	return 0;

@@ -19,6 +19,7 @@ enum schema_type {
 	SCHEMA_BLOB, /* standard Base64; lengths count decoded bytes; its value is never printed */
 	SCHEMA_INTEGER,
 	SCHEMA_BOOLEAN,
+	SCHEMA_TIMESTAMP, /* AWS JSON: seconds since 1970, with a fraction or without */
 	SCHEMA_LIST,
 	SCHEMA_MAP, /* string to `element` */
 	SCHEMA_STRUCTURE,

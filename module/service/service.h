@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_SERVICE_SERVICE_H
 #define HOLDFAST_SERVICE_SERVICE_H
 
+#include "audit/indexes.h"
 #include "audit/log.h"
 #include "auth/identities.h"
 #include "base/clock.h"
@@ -19,7 +20,19 @@
 
 struct service;
 
+/* A library that this program is made of, as the running one says. */
+struct service_library {
+	const char *name; /* NULL behind the last */
+	const char *(*version)(void);
+};
+
 #define SERVICE_AUDIT_NAME_DEFAULT "main"
+
+/* A library that this program is made of, as the running one says. */
+struct service_library {
+	const char *name; /* NULL behind the last */
+	const char *(*version)(void);
+};
 
 struct service_options {
 	struct hsm *hsm; /* borrowed; outlives the service */
@@ -34,6 +47,9 @@ struct service_options {
 	const uint8_t *audit_public_key; /* AUDIT_POINT_LEN bytes; borrowed; outlives the service */
 	const char *audit_directory;     /* of `audit`; NULL: left-over records are appended without
 					    looking whether the log has them */
+	struct audit_indexes *const *logs; /* that LookupEvents looks into; the first is of `audit`.
+					      Borrowed, outlive the service */
+	size_t log_count;                  /* 0: LookupEvents is not supported */
 	const char *audit_name; /* of `audit`, in the store; NULL: SERVICE_AUDIT_NAME_DEFAULT */
 	const struct clock *clock;
 	struct kms_installation installation; /* ready and verified */
@@ -59,6 +75,7 @@ struct service_options {
 	/* Further rows for the operator's status; NULL: none. Thread-safe; may block. */
 	void (*more_checks)(void *user, struct service_checks *out);
 	void *more_checks_user;
+	const struct service_library *libraries; /* for evidence; static; NULL: none are told */
 };
 
 /* Verifies the store against the token (anchoring.h: what keeps it from starting), then starts its
@@ -108,6 +125,9 @@ struct service_sealer {
 	const struct clock *clock;
 };
 struct kms_sealer service_sealer_port(struct service_sealer *sealer);
+
+/* The same for the audit log's indexes (audit/index.h). */
+struct audit_index_sealer service_index_sealer(struct service_sealer *sealer);
 
 /*
  * holdfastd --init: makes the three keys on the token, the installation row, the account, its

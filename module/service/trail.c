@@ -258,7 +258,12 @@ static const char *source_of(const struct call *call)
 {
 	if (call->door == CALL_DOOR_ADMIN)
 		return "holdfast.admin";
-	return call->protocol == CALL_PROTOCOL_QUERY ? "sts.amazonaws.com" : "kms.amazonaws.com";
+	static const char *const sources[] = {
+		[CALL_PROTOCOL_JSON] = "kms.amazonaws.com",
+		[CALL_PROTOCOL_QUERY] = "sts.amazonaws.com",
+		[CALL_PROTOCOL_CLOUDTRAIL] = "cloudtrail.amazonaws.com",
+	};
+	return sources[call->protocol];
 }
 
 static struct err describe(struct call_work *work, struct pieces *pieces,

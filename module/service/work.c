@@ -30,6 +30,7 @@ static void input_cleanup(struct work_input *in)
 static void output_cleanup(struct work_output *out)
 {
 	buf_cleanup(&out->ciphertext);
+	buf_cleanup(&out->written);
 	kms_key_full_cleanup(&out->made);
 	mem_free(TAKE(out->list.items));
 	mem_free(TAKE(out->list.marker));

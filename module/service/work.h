@@ -75,6 +75,7 @@ struct work_output {
 	uint8_t material[WORK_KEYS_MAX][KMS_MATERIAL_ID_LEN];
 	struct kms_key_full made; /* CreateKey; key_change(): the key as changed */
 	struct work_list list;
+	struct buf written; /* JSON of the reply that was written while it was collected */
 	struct last_use_answer *last_use; /* GetKeyLastUsage; mem_free() */
 	struct grant_answer *grant;       /* CreateGrant, RetireGrant; mem_free() */
 	struct call *explained;           /* Explain: the request that it is about; call_free() */

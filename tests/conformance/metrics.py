@@ -400,17 +400,18 @@ def test_one_id_in_reply_audit_and_log(there):
 def test_the_tokens_process_names_the_request_that_failed(shimmed):
     kms = shimmed.client()
     key = kms.create_key()["KeyMetadata"]["Arn"]
-    blob = kms.encrypt(KeyId=key, Plaintext=b"letter")["CiphertextBlob"]
-    order(shimmed, "C_Decrypt ckr=0x7\n")
+    # Neither what looks after the token nor what opens the caller's secret draws random bytes.
+    order(shimmed, "C_GenerateRandom ckr=0x7\n")
     with pytest.raises(ClientError) as failed:
-        kms.decrypt(CiphertextBlob=blob)
+        kms.generate_data_key(KeyId=key, KeySpec="AES_256")
     order(shimmed, "")
     request = failed.value.response["ResponseMetadata"]["RequestId"]
-    assert [record["errorCode"] for record in audited(shimmed, request)] == ["KMSInternalException"]
+    found = [(record["eventName"], record["errorCode"]) for record in audited(shimmed, request)]
+    assert found == [("GenerateDataKey", "KMSInternalException")], failed.value.response
     assert events(lines_about(shimmed.daemon, request)) == {"call.failed", "call.answered"}
     told = lines_about(shimmed.token, request)
     assert events(told) == {"token.ckr", "token.operation_failed"}
-    assert any('verb="open"' in line for line in told)
+    assert any('verb="generate_sealed"' in line for line in told)
 
 
 def test_a_hanging_module_is_told_with_the_request_that_hung(shimmed):

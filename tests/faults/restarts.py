@@ -234,6 +234,50 @@ def test_every_acknowledged_call_is_on_record(own):
     assert len({r["eventID"] for r in records}) == len(records)
 
 
+class Witness(threading.Thread):
+    """A client that looks into the audit log at every reply, at once."""
+
+    def __init__(self, installation, calls, rounds):
+        super().__init__()
+        self.installation, self.calls, self.rounds = installation, calls, rounds
+        self.seen, self.unrecorded = set(), []
+
+    def run(self):
+        exchange = self.installation.exchange()
+        for operation, body in self.calls * self.rounds:
+            reply = exchange.call(operation, body)
+            self.seen.add((operation, reply.error))
+            if not self.on_record(reply.headers["x-amzn-requestid"]):
+                self.unrecorded.append((operation, reply.status, reply.body))
+
+    def on_record(self, request):
+        folder = pathlib.Path(self.installation.daemon.audit)
+        return any(request.encode() in path.read_bytes() for path in folder.glob("*.jsonl"))
+
+
+def test_no_reply_comes_before_its_record(own):
+    """P3, of calls that change, read, are refused and, the token being killed meanwhile, fail."""
+    key = own.client().create_key()["KeyMetadata"]["KeyId"]
+    sealed = own.exchange().call("Encrypt", {"KeyId": key, "Plaintext": "aGk="}).json["CiphertextBlob"]
+    calls = [("Decrypt", {"CiphertextBlob": sealed}),
+             ("Decrypt", {"CiphertextBlob": sealed, "EncryptionContext": {"not": "this"}}),
+             ("TagResource", {"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+             ("DescribeKey", {"KeyId": "12345678-1234-1234-1234-123456789012"}),
+             ("NoSuchOperation", {})]
+    witnesses = [Witness(own, calls, 25) for _ in range(LOAD_THREADS)]
+    for witness in witnesses:
+        witness.start()
+    own.token.kill()
+    own.start_token()
+    for witness in witnesses:
+        witness.join(60)
+    assert not [one for witness in witnesses for one in witness.unrecorded]
+    seen = set.union(*(witness.seen for witness in witnesses))
+    assert {("Decrypt", None), ("Decrypt", "InvalidCiphertextException"), ("TagResource", None),
+            ("DescribeKey", "NotFoundException"),
+            ("NoSuchOperation", "UnknownOperationException")} <= seen, seen
+
+
 def test_a_torn_last_record_is_cut(own):
     kms = own.client()
     key = kms.create_key()["KeyMetadata"]["KeyId"]

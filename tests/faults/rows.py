@@ -16,7 +16,8 @@ UNCOVERED = {"installation": {"only"}}
 
 
 class Store:
-    """The database of a stopped daemon, with a copy to go back to."""
+    """The database of a stopped daemon, with a copy to go back to: its own, and the token's of that
+    time, for which it is the newest."""
 
     def __init__(self, own):
         self.own, self.copy = own, own.path("store.copy")
@@ -24,6 +25,7 @@ class Store:
         with self.connect() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.copy(own.store, self.copy)
+        own.keep_token(own.path("tokens.copy"))
 
     @contextlib.contextmanager
     def connect(self):
@@ -48,6 +50,7 @@ class Store:
             if os.path.exists(self.own.store + left):
                 os.remove(self.own.store + left)
         shutil.copy(self.copy, self.own.store)
+        self.own.put_back_token(self.own.path("tokens.copy"))
 
     def start(self):
         """Whether the daemon serves."""
@@ -167,7 +170,8 @@ def tags_told(own, arn):
 
 
 def each_column_changed(own, table, where):
-    """Starts the daemon with one column of the row changed, one after the other: their names."""
+    """Starts the daemon with one column of the row changed, one after the other: their names. With
+    another primary key a row is missing, and nothing is served."""
     store = Store(own)
     for name, *_ in columns(store, table):
         store.restore()
@@ -176,6 +180,8 @@ def each_column_changed(own, table, where):
         store.change((f'UPDATE {table} SET "{name}" = ? {where}', changed(value)))
         if store.start():
             yield name
+        else:
+            assert "E_STORE_MANIFEST" in own.daemon.read_log().splitlines()[-1], name
 
 
 def test_each_column_of_an_alias_counts(own):
@@ -191,7 +197,7 @@ def test_each_column_of_an_alias_counts(own):
             if works(own.client().list_aliases, **arguments):
                 told = own.client().list_aliases(**arguments)["Aliases"]
                 assert not [entry for entry in told if entry["AliasName"] != "alias/two"], column
-    assert len(tried) >= 10
+    assert len(tried) >= 6
 
 
 def test_each_column_of_a_tag_counts(own):
@@ -202,7 +208,7 @@ def test_each_column_of_a_tag_counts(own):
         tried.append(column)
         assert tags_told(own, one) in (None, {}), column
         assert tags_told(own, two) == {"two": "tag of two"}, column
-    assert len(tried) >= 8
+    assert len(tried) >= 4
 
 
 def test_two_aliases_exchanged(own):

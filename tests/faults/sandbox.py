@@ -32,6 +32,15 @@ def status_of(pid):
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
 
 
+def threads_of(pid):
+    """The status of each thread, without those that have ended since they were listed."""
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found[thread] = status_of(f"{pid}/task/{thread}")
+    return found
+
+
 def core_limit(pid):
     with open(f"/proc/{pid}/limits", encoding="ascii") as file:
         return next(line.split()[4:6] for line in file if line.startswith("Max core file size"))
@@ -73,8 +82,9 @@ def test_all_three_processes_have_given_everything_up(service):
 
 def test_every_thread_is_confined(service):
     for name, pid in processes(service).items():
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            status = status_of(f"{pid}/task/{thread}")
+        threads = threads_of(pid)
+        assert str(pid) in threads, name
+        for thread, status in threads.items():
             assert status["Seccomp"] == "2", (name, thread)
             # Blocked, the signal would kill without a line in the log.
             assert not int(status["SigBlk"], 16) & 1 << (signal.SIGSYS - 1), (name, thread)
@@ -292,7 +302,18 @@ def spend_a_life(installation, metrics):
     change_settings(installation)
     installation.daemon.signal(signal.SIGHUP)
     installation.token.signal(signal.SIGHUP)
-    time.sleep(1.2)
+    wait_for(lambda: "settings.reloaded" in new_log(installation)
+             and "settings.reloaded" in installation.token.read_log(), "both have read their settings")
+    time.sleep(1.2)  # what is done once a second
+
+
+def new_log(installation):
+    """The log file that change_settings() named, once it is there."""
+    path = installation.path("daemon.file")
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def test_no_call_of_a_whole_life_is_outside_the_tables(make, tmp_path):
@@ -304,8 +325,7 @@ def test_no_call_of_a_whole_life_is_outside_the_tables(make, tmp_path):
                   for name, pid in pids.items()}
         spend_a_life(installation, metrics)
         installation.stop()
-    with open(installation.path("daemon.file"), encoding="utf-8") as file:
-        assert "reload" in file.read() and "sandbox.refused" not in file.read()
+    assert "sandbox.refused" not in new_log(installation)
     assert len([name for name in os.listdir(installation.daemon.audit)
                 if name.endswith(".jsonl")]) > 1
     for name, trace in traces.items():

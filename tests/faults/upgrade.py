@@ -11,11 +11,11 @@ import stat
 import pytest
 
 from holdfast import wait_for
-from holdfast.objects import token_objects
+from holdfast.objects import forget_anchors, token_objects
 
-SCHEMA = 4
-NEW_TABLES = ("claims", "clock_marks", "aliases", "tags", "last_uses", "key_uses", "sessions", "identities",
-              "grant_counts", "grants")
+SCHEMA = 5
+NEW_TABLES = ("manifest", "audit_heads", "claims", "clock_marks", "aliases", "tags", "last_uses",
+              "key_uses", "sessions", "identities", "grant_counts", "grants")
 NEW_INDEXES = ("keys_by_rotation", "keys_by_rotation_managed", "keys_by_demand", "versions_by_budget",
                "keys_by_deletion", "keys_destroying", "versions_by_end", "versions_going", "keys_by_id")
 NEW_COLUMNS = {"keys": ("rotation_enabled", "rotation_period_days", "rotation_from_ms", "on_demand_ms", "destroying"),
@@ -110,8 +110,10 @@ def old(own):
     kms = own.client()
     arn = kms.create_key(Description="from before")["KeyMetadata"]["Arn"]
     blob = kms.encrypt(KeyId=arn, Plaintext=b"from before")["CiphertextBlob"]
-    own.daemon.stop()
+    own.stop()
     make_old(own)
+    forget_anchors(own)
+    own.start_token()
     return own, arn, blob
 
 
@@ -172,13 +174,18 @@ def test_a_store_that_is_up_to_date_is_not_copied(own):
 
 
 def test_the_way_back_and_forth(old):
-    """As the README describes it; what stands in for the old version is the new one's upgrade."""
+    """As the README describes it; what stands in for the old version is the new one's upgrade, with
+    a token that remembers nothing, and what it leaves there is nobody's."""
     own, arn, blob = old
     before = content(own.store)
     own.start()
     later = own.client().create_key()["KeyMetadata"]["Arn"]
     later_blob = own.client().encrypt(KeyId=later, Plaintext=b"later")["CiphertextBlob"]
     own.daemon.stop()
+    own.keep_token(own.path("tokens.later"))
+    keys = token_objects(own)
+    own.token.stop()
+    forget_anchors(own)
     aside = own.path("aside")
     os.mkdir(aside)
     for suffix in ("", "-wal", "-shm"):
@@ -191,7 +198,9 @@ def test_the_way_back_and_forth(old):
     with pytest.raises(own.client().exceptions.ClientError):
         own.client().decrypt(CiphertextBlob=later_blob)
     # The key of that time was reported, not destroyed: with the newer store it decrypts again.
-    own.daemon.stop()
+    own.stop()
+    assert token_objects(own) == keys
+    own.put_back_token(own.path("tokens.later"))
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(own.store + suffix):
             os.remove(own.store + suffix)

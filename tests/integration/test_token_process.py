@@ -8,6 +8,7 @@ no token runs on token_memory, which is holdfast-token linked with tests/support
 import contextlib
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -61,6 +62,18 @@ def children(pid):
             return [int(word) for word in file.read().split()]
     except OSError:
         return []
+
+
+def descriptors(pid):
+    """What each of a process's descriptors is: number → target. Those that are being closed, as the
+    connection of a client that has just gone, are left out."""
+    found = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found[fd] = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except FileNotFoundError:
+            continue
+    return found
 
 
 class Frame:
@@ -202,7 +215,7 @@ class Case(unittest.TestCase):
 class Verbs(Case):
     def test_every_kind_of_load_is_served(self):
         self.start()
-        for verb in ("seal", "open", "generate", "random", "key", "probe"):
+        for verb in ("seal", "open", "generate", "random", "key", "probe", "sign", "raise", "anchor"):
             self.assert_serves(verb=verb, seconds=0.2)
 
 
@@ -385,8 +398,7 @@ class Stopping(Case):
     def test_what_is_under_way_is_finished(self):
         self.start()
         client = self.client("seal", 1, 0.1, SLOW_KEY, 5000)
-        wait_for(lambda: "token.condition" in self.log(), "the token")
-        time.sleep(0.15)
+        wait_for(lambda: "memory.slow_begun" in self.log(), "an operation under way")
         begun = time.monotonic()
         self.assertEqual(self.stop(), 0, self.log())
         self.assertLess(time.monotonic() - begun, 5)
@@ -622,9 +634,7 @@ class Hardening(Case):
     def test_the_shared_page_cannot_be_cut(self):
         self.start()
         worker = self.worker()
-        pages = [fd for fd in os.listdir(f"/proc/{worker}/fd")
-                 if os.path.exists(f"/proc/{worker}/fdinfo/{fd}") and
-                 "holdfast-page" in os.readlink(f"/proc/{worker}/fd/{fd}")]
+        pages = [fd for fd, target in descriptors(worker).items() if "holdfast-page" in target]
         self.assertEqual(len(pages), 1)
         with open(f"/proc/{worker}/fd/{pages[0]}", "r+b") as page:
             self.assertRaises(PermissionError, page.truncate, 0)
@@ -740,6 +750,34 @@ class RealToken(Case):
         answer = self.result(client)
         self.assert_clean(answer)
         self.assertGreater(answer["E_OK"], 100)
+
+    def anchor(self):
+        answer = self.load("anchor", 1, 0.05)
+        self.assert_clean(answer)
+        return answer["anchor"]
+
+    def test_two_connections_raise_one_anchor(self):
+        self.start()
+        clients = [self.client("raise", 4, 1) for _ in range(2)]
+        answers = [self.result(client) for client in clients]
+        for answer in answers:
+            self.assertEqual(answer["wrong"], 0)
+            self.assertEqual({name for name in answer if name.startswith("E_")}, {"E_OK"})
+        self.assertEqual(self.anchor(), max(answer["anchor"] for answer in answers))
+
+    def test_what_was_anchored_outlives_the_worker_whenever_it_is_killed(self):
+        self.start()
+        reached = 0
+        for _ in range(4):
+            client = self.client("raise", 4, 1)
+            time.sleep(random.uniform(0.3, 0.9))
+            before = self.worker()
+            os.kill(before, signal.SIGKILL)
+            answer = self.result(client)
+            self.assert_clean(answer)
+            self.assertGreater(answer["anchor"], reached)
+            reached = answer["anchor"]
+            self.assertGreaterEqual(self.anchor(), reached)
 
     def test_a_hanging_module_is_replaced_and_the_rest_goes_on(self):
         self.start()

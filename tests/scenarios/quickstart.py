@@ -16,12 +16,23 @@ from holdfast.process import alive
 LEFT_OUT = shutil.ignore_patterns(".git", "build", ".holdfast", "__pycache__")
 
 
+def compiler_cache(tree):
+    """What the caller's compilations are kept in, if anything: the copy's are the same ones."""
+    launcher = os.environ.get("CMAKE_C_COMPILER_LAUNCHER")
+    if launcher is None:
+        return {}
+    usual = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "ccache")
+    return {"CMAKE_C_COMPILER_LAUNCHER": launcher, "CCACHE_NOHASHDIR": "1",
+            "CCACHE_BASEDIR": str(tree), "CCACHE_DIR": os.environ.get("CCACHE_DIR", usual)}
+
+
 def run(tree, *arguments, check=True, timeout=600):
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "LANG": "C"}
     for name in ("PIP_FIND_LINKS", "PIP_CERT", "PIP_INDEX_URL", "HTTPS_PROXY", "https_proxy",
                  "SSL_CERT_FILE", "NO_PROXY", "no_proxy"):
         if name in os.environ:
             environment[name] = os.environ[name]
+    environment.update(compiler_cache(tree))
     ran = subprocess.run([os.path.join(tree, "config/quickstart"), *arguments], cwd="/", check=False,
                          env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                          timeout=timeout)

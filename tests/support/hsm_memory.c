@@ -12,6 +12,7 @@
 
 #include "base/entropy.h"
 #include "base/lock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "hsm/p11/local.h"
@@ -220,8 +221,10 @@ static struct err obey(struct hsm *hsm, struct hsm_op *op)
 	hsm->watch->deadline_ms[0] = op->deadline_ms;
 	if (first == HANG_KEY)
 		(void)pause();
-	if (first == SLOW_KEY)
+	if (first == SLOW_KEY) {
+		log_event(LOG_INFO, "memory.slow_begun");
 		(void)usleep(SLOW_MS * 1000);
+	}
 	struct err e = verbs[op->verb](hsm, op);
 	hsm->watch->deadline_ms[0] = 0;
 	hsm->watch->operations++;

@@ -5,10 +5,13 @@
  *
  *   token_client SOCKET VERB COUNT SECONDS [KEYBYTE [DEADLINE_MS [UID]]]
  *
- * VERB: seal, open, generate, random, key, probe; "status" waits for the condition and prints it.
+ * VERB: seal, open, generate, random, key, probe, sign; raise: an anchor from where it stands, one
+ * epoch each, and the highest that was acknowledged is printed; anchor: reads it; "status" waits
+ * for the condition and prints it.
  */
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +42,7 @@ struct load {
 	_Atomic uint64_t under_way;
 	_Atomic uint64_t wrong; /* an answer that is not the one asked for */
 	_Atomic uint64_t serial;
+	_Atomic uint64_t anchor;        /* the highest that was answered */
 	_Atomic int64_t longest_gap_ms; /* between two successes */
 	_Atomic int64_t last_success_ms;
 };
@@ -46,8 +50,9 @@ struct load {
 static const struct {
 	const char *name;
 	enum hsm_verb verb;
-} names[] = {{"seal", HSM_SEAL},     {"open", HSM_OPEN},        {"generate", HSM_GENERATE_SEALED},
-	     {"random", HSM_RANDOM}, {"key", HSM_KEY_GENERATE}, {"probe", HSM_PROBE}};
+} names[] = {{"seal", HSM_SEAL},     {"open", HSM_OPEN},          {"generate", HSM_GENERATE_SEALED},
+	     {"random", HSM_RANDOM}, {"key", HSM_KEY_GENERATE},   {"probe", HSM_PROBE},
+	     {"sign", HSM_SIGN},     {"raise", HSM_ANCHOR_RAISE}, {"anchor", HSM_ANCHOR_READ}};
 
 static int64_t now_ms(void)
 {
@@ -70,6 +75,31 @@ static void fill(struct load *load, struct hsm_op *op)
 	op->object.role = HSM_ROLE_VERSION;
 	uint64_t serial = load->serial++;
 	mem_copy(op->object.id.bytes, sizeof op->object.id.bytes, &serial, sizeof serial);
+	mem_copy(op->digest, sizeof op->digest, &serial, sizeof serial);
+	/* Whoever raises to this epoch raises to this digest. */
+	op->anchor = (struct hsm_anchor){.prefix = "holdfast:test", .epoch = serial};
+	mem_copy(op->anchor.digest, sizeof op->anchor.digest, &serial, sizeof serial);
+}
+
+static void note_anchor(struct load *load, uint64_t epoch)
+{
+	uint64_t highest = load->anchor;
+	while (epoch > highest && !atomic_compare_exchange_weak(&load->anchor, &highest, epoch))
+		;
+}
+
+static bool is_signed(const struct hsm_op *op)
+{
+	static const uint8_t nothing[HSM_SIGNATURE_LEN];
+	return !mem_equal(op->signature, nothing, sizeof nothing);
+}
+
+static bool is_anchor(const struct hsm_op *op)
+{
+	uint64_t digest = 0;
+	mem_copy(&digest, sizeof digest, op->anchor.digest, sizeof digest);
+	note_anchor((struct load *)op->user, op->anchor.epoch);
+	return digest == op->anchor.epoch;
 }
 
 static bool is_right(const struct hsm_op *op)
@@ -91,13 +121,15 @@ static bool is_right(const struct hsm_op *op)
 	case HSM_KEY_DESTROY:
 	case HSM_ENUMERATE:
 	case HSM_PROBE:
-	case HSM_SIGN:
 	case HSM_PUBLIC_KEY:
 	case HSM_DESCRIBE:
-	case HSM_ANCHOR_READ:
-	case HSM_ANCHOR_RAISE:
 	case HSM_VERB_COUNT:
 		return true;
+	case HSM_SIGN:
+		return is_signed(op);
+	case HSM_ANCHOR_READ:
+	case HSM_ANCHOR_RAISE:
+		return is_anchor(op);
 	}
 	return false;
 }
@@ -149,10 +181,10 @@ static void print_result(struct load *load, double seconds)
 	struct hsm_status status;
 	hsm_status(load->hsm, &status);
 	(void)printf("{\"rate\": %.0f, \"wrong\": %llu, \"gap_ms\": %lld, \"condition\": %d, "
-		     "\"last_error\": \"%s\"",
+		     "\"last_error\": \"%s\", \"anchor\": %llu",
 		     (double)load->counts[E_OK] / seconds, (unsigned long long)load->wrong,
 		     (long long)load->longest_gap_ms, (int)status.condition,
-		     err_name(status.last_error));
+		     err_name(status.last_error), (unsigned long long)load->anchor);
 	for (uint16_t code = 0; code < CODES_MAX; code++)
 		if (load->counts[code] > 0)
 			(void)printf(", \"%s\": %llu", err_name((struct err){.code = code}),
@@ -160,8 +192,8 @@ static void print_result(struct load *load, double seconds)
 	(void)printf("}\n");
 }
 
-/* The token's own suite, a key, and something to open; with as many tries as the time allows. */
-static struct err prepare(struct load *load, int64_t ms)
+/* Waits for the token and takes its suite. */
+static struct err meet(struct load *load, int64_t ms)
 {
 	struct hsm_status status = {0};
 	int64_t end = now_ms() + ms;
@@ -170,19 +202,40 @@ static struct err prepare(struct load *load, int64_t ms)
 		(void)poll(NULL, 0, 5);
 	REQUIRE(status.condition == HSM_UP, E_HSM_AWAY);
 	load->suite = status.suite;
+	return OK;
+}
+
+static struct err make_key(struct load *load)
+{
+	bool signs = load->verb == HSM_SIGN;
 	struct hsm_op op;
 	fill(load, &op);
 	op.verb = HSM_KEY_GENERATE;
-	op.object = (struct hsm_object){.id = op.to.key, .role = HSM_ROLE_VERSION};
-	op.object.suite = load->suite;
-	TRY(text_copy(op.object.label, sizeof op.object.label, VIEW_LITERAL("holdfast:test")));
+	op.object = (struct hsm_object){.id = op.to.key};
+	op.object.role = signs ? HSM_ROLE_AUDIT_SIGN : HSM_ROLE_VERSION;
+	op.object.suite = signs ? HSM_SUITE_NONE : load->suite;
+	TRY(text_copy(op.object.label, sizeof op.object.label,
+		      view_of_text(signs ? "holdfast:test:audit-sign" : "holdfast:test")));
 	struct err e = hsm_call(load->hsm, &op);
 	hsm_op_cleanup(&op);
-	if (!err_is(e, E_HSM_KEY_EXISTS))
-		TRY(e);
+	return err_is(e, E_HSM_KEY_EXISTS) ? OK : e;
+}
+
+/* What the verb needs: a key, something to open, the epoch to go on from. */
+static struct err prepare(struct load *load, int64_t ms)
+{
+	struct hsm_op op;
+	TRY(meet(load, ms));
+	fill(load, &op);
+	if (load->verb == HSM_ANCHOR_RAISE) {
+		op.verb = HSM_ANCHOR_READ;
+		TRY(hsm_call(load->hsm, &op));
+		load->serial = op.anchor.epoch + 1;
+		return OK;
+	}
+	TRY(make_key(load));
 	if (load->verb != HSM_OPEN)
 		return OK;
-	fill(load, &op);
 	op.verb = HSM_SEAL;
 	TRY(hsm_call(load->hsm, &op));
 	load->sealed = op.sealed;
@@ -224,6 +277,12 @@ static int64_t number(int argc, char **argv, int at, int64_t otherwise)
 	return at < argc ? strtoll(argv[at], NULL, 0) : otherwise;
 }
 
+static bool needs_preparation(enum hsm_verb verb)
+{
+	return verb == HSM_SEAL || verb == HSM_OPEN || verb == HSM_GENERATE_SEALED ||
+	       verb == HSM_SIGN || verb == HSM_ANCHOR_RAISE;
+}
+
 int main(int argc, char **argv)
 {
 	static struct load load;
@@ -246,9 +305,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (text_equal(argv[2], names[i].name))
 			load.verb = names[i].verb;
-	bool needs_key =
-		load.verb == HSM_SEAL || load.verb == HSM_OPEN || load.verb == HSM_GENERATE_SEALED;
-	struct err e = needs_key ? prepare(&load, ms) : OK;
+	struct err e = needs_preparation(load.verb) ? prepare(&load, ms) : OK;
 	if (err_failed(e))
 		(void)fprintf(stderr, "token_client: not prepared: %s\n", err_name(e));
 	if (load.verb == 0)

@@ -43,4 +43,7 @@ struct kms_manifest store_sqlite_manifest(struct store_sqlite *store);
 struct auth_identities store_sqlite_identities(struct store_sqlite *store);
 struct kms_installation_store store_sqlite_installation(struct store_sqlite *store);
 
+/* The version of SQLite that runs; static. */
+const char *store_sqlite_library(void);
+
 #endif

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import urllib.error
@@ -233,6 +234,19 @@ class Installation:
         for daemon in self.daemons:
             daemon.await_ready()
         return self
+
+    def keep_token(self, to):
+        """A copy of the token's folder. Whoever puts back an older store and wants it believed puts
+        back the token of that time: nobody notices both together."""
+        self.token.stop()
+        shutil.copytree(self.token_folder, to)
+        self.start_token()
+
+    def put_back_token(self, kept):
+        self.token.stop()
+        shutil.rmtree(self.token_folder)
+        shutil.copytree(kept, self.token_folder)
+        self.start_token()
 
     def stop(self):
         for daemon in self.daemons:

@@ -42,18 +42,18 @@ class Memory:
         return sum(len(piece) for _, piece in self.pieces())
 
     def find(self, needles):
-        """Where each of `needles` (name → bytes) stands: name → addresses."""
-        pattern = re.compile(b"|".join(re.escape(needle) for needle in needles.values()))
-        names = {needle: name for name, needle in needles.items()}
+        """Where each of `needles` (name → bytes) stands: name → an address in each block that has it.
+        One search per needle: one expression for all tries each of them at each byte."""
         found = {}
-        for at, piece in self.written():
-            for match in pattern.finditer(piece):
-                found.setdefault(names[match.group()], []).append(hex(at + match.start()))
+        for at, block in self.written():
+            for name, needle in needles.items():
+                place = block.find(needle)
+                if place >= 0:
+                    found.setdefault(name, []).append(hex(at + place))
         return found
 
     def written(self):
-        """The pieces without what is nothing but zeros, which most of the stacks is: a needle that
-        begins with one would be tried at each of them, for minutes."""
+        """The pieces without what is nothing but zeros, which most of the stacks is."""
         for at, piece in self.pieces():
             for start in range(0, len(piece), BLOCK):
                 block = piece[start:start + BLOCK + OVERLAP]

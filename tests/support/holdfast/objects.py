@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+ANCHOR = ":anchor-"
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 CKA_CLASS, CKA_LABEL, CKA_VALUE, CKA_ID = 0x0, 0x3, 0x11, 0x102
 CKA_SENSITIVE, CKA_EXTRACTABLE = 0x103, 0x162
@@ -116,14 +117,14 @@ def run_here(installation, conf, *arguments):
     return json.loads(ran.stdout)
 
 
-def destroy_objects(installation, part):
-    """From the token itself, whose process is stopped: what has this in its label. How many."""
+def forget_anchors(installation):
+    """From the token itself, whose process is stopped: it does not remember the store any more."""
     assert not installation.token.running()
-    return run_here(installation, installation.environment["SOFTHSM2_CONF"], part)
+    assert run_here(installation, installation.environment["SOFTHSM2_CONF"], ANCHOR) > 0
 
 
 def token_objects(installation, reveal=False):
-    """[{id, label, value}] of the installation's token; the values with `reveal` alone."""
+    """[{id, label, value}] of the keys on the installation's token; the values with `reveal` alone."""
     with tempfile.TemporaryDirectory(prefix="holdfast-objects-") as folder:
         tokens = os.path.join(folder, "tokens")
         shutil.copytree(installation.token_folder, tokens)
@@ -132,7 +133,7 @@ def token_objects(installation, reveal=False):
         conf = os.path.join(folder, "softhsm2.conf")
         with open(conf, "w", encoding="utf-8") as file:
             file.write(f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
-        return run_here(installation, conf)
+        return [one for one in run_here(installation, conf) if ANCHOR not in one["label"]]
 
 
 if __name__ == "__main__":

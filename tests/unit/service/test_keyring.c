@@ -18,7 +18,7 @@
 #define KEYS_MAX 4
 
 static struct {
-	atomic_uint loads;
+	atomic_uint loads, asked, told;
 	_Atomic uint64_t changes;
 	atomic_bool away;
 	_Atomic uint64_t revision;
@@ -69,6 +69,7 @@ static struct err load(UNUSED void *self, const struct kms_scope *scope,
 
 static struct err change_count(UNUSED void *self, uint64_t *out)
 {
+	atomic_fetch_add(&store.asked, 1);
 	REQUIRE(!atomic_load(&store.away), E_STORE);
 	*out = atomic_load(&store.changes);
 	return OK;
@@ -82,13 +83,21 @@ static struct kms_key_id id_of(uint8_t n)
 	return (struct kms_key_id){.bytes = {n}};
 }
 
+static void note_change(UNUSED void *user)
+{
+	atomic_fetch_add(&store.told, 1);
+}
+
 static int set_up(void **state)
 {
 	const struct keyring_options options = {.store = {.ops = &ops},
 						.scope = {"aws", "us-east-1", "111122223333"},
-						.keys_max = KEYS_MAX};
+						.keys_max = KEYS_MAX,
+						.changed = note_change};
 	atomic_store(&store.loads, 0);
-	atomic_store(&store.changes, 0);
+	atomic_store(&store.asked, 0);
+	atomic_store(&store.told, 0);
+	atomic_store(&store.changes, 3); /* what others did before */
 	atomic_store(&store.away, false);
 	atomic_store(&store.revision, 1);
 	store.racing = NULL;
@@ -269,6 +278,18 @@ static void test_a_commit_of_another_process_is_noticed(void **state)
 	load_key(*state, 1);
 	atomic_fetch_add(&store.changes, 1);
 	assert_true(becomes_empty(*state));
+	assert_true(atomic_load(&store.told) > 0);
+}
+
+/* Or the first calls after a start would find nothing in memory a second time, secrets included. */
+static void test_what_changed_before_it_was_opened_is_no_change(void **state)
+{
+	load_key(*state, 1);
+	for (unsigned i = 0; i < 1000 && atomic_load(&store.asked) < 3; i++)
+		(void)usleep(5000); /* once at the start, then by the watching thread */
+	assert_true(atomic_load(&store.asked) >= 3);
+	assert_int_equal(atomic_load(&store.told), 0);
+	assert_int_equal(keyring_count(*state), 1);
 }
 
 /* At once, and not only when the watching thread has come round. */
@@ -334,6 +355,7 @@ int main(void)
 		TEST(test_keys_of_the_two_forms_are_apart),
 		TEST(test_a_missing_key_is_not_kept),
 		TEST(test_a_commit_of_another_process_is_noticed),
+		TEST(test_what_changed_before_it_was_opened_is_no_change),
 		TEST(test_a_snapshot_is_renewed),
 		TEST(test_a_snapshot_that_is_not_old_is_renewed_without_a_load),
 		TEST(test_what_cannot_be_renewed_stays),

@@ -32,8 +32,9 @@ static struct err seal(void *self, const struct view *messages, size_t count,
 		       uint8_t (*seals)[KMS_SEAL_LEN])
 {
 	struct fixture *f = self;
-	__atomic_add_fetch(&f->seal_calls, 1, __ATOMIC_RELAXED);
-	TRY(f->seal_failure);
+	unsigned call = __atomic_add_fetch(&f->seal_calls, 1, __ATOMIC_RELAXED);
+	if (f->seal_failure_at == 0 || f->seal_failure_at == call)
+		TRY(f->seal_failure);
 	for (size_t i = 0; i < count; i++) {
 		unsigned len = 0;
 		ENSURE(HMAC(EVP_sha256(), f->seal_key, sizeof f->seal_key, messages[i].ptr,
@@ -405,6 +406,14 @@ struct kms_installation sample_installation(void)
 		.secret_wrap_suite = HSM_SUITE_ECB_DATA,
 		.created_ms = START_MS,
 	};
+}
+
+struct kms_audit_head sample_head(uint32_t n)
+{
+	struct kms_audit_head head = {.revision = 1, .sequence = n, .hash = {(uint8_t)n, 7}};
+	assert_ok(text_format(head.log, sizeof head.log, "log-%u", n));
+	assert_ok(text_format(head.chain, sizeof head.chain, "00000000-0000-4000-8000-%012x", n));
+	return head;
 }
 
 struct err sample_create(struct fixture *f, uint32_t n)

@@ -23,6 +23,7 @@ struct fixture {
 	uint8_t seal_key[32];
 	struct err seal_failure; /* what the sealer answers instead, when not OK */
 	unsigned seal_calls;
+	unsigned seal_failure_at; /* the one call that fails; 0: all do */
 	struct clock_manual clock;
 	struct store_sqlite *store;
 	struct kms_store keys;
@@ -75,6 +76,7 @@ struct auth_session sample_session(uint32_t n);       /* of role-1 */
 /* Of key `key`, to user-<n % 7>, retired by user-<n % 5>, constrained. The context is a literal. */
 struct kms_grant sample_grant(uint32_t n, uint32_t key);
 struct kms_installation sample_installation(void);
+struct kms_audit_head sample_head(uint32_t n); /* of log-<n> */
 
 /* Intent and key, as a caller does it. */
 struct err sample_create(struct fixture *f, uint32_t n);

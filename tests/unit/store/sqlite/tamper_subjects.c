@@ -222,66 +222,89 @@ static struct err read_clock_mark(struct fixture *f)
 	return f->agenda.ops->mark_load(f->agenda.self, &mark);
 }
 
+static struct err read_head(struct fixture *f)
+{
+	struct kms_audit_head head;
+	return f->manifest.ops->head_load(f->manifest.self, "log-1", &head);
+}
+
+static struct err read_heads(struct fixture *f)
+{
+	CLEANUP(mem_free_at) struct kms_audit_head *heads = NULL;
+	size_t count = 0;
+	return f->manifest.ops->head_list(f->manifest.self, &heads, &count);
+}
+
 const struct tamper_subject tamper_subjects[TAMPER_COUNT] = {
-	[TAMPER_KEY] = {&store_table_keys, read_key, E_NOT_FOUND, NULL, 0, E_OK},
+	[TAMPER_KEY] = {&store_table_keys, read_key, E_NOT_FOUND, NULL, 0, E_OK, E_STORE_SEAL},
 	[TAMPER_KEYS] = {&store_table_keys, read_list, E_STORE_SEAL, &store_table_keys,
-			 COLUMN(0) | COLUMN(1), E_OK},
+			 COLUMN(0) | COLUMN(1), E_OK, E_OK},
 	[TAMPER_VERSIONS] = {&store_table_versions, read_versions, E_STORE_SEAL,
-			     &store_table_versions, 0, E_OK},
+			     &store_table_versions, 0, E_OK, E_OK},
 	[TAMPER_INTENTS] = {&store_table_intents, read_intents, E_STORE_SEAL, &store_table_intents,
-			    0, E_OK},
+			    0, E_OK, E_OK},
 	[TAMPER_OUTBOX] = {&store_table_outbox, read_outbox, E_STORE_SEAL, &store_table_outbox, 0,
-			   E_OK},
+			   E_OK, E_OK},
 	[TAMPER_ACCESS_KEY] = {&store_table_access_keys, read_access_key, E_NOT_FOUND, NULL, 0,
-			       E_OK},
+			       E_OK, E_STORE_SEAL},
 	[TAMPER_INSTALLATION] = {&store_table_installation, read_installation, E_STORE_SEAL,
-				 &store_table_installation, 0, E_OK},
-	[TAMPER_ALIAS] = {&store_table_aliases, read_alias, E_NOT_FOUND, NULL, 0, E_OK},
+				 &store_table_installation, 0, E_OK, E_NOT_FOUND},
+	[TAMPER_ALIAS] = {&store_table_aliases, read_alias, E_NOT_FOUND, NULL, 0, E_OK,
+			  E_STORE_SEAL},
 	[TAMPER_ALIASES] = {&store_table_aliases, read_aliases, E_STORE_SEAL, &store_table_aliases,
-			    COLUMN(0) | COLUMN(1), E_OK},
+			    COLUMN(0) | COLUMN(1), E_OK, E_OK},
 	/* key_id and multi_region */
 	[TAMPER_ALIASES_OF_KEY] = {&store_table_aliases, read_aliases_of_key, E_STORE_SEAL,
 				   &store_table_aliases,
-				   COLUMN(0) | COLUMN(1) | COLUMN(4) | COLUMN(5), E_OK},
+				   COLUMN(0) | COLUMN(1) | COLUMN(4) | COLUMN(5), E_OK, E_OK},
 	[TAMPER_TAGS] = {&store_table_tags, read_tags, E_STORE_SEAL, &store_table_tags,
-			 COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(5), E_OK},
+			 COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(5), E_OK, E_STORE_SEAL},
 	[TAMPER_KEY_BY_ID] = {&store_table_keys, read_key_by_id, E_STORE_SEAL, &store_table_keys,
-			      COLUMN(2), E_NOT_FOUND},
+			      COLUMN(2), E_NOT_FOUND, E_NOT_FOUND},
 	/* principal_id */
 	[TAMPER_ACCESS_KEYS] = {&store_table_access_keys, read_access_keys, E_STORE_SEAL,
-				&store_table_access_keys, COLUMN(2), E_OK},
-	[TAMPER_IDENTITY] = {&store_table_identities, read_identity, E_NOT_FOUND, NULL, 0, E_OK},
+				&store_table_access_keys, COLUMN(2), E_OK, E_OK},
+	[TAMPER_IDENTITY] = {&store_table_identities, read_identity, E_NOT_FOUND, NULL, 0, E_OK,
+			     E_STORE_SEAL},
 	/* id */
 	[TAMPER_IDENTITY_BY_ID] = {&store_table_identities, read_identity_by_id, E_STORE_SEAL,
-				   &store_table_identities, COLUMN(3), E_NOT_FOUND},
+				   &store_table_identities, COLUMN(3), E_NOT_FOUND, E_NOT_FOUND},
 	/* account and kind */
 	[TAMPER_IDENTITIES] = {&store_table_identities, read_identities, E_STORE_SEAL,
-			       &store_table_identities, COLUMN(0) | COLUMN(1), E_OK},
+			       &store_table_identities, COLUMN(0) | COLUMN(1), E_OK, E_OK},
 	/* id: the access key's identity is then missing */
 	[TAMPER_IDENTITY_OF_ACCESS_KEY] = {&store_table_identities, read_access_key, E_STORE_SEAL,
-					   &store_table_identities, COLUMN(3), E_STORE_SEAL},
-	[TAMPER_SESSION] = {&store_table_sessions, read_session, E_NOT_FOUND, NULL, 0, E_OK},
+					   &store_table_identities, COLUMN(3), E_STORE_SEAL,
+					   E_STORE_SEAL},
+	[TAMPER_SESSION] = {&store_table_sessions, read_session, E_NOT_FOUND, NULL, 0, E_OK,
+			    E_STORE_SEAL},
 	[TAMPER_SESSIONS] = {&store_table_sessions, read_sessions, E_STORE_SEAL,
-			     &store_table_sessions, COLUMN(1), E_OK},
-	[TAMPER_GRANT] = {&store_table_grants, read_grant, E_NOT_FOUND, NULL, 0, E_OK},
+			     &store_table_sessions, COLUMN(1), E_OK, E_OK},
+	[TAMPER_GRANT] = {&store_table_grants, read_grant, E_NOT_FOUND, NULL, 0, E_OK,
+			  E_STORE_SEAL},
 	/* what finds it */
 	[TAMPER_GRANT_BY_LIKENESS] = {&store_table_grants, read_grant_by_likeness, E_STORE_SEAL,
 				      &store_table_grants,
-				      COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(16), E_NOT_FOUND},
+				      COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(16), E_NOT_FOUND,
+				      E_NOT_FOUND},
 	/* key and multi_region; grantee; retiring */
 	[TAMPER_GRANTS] = {&store_table_grants, read_grants, E_STORE_SEAL, &store_table_grants,
-			   COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(5), E_OK},
+			   COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(5), E_OK, E_OK},
 	[TAMPER_GRANTS_OF_GRANTEE] = {&store_table_grants, read_grants_of_grantee, E_STORE_SEAL,
 				      &store_table_grants,
 				      COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(5) | COLUMN(7),
-				      E_OK},
+				      E_OK, E_OK},
 	[TAMPER_RETIRABLE] = {&store_table_grants, read_retirable, E_STORE_SEAL,
-			      &store_table_grants, COLUMN(1) | COLUMN(9), E_OK},
+			      &store_table_grants, COLUMN(1) | COLUMN(9), E_OK, E_OK},
 	[TAMPER_EACH_GRANT] = {&store_table_grants, read_each_grant, E_STORE_SEAL,
 			       &store_table_grants, COLUMN(0) | COLUMN(1) | COLUMN(2) | COLUMN(5),
-			       E_OK},
+			       E_OK, E_STORE_SEAL},
 	[TAMPER_CLOCK_MARK] = {&store_table_clock_marks, read_clock_mark, E_STORE_SEAL,
-			       &store_table_clock_marks, 0, E_OK},
+			       &store_table_clock_marks, 0, E_OK, E_STORE_SEAL},
+	[TAMPER_HEAD] = {&store_table_audit_heads, read_head, E_NOT_FOUND, NULL, 0, E_OK,
+			 E_STORE_SEAL},
+	[TAMPER_HEADS] = {&store_table_audit_heads, read_heads, E_STORE_SEAL,
+			  &store_table_audit_heads, 0, E_OK, E_OK},
 };
 
 struct err tamper_read(struct fixture *f, enum tamper_id id)
@@ -332,6 +355,14 @@ static void grants_fill(struct fixture *f)
 	}
 }
 
+static void heads_fill(struct fixture *f)
+{
+	for (uint32_t n = 1; n <= 2; n++) {
+		struct kms_audit_head head = sample_head(n);
+		assert_ok(f->manifest.ops->head_save(f->manifest.self, &head));
+	}
+}
+
 int tamper_setup(void **state)
 {
 	(void)fixture_setup(state);
@@ -348,6 +379,7 @@ int tamper_setup(void **state)
 	identities_fill(f);
 	catalog_fill(f);
 	grants_fill(f);
+	heads_fill(f);
 	for (size_t i = 0; i < TAMPER_COUNT; i++)
 		assert_ok(tamper_subjects[i].read(f));
 	return 0;

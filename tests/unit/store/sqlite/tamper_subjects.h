@@ -18,6 +18,8 @@ struct tamper_subject {
 	const struct store_table *moved_named;
 	uint32_t selecting;   /* by what the reader selects: a row with another value is not read */
 	enum err_code unread; /* what the reader says when it has not read it; E_OK for lists */
+	/* What it says when the row is deleted from a store that was surveyed. */
+	enum err_code deleted;
 };
 
 enum tamper_id {
@@ -47,6 +49,8 @@ enum tamper_id {
 	TAMPER_RETIRABLE,
 	TAMPER_EACH_GRANT,
 	TAMPER_CLOCK_MARK,
+	TAMPER_HEAD,
+	TAMPER_HEADS,
 	TAMPER_COUNT
 };
 extern const struct tamper_subject tamper_subjects[TAMPER_COUNT];

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's audit log, verified where this command runs, when its user can read it. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/verify.h"
+#include "base/text.h"
+#include "cli/evidence.h"
+#include "codec/hex.h"
+#include "codec/timestamp.h"
+
+#define PATH_TEXT 4096
+#define HEX_TEXT (2 * AUDIT_HASH_LEN + 1)
+
+static void put_text(struct json_out *out, const char *name, const char *text)
+{
+	json_out_text(out, name, view_of_text(text));
+}
+
+static void put_time(struct json_out *out, const char *name, int64_t ms)
+{
+	char text[TIMESTAMP_ISO_TEXT];
+	if (ms == 0)
+		return;
+	timestamp_iso(ms, true, text);
+	put_text(out, name, text);
+}
+
+static void put_point(struct json_out *out, const char *name, const struct audit_point *point)
+{
+	char hash[HEX_TEXT] = "";
+	struct writer w;
+	if (point->sequence == 0)
+		return;
+	writer_init(&w, hash, sizeof hash);
+	hex_encode(&w, VIEW_ARRAY(point->hash));
+	(void)!err_failed(writer_end_text(&w));
+	json_out_begin_object(out, name);
+	put_text(out, "Chain", point->chain);
+	json_out_integer(out, "Sequence", (int64_t)point->sequence);
+	put_text(out, "Hash", hash);
+	json_out_end_object(out);
+}
+
+static void put_problem(struct json_out *out, const struct audit_verify_report *report)
+{
+	const struct audit_problem *first = &report->first;
+	json_out_bool(out, "Verified", first->kind == AUDIT_PROBLEM_NONE);
+	if (first->kind == AUDIT_PROBLEM_NONE)
+		return;
+	json_out_integer(out, "Problems", (int64_t)report->problems);
+	json_out_begin_object(out, "FirstProblem");
+	put_text(out, "Kind", audit_problem_name(first->kind));
+	put_text(out, "Segment", first->segment);
+	json_out_integer(out, "Line", (int64_t)first->line);
+	put_text(out, "Text", first->text);
+	json_out_end_object(out);
+}
+
+static void put_report(struct json_out *out, const struct audit_verify_report *report)
+{
+	uint64_t tail =
+		report->head.sequence - MIN_OF(report->attested.sequence, report->head.sequence);
+	put_problem(out, report);
+	json_out_integer(out, "Segments", (int64_t)report->segments);
+	json_out_integer(out, "SegmentsRemovedByRetention", (int64_t)report->removed_segments);
+	json_out_integer(out, "Lines", (int64_t)report->lines);
+	json_out_integer(out, "Records", (int64_t)report->records);
+	json_out_integer(out, "LinesBeforeTheChain", (int64_t)report->unchained);
+	json_out_integer(out, "Attestations", (int64_t)report->attestations);
+	put_point(out, "Begin", &report->begin);
+	put_point(out, "Head", &report->head);
+	put_point(out, "Attested", &report->attested);
+	put_time(out, "AttestedAt", report->attested_ms);
+	json_out_integer(out, "LinesNotYetAttested", (int64_t)tail);
+	json_out_integer(out, "RecordsNotYetAttested", (int64_t)report->unattested);
+	put_time(out, "FirstRecord", report->first_ms);
+	put_time(out, "LastRecord", report->last_ms);
+}
+
+/* Why it was not looked at; NULL: it can be. */
+static const char *why_not(const char *directory)
+{
+	if (directory[0] == '\0')
+		return "the service does not say where it is";
+	if (access(directory, R_OK | X_OK) == 0)
+		return NULL;
+	return errno == EACCES ? "the user that made this report may not read it"
+			       : strerrordesc_np(errno);
+}
+
+void evidence_write_audit(const struct command_context *context, const struct json *system,
+void evidence_write_audit(const struct command_context *context, const struct json *machine,
+			  const uint8_t point[ECDSA_P256_POINT_LEN], struct json_out *out)
+{
+	(void)context;
+	char directory[PATH_TEXT] = "";
+	struct audit_verify_report report = {.problems = 0};
+	const struct json *process = json_member(system, "Process");
+	const struct json *process = json_member(machine, "Process");
+	(void)!err_failed(text_copy(directory, sizeof directory,
+				    json_string_of(json_member(process, "AuditDirectory"))));
+	const char *why = why_not(directory);
+	const struct audit_verify_options options = {.directory = directory, .public_key = point};
+	if (why == NULL) {
+		struct err e = audit_verify(&options, &report);
+		why = err_failed(e) ? err_meaning(e) : NULL;
+	}
+	json_out_begin_object(out, "Audit");
+	put_text(out, "Directory", directory);
+	json_out_bool(out, "Looked", why == NULL);
+	if (why != NULL)
+		put_text(out, "Why", why);
+	else
+		put_report(out, &report);
+	json_out_end_object(out);
+}
