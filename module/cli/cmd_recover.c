@@ -68,7 +68,7 @@ static enum exit_status run(const struct command_context *context, const struct 
 		return EXIT_OS;
 	}
 	(void)execv(daemon, (char *const *)(uintptr_t)words);
-	(void)fprintf(stderr, "holdfast: %s cannot be run: %s\n", daemon, strerror(errno));
+	(void)fprintf(stderr, "holdfast: %s cannot be run: %s\n", daemon, strerrordesc_np(errno));
 	return EXIT_OS;
 }
 

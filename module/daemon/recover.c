@@ -20,6 +20,7 @@
 #define REPORT_MAX ((size_t)4 << 20)
 #define PATH_ROOM (SETTINGS_TEXT_MAX + 64)
 #define USER_MAX 65
+#define PASSWD_BYTES 4096
 
 /* One run. recover_cleanup(). */
 struct recover {
@@ -169,10 +170,11 @@ static struct err tell(const struct recover *r)
 
 static void user_name(char out[USER_MAX])
 {
-	const struct passwd *row = getpwuid(getuid());
+	char room[PASSWD_BYTES];
+	struct passwd row, *found = NULL;
 	out[0] = '\0';
-	if (row != NULL)
-		(void)!err_failed(text_copy(out, USER_MAX, view_of_text(row->pw_name)));
+	if (getpwuid_r(getuid(), &row, room, sizeof room, &found) == 0 && found != NULL)
+		(void)!err_failed(text_copy(out, USER_MAX, view_of_text(found->pw_name)));
 }
 
 static struct err accept_copy(struct recover *r)

@@ -239,6 +239,9 @@ def test_a_backup_is_made_under_load_and_restored(own):
         status, said = backup(own, wrong)
         assert status == REFUSED, said
 
+    told = [r for r in records(own, "BackupStore") if "errorCode" not in r]
+    assert told[0]["responseElements"]["sha256"] == made["Sha256"] and not told[0]["readOnly"]
+
     after, material = rotate(own, key)
     own.client().revoke_grant(KeyId=key[0], GrantId=grant)
     own.daemon.stop()

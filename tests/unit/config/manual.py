@@ -18,7 +18,8 @@ PAGES = {"holdfast": "holdfast.1", "holdfastd": "holdfastd.8", "holdfast-token":
 SETTINGS = "holdfast.conf.5"
 # Pages that are not installed yet cannot be found; check_references() looks at ours.
 NOT_OURS = re.compile(r"referenced manual not found|lacks .* entry, run makewhatis")
-OWN = {("holdfast", "1"), ("holdfast.conf", "5"), ("holdfastd", "8"), ("holdfast-token", "8")}
+OTHERS = ("holdfast-recovery.7",)
+OWN = {("holdfast", "1"), ("holdfast-recovery", "7"), ("holdfast.conf", "5"), ("holdfastd", "8"), ("holdfast-token", "8")}
 
 
 def read(path):
@@ -228,7 +229,7 @@ CHECKS = (
       if (check, program) != (check_signals, "holdfast")),
     (check_commands, "holdfast"), (check_bash_commands, "holdfast"), (check_settings, SETTINGS),
     *((check, page) for check in (check_mandoc, check_references)
-      for page in (*PAGES.values(), SETTINGS)),
+      for page in (*PAGES.values(), SETTINGS, *OTHERS)),
 )
 
 

@@ -164,6 +164,7 @@ static const struct {
 	{"AddUserToGroup", true},
 	{"AssumeRole", false},
 	{"AttachIdentityPolicy", true},
+	{"BackupStore", false}, /* changes no row */
 	{"CancelKeyDeletion", false},
 	{"CreateAccessKey", false}, /* gives, and its secret is told once */
 	{"CreateAlias", true},
