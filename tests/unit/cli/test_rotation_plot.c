@@ -15,7 +15,7 @@
 #define NOW_MS INT64_C(1767225600000) /* 2026-01-01 */
 #define VERSION(number, created, made)                                                             \
 	"{\"Number\":" number ",\"Created\":\"" created "T00:00:00.000Z\",\"MadeBy\":\"" made "\"" \
-											      "}"
+	"}"
 
 static struct buf svg;
 
