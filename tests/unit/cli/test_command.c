@@ -60,7 +60,6 @@ static void check_rows(const struct argument *table)
 		if (table->option != NULL)
 			continue;
 		assert_false(repeated); /* it takes all words that are left */
-		assert_false(optional); /* behind a word that may be missing none is understood */
 		assert_false(optional); /* only the last word may be missing */
 		optional = !table->required;
 		repeated = table->kind >= ARGUMENT_LIST;
