@@ -316,7 +316,7 @@ static struct err judge(struct survey *s)
 {
 	bool none = err_is(s->manifest_read, E_NOT_FOUND);
 	s->result.verdict = s->unsound > 0 ? ERR(E_STORE_SEAL) : OK;
-	if (none && s->result.anchor.epoch == 0)
+	if (none && s->result.anchor.epoch == 0 && s->seen.epoch == 0)
 		return OK;
 	if (err_failed(s->manifest_read)) {
 		s->result.verdict = ERR(E_STORE_MANIFEST);
