@@ -21,6 +21,8 @@ SUFFIXES = ("_bucket", "_sum", "_count", "_total")
 PROBED = "probe"
 # What the daemon asks of the token by itself, at its own times.
 BY_ITSELF = (PROBED, "sign", "anchor_read", "anchor_raise")
+# What the service asks of the token for itself, whenever: seals of rows, the anchor, the audit log.
+OWN = (PROBED, "mac", "sign", "anchor_read", "anchor_raise")
 
 
 class Scrape:
@@ -219,6 +221,12 @@ def test_the_tokens_operations_count_by_verb_and_result(there):
 def by_verb(before, after):
     found = moved(before, after, "holdfast_token_operations_total", verb=BY_ITSELF)
     return {(verb, result): n for (result, verb), n in found.items()}
+    times = moved(before, after, "holdfast_token_operation_duration_seconds_count")
+    assert {labels: n for labels, n in times.items() if labels[0] not in OWN} == {("seal",): 3, ("open",): 3, ("generate_sealed",): 1}
+
+
+    found = moved(before, after, "holdfast_token_operations_total")
+    return {(verb, result): n for (result, verb), n in found.items() if verb not in OWN}
 
 
 def settled(there):
