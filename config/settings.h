@@ -61,6 +61,8 @@ struct settings {
 		settings_text sink_socket;   /* empty: where the kind of sink listens */
 		settings_text sink_ident;    /* holdfast-audit */
 		settings_text sink_facility; /* authpriv; as in syslog(3) */
+		int64_t sign_every_records;  /* 16; 1..1000000 */
+		int64_t sign_every_ms;       /* 100; 10..3600000 */
 	} audit;
 	struct {
 		settings_text file;       /* of JSON lines; empty: no such sink */
