@@ -6,14 +6,9 @@
 #define DISTANCE_MAX 3 /* more slips than this is another word */
 
 static const struct command *const commands[] = {
-	&cmd_status,  &cmd_explain,    &cmd_key,     &cmd_clock,      &cmd_audit,   &cmd_evidence,
-	&cmd_store,   &cmd_account,    &cmd_user,    &cmd_group,      &cmd_role,    &cmd_policy,
-	&cmd_service, &cmd_access_key, &cmd_session, &cmd_status,     &cmd_explain, &cmd_key,
-	&cmd_clock,   &cmd_audit,      &cmd_store,   &cmd_backup,     &cmd_recover, &cmd_account,
-	&cmd_user,    &cmd_group,      &cmd_role,    &cmd_policy,     &cmd_service, &cmd_access_key,
-	&cmd_session, &cmd_status,     &cmd_doctor,  &cmd_evidence,   &cmd_explain, &cmd_key,
-	&cmd_clock,   &cmd_audit,      &cmd_store,   &cmd_account,    &cmd_user,    &cmd_group,
-	&cmd_role,    &cmd_policy,     &cmd_service, &cmd_access_key, &cmd_session,
+	&cmd_status, &cmd_doctor, &cmd_evidence, &cmd_explain, &cmd_key,        &cmd_clock,
+	&cmd_audit,  &cmd_store,  &cmd_backup,   &cmd_recover, &cmd_account,    &cmd_user,
+	&cmd_group,  &cmd_role,   &cmd_policy,   &cmd_service, &cmd_access_key, &cmd_session,
 };
 
 const struct command *command_at(size_t index)

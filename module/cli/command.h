@@ -99,11 +99,10 @@ extern const struct command cmd_access_key;
 extern const struct command cmd_session;
 extern const struct command cmd_key;
 extern const struct command cmd_clock;
+extern const struct command cmd_audit;
+extern const struct command cmd_store;
 extern const struct command cmd_backup, cmd_recover;
 extern const struct command cmd_doctor;
-extern const struct command cmd_evidence;
-extern const struct command cmd_store;
-extern const struct command cmd_audit;
 extern const struct command cmd_evidence;
 
 #endif

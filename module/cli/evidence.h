@@ -67,7 +67,6 @@ NODISCARD enum exit_status evidence_gather(const struct command_context *context
 
 /* The member "Audit": the daemon's audit log, verified here and now when this user can read it. */
 struct json_out;
-void evidence_write_audit(const struct command_context *context, const struct json *system,
 void evidence_write_audit(const struct command_context *context, const struct json *machine,
 			  const uint8_t point[ECDSA_P256_POINT_LEN], struct json_out *out);
 

@@ -60,8 +60,6 @@ static void put_problem(struct json_out *out, const struct audit_verify_report *
 
 static void put_report(struct json_out *out, const struct audit_verify_report *report)
 {
-	uint64_t tail =
-		report->head.sequence - MIN_OF(report->attested.sequence, report->head.sequence);
 	put_problem(out, report);
 	json_out_integer(out, "Segments", (int64_t)report->segments);
 	json_out_integer(out, "SegmentsRemovedByRetention", (int64_t)report->removed_segments);
@@ -73,7 +71,6 @@ static void put_report(struct json_out *out, const struct audit_verify_report *r
 	put_point(out, "Head", &report->head);
 	put_point(out, "Attested", &report->attested);
 	put_time(out, "AttestedAt", report->attested_ms);
-	json_out_integer(out, "LinesNotYetAttested", (int64_t)tail);
 	json_out_integer(out, "RecordsNotYetAttested", (int64_t)report->unattested);
 	put_time(out, "FirstRecord", report->first_ms);
 	put_time(out, "LastRecord", report->last_ms);
@@ -90,14 +87,12 @@ static const char *why_not(const char *directory)
 			       : strerrordesc_np(errno);
 }
 
-void evidence_write_audit(const struct command_context *context, const struct json *system,
 void evidence_write_audit(const struct command_context *context, const struct json *machine,
 			  const uint8_t point[ECDSA_P256_POINT_LEN], struct json_out *out)
 {
 	(void)context;
 	char directory[PATH_TEXT] = "";
 	struct audit_verify_report report = {.problems = 0};
-	const struct json *process = json_member(system, "Process");
 	const struct json *process = json_member(machine, "Process");
 	(void)!err_failed(text_copy(directory, sizeof directory,
 				    json_string_of(json_member(process, "AuditDirectory"))));

@@ -38,8 +38,6 @@ bool evidence_label_fits(const struct json *evidence, const struct json *key,
 			 const struct json *version)
 {
 	char label[LABEL_MAX];
-	const struct json *system = json_member(json_member(evidence, "System"), "Installation");
-	struct view installation = json_string_of(json_member(system, "Id"));
 	const struct json *machine = json_member(json_member(evidence, "System"), "Installation");
 	struct view installation = json_string_of(json_member(machine, "Id"));
 	struct view id = json_string_of(json_member(key, "KeyId"));

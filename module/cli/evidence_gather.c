@@ -350,144 +350,129 @@ static void put_own_keys(struct gather *g, const struct json *keys)
 	json_out_end_array(&g->out);
 }
 
-static enum exit_status read_point(const struct json *system, uint8_t point[ECDSA_P256_POINT_LEN])
+static enum exit_status read_point(const struct json *machine, uint8_t point[ECDSA_P256_POINT_LEN])
 {
 	struct writer w;
 	writer_init(&w, point, ECDSA_P256_POINT_LEN);
-	struct err e = base64_decode(&w, json_string_of(json_member(system, "AuditPublicKey")));
-	static enum exit_status read_point(const struct json *machine,
-					   uint8_t point[ECDSA_P256_POINT_LEN])
-	{
-		struct err e =
-			base64_decode(&w, json_string_of(json_member(machine, "AuditPublicKey")));
-		if (!err_failed(e) && w.len == ECDSA_P256_POINT_LEN)
-			return EXIT_DONE;
-		(void)fputs(
-			"holdfast: the token does not give the public key that evidence is signed "
-			"with; see: holdfast status\n",
-			stderr);
-		return EXIT_AWAY;
-	}
-
-	/* Operations that are told as they answer. The store's verification may refuse: that is
-	 * told, too.
-	 */
-	static const struct part {
-		const char *member, *operation;
-		uint32_t timeout_ms;
-		bool may_refuse;
-	} parts[] = {
-		{"SelfTests", "RunSelfTests", PAGE_TIMEOUT_MS, false},
-		{"Status", "Status", 0, false},
-		{"Clock", "DescribeClock", 0, false},
-		{"Store", "VerifyStore", LONG_TIMEOUT_MS, true},
-	};
-
-	static enum exit_status put_part(struct gather * g, const struct part *part)
-	{
-		CLEANUP(answer_cleanup) struct answer answer = {.json = NULL};
-		struct request_failure why;
-		const struct request request = {part->operation, VIEW_LITERAL("{}"),
-						part->timeout_ms};
-		if (!part->may_refuse) {
-			enum exit_status status = ask(g, &request, &answer);
-			if (status == EXIT_DONE)
-				json_out_value(&g->out, part->member, answer.json);
-			return status;
-		}
-		buf_init(&answer.text, ANSWER_MAX);
-		enum exit_status status =
-			request_try(g->context, &request, &answer.text, &answer.json, &why);
-		if (status == EXIT_DONE) {
-			json_out_value(&g->out, part->member, answer.json);
-			return EXIT_DONE;
-		}
-		json_out_begin_object(&g->out, part->member);
-		json_out_bool(&g->out, "Looked", false);
-		json_out_text(&g->out, "Error",
-			      view_of_text(err_failed(why.error) ? err_name(why.error) : why.type));
-		json_out_text(&g->out, "Why",
-			      view_of_text(why.message[0] != '\0' ? why.message
-								  : err_meaning(why.error)));
-		json_out_end_object(&g->out);
+	struct err e = base64_decode(&w, json_string_of(json_member(machine, "AuditPublicKey")));
+	if (!err_failed(e) && w.len == ECDSA_P256_POINT_LEN)
 		return EXIT_DONE;
-	}
+	(void)fputs("holdfast: the token does not give the public key that evidence is signed "
+		    "with; see: holdfast status\n",
+		    stderr);
+	return EXIT_AWAY;
+}
 
-	static enum exit_status put_facts(struct gather * g, uint8_t point[ECDSA_P256_POINT_LEN])
-	{
-		CLEANUP(answer_cleanup) struct answer system = {.json = NULL};
-		const struct request request = {"DescribeInstallation", VIEW_LITERAL("{}"),
-						PAGE_TIMEOUT_MS};
-		enum exit_status status = ask(g, &request, &system);
+/* Operations that are told as they answer. The store's verification may refuse: that is told, too.
+ */
+static const struct part {
+	const char *member, *operation;
+	uint32_t timeout_ms;
+	bool may_refuse;
+} parts[] = {
+	{"SelfTests", "RunSelfTests", PAGE_TIMEOUT_MS, false},
+	{"Status", "Status", 0, false},
+	{"Clock", "DescribeClock", 0, false},
+	{"Store", "VerifyStore", LONG_TIMEOUT_MS, true},
+};
+
+static enum exit_status put_part(struct gather *g, const struct part *part)
+{
+	CLEANUP(answer_cleanup) struct answer answer = {.json = NULL};
+	struct request_failure why;
+	const struct request request = {part->operation, VIEW_LITERAL("{}"), part->timeout_ms};
+	if (!part->may_refuse) {
+		enum exit_status status = ask(g, &request, &answer);
 		if (status == EXIT_DONE)
-			status = read_point(system.json, point);
-		if (status != EXIT_DONE)
-			return status;
-		json_out_begin_object(&g->out, "System");
-		copy_members(&g->out, system.json, "ServiceKeys");
-		json_out_end_object(&g->out);
-		put_own_keys(g, json_member(system.json, "ServiceKeys"));
-		CLEANUP(answer_cleanup) struct answer machine = {.json = NULL};
-		enum exit_status status = ask(g, &request, &machine);
-		status = read_point(machine.json, point);
-		copy_members(&g->out, machine.json, "ServiceKeys");
-		put_own_keys(g, json_member(machine.json, "ServiceKeys"));
-		for (size_t i = 0; i < ARRAY_LEN(parts) && status == EXIT_DONE; i++)
-			status = put_part(g, &parts[i]);
-		json_out_begin_array(&g->out, "Keys");
-		if (status == EXIT_DONE)
-			status = take_all(g, "account", take_keys_of);
-		json_out_end_array(&g->out);
-		if (status == EXIT_DONE)
-			status = take_everybody(g);
-		if (status == EXIT_DONE)
-			evidence_write_audit(g->context, system.json, point, &g->out);
-		evidence_write_audit(g->context, machine.json, point, &g->out);
+			json_out_value(&g->out, part->member, answer.json);
 		return status;
 	}
-
-	/* The facts once more, with what follows from them. */
-	static struct err conclude(struct view facts, struct buf * json)
-	{
-		CLEANUP(json_free) struct json *document = NULL;
-		struct writer w;
-		struct json_out out;
-		TRY(json_parse_long(facts, EVIDENCE_TOKENS_MAX, &document));
-		writer_init_buf(&w, json);
-		json_out_init(&out, &w);
-		json_out_begin_object(&out, NULL);
-		copy_members(&out, document, NULL);
-		evidence_write_conclusions(document, &out);
-		json_out_end_object(&out);
-		TRY(json_out_end(&out));
-		writer_text(&w, "\n");
-		return writer_end(&w);
+	buf_init(&answer.text, ANSWER_MAX);
+	enum exit_status status =
+		request_try(g->context, &request, &answer.text, &answer.json, &why);
+	if (status == EXIT_DONE) {
+		json_out_value(&g->out, part->member, answer.json);
+		return EXIT_DONE;
 	}
+	json_out_begin_object(&g->out, part->member);
+	json_out_bool(&g->out, "Looked", false);
+	json_out_text(&g->out, "Error",
+		      view_of_text(err_failed(why.error) ? err_name(why.error) : why.type));
+	json_out_text(&g->out, "Why",
+		      view_of_text(why.message[0] != '\0' ? why.message : err_meaning(why.error)));
+	json_out_end_object(&g->out);
+	return EXIT_DONE;
+}
 
-	enum exit_status evidence_gather(const struct command_context *context, struct buf *json,
-					 uint8_t point[ECDSA_P256_POINT_LEN])
-	{
-		CLEANUP(buf_cleanup) struct buf facts;
-		struct gather g = {.context = context, .on_terminal = isatty(STDERR_FILENO) == 1};
-		buf_init(&facts, EVIDENCE_FILE_MAX);
-		writer_init_buf(&g.w, &facts);
-		json_out_init(&g.out, &g.w);
-		json_out_begin_object(&g.out, NULL);
-		json_out_text(&g.out, "Format", VIEW_LITERAL(EVIDENCE_FORMAT));
-		json_out_text(&g.out, "MadeWith", VIEW_LITERAL("holdfast " HOLDFAST_VERSION));
-		put_time(&g.out, "Begun");
-		enum exit_status status = put_facts(&g, point);
-		put_time(&g.out, "Ended");
-		json_out_end_object(&g.out);
-		if (g.on_terminal)
-			(void)fputs("\n", stderr);
-		if (status != EXIT_DONE)
-			return status;
-		struct err e = json_out_end(&g.out);
-		if (!err_failed(e))
-			e = conclude(buf_view(&facts), json);
-		if (err_failed(e))
-			(void)fprintf(stderr, "holdfast: the evidence cannot be written down: %s\n",
-				      err_meaning(e));
-		return exit_of(e);
-	}
+static enum exit_status put_facts(struct gather *g, uint8_t point[ECDSA_P256_POINT_LEN])
+{
+	CLEANUP(answer_cleanup) struct answer machine = {.json = NULL};
+	const struct request request = {"DescribeInstallation", VIEW_LITERAL("{}"),
+					PAGE_TIMEOUT_MS};
+	enum exit_status status = ask(g, &request, &machine);
+	if (status == EXIT_DONE)
+		status = read_point(machine.json, point);
+	if (status != EXIT_DONE)
+		return status;
+	json_out_begin_object(&g->out, "System");
+	copy_members(&g->out, machine.json, "ServiceKeys");
+	json_out_end_object(&g->out);
+	put_own_keys(g, json_member(machine.json, "ServiceKeys"));
+	for (size_t i = 0; i < ARRAY_LEN(parts) && status == EXIT_DONE; i++)
+		status = put_part(g, &parts[i]);
+	json_out_begin_array(&g->out, "Keys");
+	if (status == EXIT_DONE)
+		status = take_all(g, "account", take_keys_of);
+	json_out_end_array(&g->out);
+	if (status == EXIT_DONE)
+		status = take_everybody(g);
+	if (status == EXIT_DONE)
+		evidence_write_audit(g->context, machine.json, point, &g->out);
+	return status;
+}
+
+/* The facts once more, with what follows from them. */
+static struct err conclude(struct view facts, struct buf *json)
+{
+	CLEANUP(json_free) struct json *document = NULL;
+	struct writer w;
+	struct json_out out;
+	TRY(json_parse_long(facts, EVIDENCE_TOKENS_MAX, &document));
+	writer_init_buf(&w, json);
+	json_out_init(&out, &w);
+	json_out_begin_object(&out, NULL);
+	copy_members(&out, document, NULL);
+	evidence_write_conclusions(document, &out);
+	json_out_end_object(&out);
+	TRY(json_out_end(&out));
+	writer_text(&w, "\n");
+	return writer_end(&w);
+}
+
+enum exit_status evidence_gather(const struct command_context *context, struct buf *json,
+				 uint8_t point[ECDSA_P256_POINT_LEN])
+{
+	CLEANUP(buf_cleanup) struct buf facts;
+	struct gather g = {.context = context, .on_terminal = isatty(STDERR_FILENO) == 1};
+	buf_init(&facts, EVIDENCE_FILE_MAX);
+	writer_init_buf(&g.w, &facts);
+	json_out_init(&g.out, &g.w);
+	json_out_begin_object(&g.out, NULL);
+	json_out_text(&g.out, "Format", VIEW_LITERAL(EVIDENCE_FORMAT));
+	json_out_text(&g.out, "MadeWith", VIEW_LITERAL("holdfast " HOLDFAST_VERSION));
+	put_time(&g.out, "Begun");
+	enum exit_status status = put_facts(&g, point);
+	put_time(&g.out, "Ended");
+	json_out_end_object(&g.out);
+	if (g.on_terminal)
+		(void)fputs("\n", stderr);
+	if (status != EXIT_DONE)
+		return status;
+	struct err e = json_out_end(&g.out);
+	if (!err_failed(e))
+		e = conclude(buf_view(&facts), json);
+	if (err_failed(e))
+		(void)fprintf(stderr, "holdfast: the evidence cannot be written down: %s\n",
+			      err_meaning(e));
+	return exit_of(e);
+}

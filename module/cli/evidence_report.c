@@ -47,7 +47,6 @@ static const char head[] =
 	".good{color:var(--good)}.bad{color:var(--bad);font-weight:700}"
 	".unsure{color:var(--unsure);font-weight:600}\n"
 	"td.code{font:.82rem ui-monospace,'DejaVu Sans Mono',monospace}\n"
-	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.8rem;"
 	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.2rem,1fr));gap:.8rem;"
 	"margin:1.2rem 0}\n"
 	".tile{border:1px solid var(--line);border-radius:6px;padding:.7rem .9rem;"
@@ -149,11 +148,9 @@ static void put_tile(struct writer *w, const struct json *summary, const char *m
 static void put_front(struct writer *w, const struct json *evidence)
 {
 	const struct json *summary = json_member(evidence, "Summary");
-	const struct json *system = json_member(evidence, "System");
+	const struct json *machine = json_member(evidence, "System");
 	writer_text(w, "<header><h1>Evidence of key custody</h1>\n<p class=\"lead\">Installation "
 		       "<code>");
-	html_text(w, report_text(json_member(system, "Installation"), "Id"));
-	const struct json *machine = json_member(evidence, "System");
 	html_text(w, report_text(json_member(machine, "Installation"), "Id"));
 	writer_text(w, "</code> \xc2\xb7 ");
 	put_date(w, report_text(evidence, "Begun"));
@@ -173,10 +170,9 @@ static void put_front(struct writer *w, const struct json *evidence)
 static void put_promises(struct writer *w, const struct json *promises)
 {
 	begin_section(w, "Promises, and what this report shows of them");
-	writer_text(w, "<table class=\"wide\"><thead><tr><th></th><th>Promise</th><th>Verdict</th>"
-		       "<th>How</th></tr></thead><tbody>\n");
 	writer_text(w,
 		    "<table class=\"promises\"><thead><tr><th></th><th>Promise</th><th>Verdict</th>"
+		    "<th>How</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < json_count(promises); i++) {
 		const struct json *promise = json_element(promises, i);
 		writer_text(w, "<tr>");
@@ -207,10 +203,6 @@ static void put_libraries(struct writer *w, const struct json *libraries)
 
 static void put_system(struct writer *w, const struct json *evidence)
 {
-	const struct json *system = json_member(evidence, "System");
-	const struct json *installation = json_member(system, "Installation");
-	const struct json *token = json_member(system, "Token");
-	const struct json *process = json_member(system, "Process");
 	const struct json *machine = json_member(evidence, "System");
 	const struct json *installation = json_member(machine, "Installation");
 	const struct json *token = json_member(machine, "Token");
@@ -231,16 +223,13 @@ static void put_system(struct writer *w, const struct json *evidence)
 	report_pair(w, "Region", installation, "Region");
 	report_pair(w, "Installed", installation, "Created");
 	html_pair_code(w, "Public key of the audit log and of this report",
-		       report_text(system, "AuditPublicKey"));
-	report_pair(w, "holdfastd", system, "Version");
-	put_libraries(w, json_member(system, "Libraries"));
 		       report_text(machine, "AuditPublicKey"));
-		       report_pair(w, "holdfastd", machine, "Version");
-		       put_libraries(w, json_member(machine, "Libraries"));
-		       report_pair(w, "Kernel", process, "Kernel");
-		       report_pair(w, "Machine", process, "Machine");
-		       end_pairs(w);
-		       writer_text(w, "</section>\n");
+	report_pair(w, "holdfastd", machine, "Version");
+	put_libraries(w, json_member(machine, "Libraries"));
+	report_pair(w, "Kernel", process, "Kernel");
+	report_pair(w, "Machine", process, "Machine");
+	end_pairs(w);
+	writer_text(w, "</section>\n");
 }
 
 static void put_own_keys(struct writer *w, const struct json *keys)
@@ -340,7 +329,6 @@ static void put_audit(struct writer *w, const struct json *audit)
 	report_pair(w, "Last record", audit, "LastRecord");
 	report_pair(w, "Signatures of the token", audit, "Attestations");
 	report_pair(w, "Signed up to", audit, "AttestedAt");
-	report_pair(w, "Lines that no signature speaks for yet", audit, "LinesNotYetAttested");
 	report_pair(w, "Records that no signature speaks for yet", audit, "RecordsNotYetAttested");
 	report_pair(w, "Lines from before there was a chain", audit, "LinesBeforeTheChain");
 	html_pair_code(w, "Hash of the last line", report_text(json_member(audit, "Head"), "Hash"));

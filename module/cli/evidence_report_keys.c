@@ -228,8 +228,6 @@ static void put_versions(struct writer *w, const struct json *evidence, const st
 	if (json_count(versions) == 0)
 		return;
 	put_version_head(w);
-	for (size_t i = 0; i < json_count(versions); i++)
-		put_version(w, evidence, key, json_element(versions, i));
 	put_version_rows(w, evidence, key);
 	writer_text(w, "</tbody></table></div>\n<p class=\"note\">Read from the token at ");
 	html_text(w, report_text(json_member(last, "Token"), "ReadAt"));

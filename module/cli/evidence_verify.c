@@ -238,12 +238,9 @@ static void inspect_origin(const struct inspection *i, const struct evidence_sig
 {
 	uint8_t point[ECDSA_P256_POINT_LEN] = {0};
 	struct writer w;
-	const struct json *system = json_member(i->evidence, "System");
-	const struct json *installation = json_member(system, "Installation");
-	writer_init(&w, point, sizeof point);
-	struct err e = base64_decode(&w, json_string_of(json_member(system, "AuditPublicKey")));
 	const struct json *machine = json_member(i->evidence, "System");
 	const struct json *installation = json_member(machine, "Installation");
+	writer_init(&w, point, sizeof point);
 	struct err e = base64_decode(&w, json_string_of(json_member(machine, "AuditPublicKey")));
 	bool same = !err_failed(e) && mem_equal(point, signature->point, sizeof point) &&
 		    view_equal_text(json_string_of(json_member(installation, "Id")),

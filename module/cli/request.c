@@ -59,8 +59,9 @@ static struct err call(const struct command_context *context, const struct reque
 		       struct client_reply *reply, char message[CLIENT_MESSAGE_MAX])
 {
 	CLEANUP(client_close) struct client *client = NULL;
-	const struct client_options options = {.socket_path = context->socket,
-					       .timeout_ms = request->timeout_ms};
+	const struct client_options options = {
+		.socket_path = context->socket,
+		.timeout_ms = request->timeout_ms != 0 ? request->timeout_ms : context->timeout_ms};
 	char target[TARGET_MAX];
 	TRY(text_format(target, sizeof target, "Holdfast.%s", request->operation));
 	TRY(client_open(&options, &client));
@@ -77,16 +78,6 @@ enum exit_status request_try(const struct command_context *context, const struct
 	keep(why->message, sizeof why->message, view_of_text(message));
 	if (err_failed(why->error))
 		return exit_of(why->error);
-	const struct client_options options = {.socket_path = context->socket,
-					       .timeout_ms = context->timeout_ms};
-	char target[TARGET_MAX], message[CLIENT_MESSAGE_MAX] = "";
-	struct err e = text_format(target, sizeof target, "Holdfast.%s", operation);
-	if (!err_failed(e))
-		e = client_open(&options, &client);
-	if (!err_failed(e))
-		e = client_call(client, target, body, &reply, message);
-	if (err_failed(e))
-		return say_away(context, e, message);
 	CLEANUP(json_free) struct json *document = NULL;
 	bool readable =
 		reply.body.len == 0 || !err_failed(json_parse(buf_view(&reply.body), &document));

@@ -31,10 +31,6 @@ struct request_failure {
 	char message[REQUEST_MESSAGE_MAX]; /* for people; "" when there is nothing to add */
 };
 
-/* As request_send(), with the reason in *why and nothing said. */
-NODISCARD enum exit_status request_try(const struct command_context *context,
-				       const struct request *request, struct buf *text,
-				       struct json **answer, struct request_failure *why);
 /* As request_send(), with the reason in *why and nothing said; then *answer stays NULL. */
 enum exit_status request_try(const struct command_context *context, const struct request *request,
 			     struct buf *text, struct json **answer, struct request_failure *why);

@@ -113,10 +113,9 @@ void status_text_write(struct writer *w, const struct json *status, bool colour)
 	put_verdict(w, status, colour);
 	const struct json *check;
 	struct view group = VIEW_NONE;
+	size_t width = name_width(status);
 	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++) {
 		put_group(w, check, &group);
-		put_check(w, check, colour);
-		size_t width = name_width(status);
 		put_check(w, check, width, colour);
 	}
 }

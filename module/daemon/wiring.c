@@ -286,16 +286,6 @@ static struct err open_events(struct wiring *w)
 	return event_bus_open(&options, &w->events);
 }
 
-static const struct service_library libraries[] = {
-	{"OpenSSL libcrypto", digest_library},
-	{"SQLite", store_sqlite_library},
-	{"libmicrohttpd", server_http_library},
-	{"GnuTLS", server_tls_library},
-	{"jansson", json_library},
-	{"libcurl", event_endpoint_library},
-	{NULL, NULL},
-};
-
 /* Before READY=1 the service manager counts the time of the start. */
 static void tell_progress(UNUSED void *user, uint64_t done, uint64_t all)
 {

@@ -20,12 +20,6 @@
 
 struct service;
 
-/* A library that this program is made of, as the running one says. */
-struct service_library {
-	const char *name; /* NULL behind the last */
-	const char *(*version)(void);
-};
-
 #define SERVICE_AUDIT_NAME_DEFAULT "main"
 
 /* A library that this program is made of, as the running one says. */

@@ -179,11 +179,6 @@ static const struct kms_agenda_ops agenda_ops = {
 	.mark_save = sqlite_mark_save,
 };
 
-const char *store_sqlite_library(void)
-{
-	return sqlite3_libversion();
-}
-
 static const struct kms_manifest_ops manifest_ops = {
 	.survey = sqlite_survey,
 	.mark = sqlite_manifest_mark,
@@ -195,6 +190,7 @@ static const struct kms_manifest_ops manifest_ops = {
 	.copy = sqlite_copy,
 	.discard = sqlite_discard,
 };
+
 const char *store_sqlite_library(void)
 {
 	return sqlite3_libversion();
