@@ -37,6 +37,8 @@ install(TARGETS holdfast RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES ${PROJECT_BINARY_DIR}/man/holdfast.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${HOLDFAST_PAGES}/holdfast.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES ${PROJECT_SOURCE_DIR}/config/man/holdfast-recovery.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
+install(FILES ${HOLDFAST_PAGES}/holdfast.conf.5 ${PROJECT_SOURCE_DIR}/config/man/holdfast-evidence.5
+	DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES
 	${PROJECT_SOURCE_DIR}/config/man/holdfastd.8
 	${PROJECT_SOURCE_DIR}/config/man/holdfast-token.8

@@ -64,9 +64,15 @@ static void write_filled(struct writer *w, struct view words)
 static void write_choices(struct writer *w, const char *choices)
 {
 	struct view rest = view_of_text(choices);
-	for (bool first = true; rest.ptr != NULL; first = false) {
-		writer_text(w, first ? "One of " : ", ");
-		writer_bytes(w, view_cut(&rest, ' '));
+	size_t column = sizeof "One of" - 1;
+	writer_text(w, "One of");
+	while (rest.ptr != NULL) {
+		struct view choice = view_cut(&rest, ' ');
+		bool wrap = column + choice.len + 2 > COLUMNS;
+		writer_text(w, wrap ? "\n" : " ");
+		writer_bytes(w, choice);
+		writer_text(w, rest.ptr != NULL ? "," : "");
+		column = (wrap ? 0 : column + 1) + choice.len + 1;
 	}
 }
 

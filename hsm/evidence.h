@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define HSM_KEY_TYPE_MAX 15
+#define HSM_ANSWERED_BY_MAX 127
 #define HSM_ANCHOR_PREFIX_MAX 64 /* bytes */
 #define HSM_ANCHOR_DIGEST_LEN 16
 
@@ -36,6 +37,8 @@ struct hsm_attributes {
 	uint32_t known, set;                 /* bits by enum hsm_attribute */
 	uint32_t bits;                       /* of the key; 0: not reported */
 	char key_type[HSM_KEY_TYPE_MAX + 1]; /* "AES", "GENERIC_SECRET", "EC" */
+	/* Library and token, with their versions, as both name themselves; "": not known. */
+	char answered_by[HSM_ANSWERED_BY_MAX + 1];
 };
 /* "CKA_TOKEN", ...; NULL for what is none. */
 const char *hsm_attribute_name(enum hsm_attribute attribute);

@@ -84,12 +84,14 @@ static bool attributes_holds(const struct hsm_op *op)
 {
 	const struct hsm_attributes *a = &op->attributes;
 	return (a->known & ~ATTRIBUTES_ALL) == 0 && (a->set & ~a->known) == 0 &&
-	       view_find(VIEW_ARRAY(a->key_type), 0) < sizeof a->key_type;
+	       view_find(VIEW_ARRAY(a->key_type), 0) < sizeof a->key_type &&
+	       view_find(VIEW_ARRAY(a->answered_by), 0) < sizeof a->answered_by;
 }
 
 static size_t attributes_size(const struct hsm_op *op)
 {
-	return 3 * 4 + 2 + view_of_text(op->attributes.key_type).len;
+	return 3 * 4 + 2 + view_of_text(op->attributes.key_type).len + 2 +
+	       view_of_text(op->attributes.answered_by).len;
 }
 
 static void attributes_put(const struct hsm_op *op, struct writer *w)
@@ -98,6 +100,7 @@ static void attributes_put(const struct hsm_op *op, struct writer *w)
 	writer_u32(w, op->attributes.set);
 	writer_u32(w, op->attributes.bits);
 	writer_block16(w, view_of_text(op->attributes.key_type));
+	writer_block16(w, view_of_text(op->attributes.answered_by));
 }
 
 static struct err attributes_get(struct reader *r, struct wire_target *to)
@@ -106,6 +109,7 @@ static struct err attributes_get(struct reader *r, struct wire_target *to)
 	a.set = reader_u32(r);
 	a.bits = reader_u32(r);
 	TRY(wire_text_get(r, a.key_type, sizeof a.key_type));
+	TRY(wire_text_get(r, a.answered_by, sizeof a.answered_by));
 	to->op->attributes = a;
 	return OK;
 }

@@ -70,6 +70,8 @@ NODISCARD struct err p11_module_start(struct p11_module *module)
 	module->started = true;
 	CK_INFO info = {0};
 	TRY(P11_CALL(&module->funnel, C_GetInfo, &info));
+	module->library_version = info.libraryVersion;
+	module->cryptoki_version = info.cryptokiVersion;
 	size_t len = p11_kit_space_strlen(info.libraryDescription, sizeof(info.libraryDescription));
 	return text_copy(module->library, sizeof(module->library),
 			 view_of(info.libraryDescription, len));
@@ -130,6 +132,20 @@ static struct err search(struct p11_module *module, struct candidates *found)
 	return OK;
 }
 
+/* What cannot be said in the room that there is, is left out. */
+static void say_who_answers(struct p11_module *module, const CK_TOKEN_INFO *info)
+{
+	struct err e = text_format(module->answered_by, sizeof module->answered_by,
+				   "%s %u.%u (PKCS#11 %u.%u); token hardware %u.%u, firmware %u.%u",
+				   module->library, module->library_version.major,
+				   module->library_version.minor, module->cryptoki_version.major,
+				   module->cryptoki_version.minor, info->hardwareVersion.major,
+				   info->hardwareVersion.minor, info->firmwareVersion.major,
+				   info->firmwareVersion.minor);
+	if (err_failed(e))
+		module->answered_by[0] = '\0';
+}
+
 NODISCARD struct err p11_module_find_token(struct p11_module *module)
 {
 	struct candidates found = {0};
@@ -145,6 +161,7 @@ NODISCARD struct err p11_module_find_token(struct p11_module *module)
 	module->slot = found.slot;
 	module->token_flags = found.info.flags;
 	module->names = names;
+	say_who_answers(module, &found.info);
 	return OK;
 }
 

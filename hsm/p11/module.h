@@ -8,6 +8,7 @@
 
 #include <p11-kit/uri.h>
 
+#include "hsm/evidence.h"
 #include "hsm/p11/funnel.h"
 
 #define P11_SLOTS_MAX 256
@@ -29,6 +30,8 @@ struct p11_module {
 	CK_SLOT_ID slot;
 	CK_FLAGS token_flags;
 	char library[33]; /* CK_INFO.libraryDescription */
+	CK_VERSION library_version, cryptoki_version;
+	char answered_by[HSM_ANSWERED_BY_MAX + 1]; /* hsm/evidence.h */
 	struct p11_token_names names;
 };
 

@@ -130,6 +130,8 @@ NODISCARD struct err p11_describe_execute(struct p11_lane *lane, struct hsm_op *
 	TRY(p11_objects_get(&hsm->objects, &op->object.id, &object));
 	struct asking asking = {{&hsm->module.funnel, lane->session, 0}, object.handle};
 	struct err e = ask_all(&asking, &op->attributes);
+	mem_copy(op->attributes.answered_by, sizeof op->attributes.answered_by,
+		 hsm->module.answered_by, sizeof hsm->module.answered_by);
 	if (p11_funnel_effect(e) == P11_EFFECT_HANDLE)
 		p11_objects_remove(&hsm->objects, &op->object.id); /* and it is looked up again */
 	return e;

@@ -37,7 +37,7 @@ struct member {
 static void fail(struct scan *scan, enum err_code code)
 {
 	if (!err_failed(scan->failure))
-		scan->failure = ERR(code);
+		scan->failure = ERR((uint16_t)code);
 	scan->at = scan->end;
 }
 

@@ -165,7 +165,9 @@ static enum exit_status verify(const struct command_context *context,
 		evidence_verify(&bundle, key != NULL ? point : NULL, &list);
 	if (err_failed(check_list_end(&list, verdicts)))
 		return EXIT_DEFECT;
-	return check_list_print(context, &list);
+	/* Where nobody serves nothing is unwell: what is brought is refused. */
+	status = check_list_print(context, &list);
+	return status == EXIT_UNWELL ? EXIT_REFUSED : status;
 }
 
 static const struct argument make_arguments[] = {

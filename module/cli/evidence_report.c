@@ -215,9 +215,10 @@ static void put_system(struct writer *w, const struct json *evidence)
 	report_pair(w, "Serial number", token, "Serial");
 	report_pair(w, "It is the token that the installation was made on", token,
 		    "IsOfInstallation");
-	report_pair(w, "Firmware", token, "Firmware");
-	report_pair(w, "Hardware", token, "Hardware");
-	report_pair(w, "PKCS#11 library", token, "Library");
+	html_pair(w, "PKCS#11 library and token",
+		  report_text(json_member(json_element(json_member(evidence, "ServiceKeys"), 0),
+					  "Token"),
+			      "AnsweredBy"));
 	report_pair(w, "Suite of new keys", token, "Suite");
 	report_pair(w, "Account", installation, "Account");
 	report_pair(w, "Region", installation, "Region");

@@ -180,6 +180,8 @@ static void put_attributes(const struct hsm_op *op, struct json_out *out)
 {
 	const struct hsm_attributes *attributes = &op->attributes;
 	put_text(out, "Label", op->object.label);
+	if (attributes->answered_by[0] != '\0')
+		put_text(out, "AnsweredBy", attributes->answered_by);
 	put_text(out, "KeyType", attributes->key_type);
 	if (attributes->bits != 0)
 		json_out_integer(out, "Bits", attributes->bits);

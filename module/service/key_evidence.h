@@ -32,9 +32,9 @@ NODISCARD struct err key_evidence_write_version(struct service *service,
 void key_evidence_write_grant(const struct kms_grant *grant, struct json_out *out);
 
 /*
- * "Token": {"ReadAt":..., "Label":..., "KeyType":..., "Bits":..., "Attributes": {"CKA_...": bool}},
- * of attributes that the token reports; or with "Error" and "Reason" when it does not answer or has
- * no such object. E_CANCELLED alone ends the whole. Blocks, likewise.
+ * "Token": {"ReadAt":..., "Label":..., "AnsweredBy":..., "KeyType":..., "Bits":..., "Attributes":
+ * {"CKA_...": bool}}, of attributes that the token reports; or with "Error" and "Reason" when it
+ * does not answer or has no such object. E_CANCELLED alone ends the whole. Blocks, likewise.
  */
 NODISCARD struct err key_evidence_write_token(struct service *service,
 					      const struct hsm_key_id *token_id,

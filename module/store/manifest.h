@@ -21,8 +21,8 @@
 #include "store/row.h"
 
 #define STORE_PLACE_LEN 16
-#define STORE_PARTS 3 /* an imprint is in one cell of each */
-#define STORE_CELLS (32 * STORE_PARTS)
+#define STORE_PARTS 4 /* an imprint is in one cell of each */
+#define STORE_CELLS (24 * STORE_PARTS)
 #define STORE_CELL_LEN (4 + sizeof(struct store_imprint) + 4)
 #define STORE_CELLS_LEN (STORE_CELLS * STORE_CELL_LEN)
 

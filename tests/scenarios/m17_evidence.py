@@ -177,6 +177,8 @@ def test_it_tells_of_everything_else(evidence, calendar):
     names = {library["Name"] for library in evidence["System"]["Libraries"]}
     assert {"OpenSSL libcrypto", "SQLite", "GnuTLS"} <= names
     assert evidence["System"]["Token"]["IsOfInstallation"]
+    answered = {key["Token"]["AnsweredBy"] for key in evidence["ServiceKeys"]}
+    assert len(answered) == 1 and "PKCS#11 2.40" in answered.pop()
     users = [i for i in evidence["Identities"] if i["Kind"] == "user"]
     assert users and users[0]["AttachedPolicies"]
     verdicts = {promise["Id"]: promise["Verdict"] for promise in evidence["Promises"]}
@@ -214,7 +216,7 @@ def test_a_changed_byte_anywhere_is_found(calendar, copy, name):
         changed[at] ^= 1
         write(copy, name, bytes(changed))
         code, wrong, verdict = verify(calendar.installation, copy)
-        assert code == 2 and name in wrong, (name, at, wrong)
+        assert code == 65 and name in wrong, (name, at, wrong)
         assert verdict == "The bundle is NOT GENUINE."
     write(copy, name, content + b"\n")
     assert name in verify(calendar.installation, copy)[1]
@@ -224,13 +226,13 @@ def test_a_changed_byte_anywhere_is_found(calendar, copy, name):
 def test_a_missing_file_is_named(calendar, copy, name):
     os.unlink(os.path.join(copy, name))
     code, wrong, _ = verify(calendar.installation, copy)
-    assert code == 2 and wrong[name] == "it is missing"
+    assert code == 65 and wrong[name] == "it is missing"
 
 
 def test_a_file_that_does_not_belong_is_named(calendar, copy):
     write(copy, "extra.txt", b"")
     code, wrong, _ = verify(calendar.installation, copy)
-    assert code == 2 and wrong == {"folder": "extra.txt does not belong to the bundle"}
+    assert code == 65 and wrong == {"folder": "extra.txt does not belong to the bundle"}
 
 
 def test_a_link_is_no_file(calendar, copy):
@@ -250,12 +252,12 @@ def make_key(folder):
 def test_another_key_is_refused(calendar, copy, tmp_path):
     public = make_key(tmp_path)
     code, wrong, _ = verify(calendar.installation, copy, "--key", public)
-    assert code == 2 and "NOT the one given" in wrong["key"]
+    assert code == 65 and "NOT the one given" in wrong["key"]
     # Put into the bundle itself, with the digests made to fit: the signature is not by that key.
     shutil.copyfile(public, os.path.join(copy, "audit-public-key.pem"))
     rewrite_sums(copy)
     code, wrong, _ = verify(calendar.installation, copy)
-    assert code == 2 and "signature.json" in wrong
+    assert code == 65 and "signature.json" in wrong
 
 
 def rewrite_sums(folder):
@@ -272,7 +274,7 @@ def test_a_verdict_that_the_facts_do_not_bear_out_is_found(calendar, copy, story
     write(copy, "evidence.json", json.dumps(evidence).encode())
     rewrite_sums(copy)
     code, wrong, _ = verify(calendar.installation, copy)
-    assert code == 2
+    assert code == 65
     assert {"SHA256SUMS", "attributes", "conclusions"} <= set(wrong), wrong
     assert "AsRequired is not what its attributes say" in wrong["attributes"]
 

@@ -99,6 +99,27 @@ static void what_is_not_known_is_not_well(void **state)
 	assert_int_equal(status, EXIT_DEFECT);
 }
 
+static void groups_have_headings_and_a_verdict_of_their_own(void **state)
+{
+	(void)state;
+	render("{\"Status\":\"unknown\",\"Verdict\":\"Some could not be seen.\",\"Checks\":["
+	       "{\"Group\":\"Store\",\"Name\":\"seals\",\"Level\":\"unknown\",\"Detail\":\"away\","
+	       "\"Remedy\":\"start it\"},"
+	       "{\"Group\":\"Store\",\"Name\":\"schema\",\"Level\":\"ok\",\"Detail\":\"5\"},"
+	       "{\"Group\":\"Units\",\"Name\":\"holdfast-token.service\",\"Level\":\"ok\","
+	       "\"Detail\":\"none\"}]}",
+	       false);
+	assert_string_equal(text, "Some could not be seen.\n\n"
+				  "Store\n"
+				  "  seals                  UNSEEN  away\n"
+				  "                         -> start it\n"
+				  "  schema                 ok      5\n"
+				  "\n"
+				  "Units\n"
+				  "  holdfast-token.service ok      none\n");
+	assert_int_equal(status, EXIT_WARNING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +130,7 @@ int main(void)
 		cmocka_unit_test(colours_are_for_terminals),
 		cmocka_unit_test(what_a_terminal_would_obey_is_replaced),
 		cmocka_unit_test(what_is_not_known_is_not_well),
+		cmocka_unit_test(groups_have_headings_and_a_verdict_of_their_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -293,6 +293,15 @@ static void number_of_tokens_is_bounded(void **state)
 	assert_int_equal(parse_elements(JSON_TOKENS_MAX / 2, "{\"a\":1}").code, E_BOUNDS);
 }
 
+static void a_long_document_has_the_bound_that_it_is_given(void **state)
+{
+	(void)state;
+	CLEANUP(json_free) struct json *document = NULL;
+	assert_int_equal(json_parse_long(VIEW_LITERAL("[1,2,3]"), 3, &document).code, E_BOUNDS);
+	assert_null(document);
+	assert_int_equal(json_parse_long(VIEW_LITERAL("[1,2,3]"), 4, &document).code, E_OK);
+}
+
 static void brackets_in_strings_do_not_count(void **state)
 {
 	(void)state;
@@ -385,6 +394,7 @@ int main(void)
 		cmocka_unit_test(fault_is_located),
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(number_of_tokens_is_bounded),
+		cmocka_unit_test(a_long_document_has_the_bound_that_it_is_given),
 		cmocka_unit_test(brackets_in_strings_do_not_count),
 		cmocka_unit_test(length_of_numbers_is_bounded),
 		cmocka_unit_test(nothing_of_a_freed_document_stays_behind),

@@ -152,6 +152,18 @@ static void parsed_part_is_written_again(void **state)
 			 "{\"\":\"\\n\"}],\"a\":{}}]");
 }
 
+static void what_was_written_before_is_put_in_as_it_is(void **state)
+{
+	struct sheet s;
+	(void)state;
+	sheet_init(&s);
+	json_out_begin_object(&s.out, NULL);
+	json_out_written(&s.out, "List", VIEW_LITERAL("[{\"a\":1},2]"));
+	json_out_written(&s.out, "More", VIEW_LITERAL("{}"));
+	json_out_end_object(&s.out);
+	assert_sheet(&s, "{\"List\":[{\"a\":1},2],\"More\":{}}");
+}
+
 static void assert_bug(const struct sheet *s)
 {
 	assert_int_equal(json_out_end(&s->out).code, E_BUG);
@@ -258,6 +270,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_base64),
 		cmocka_unit_test(secret_is_written_into_locked_memory),
 		cmocka_unit_test(parsed_part_is_written_again),
+		cmocka_unit_test(what_was_written_before_is_put_in_as_it_is),
 		cmocka_unit_test(open_containers_are_a_bug),
 		cmocka_unit_test(crossed_ends_are_a_bug),
 		cmocka_unit_test(name_outside_an_object_is_a_bug),

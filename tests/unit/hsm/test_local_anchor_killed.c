@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define KILLS 80
+#define KILLS 50
 #define LIVES_MAX_US 12000 /* behind its first raise: a dozen of them */
 
 extern char **environ;
