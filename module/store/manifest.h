@@ -21,8 +21,8 @@
 #include "store/row.h"
 
 #define STORE_PLACE_LEN 16
-#define STORE_PARTS 3 /* an imprint is in one cell of each */
-#define STORE_CELLS (32 * STORE_PARTS)
+#define STORE_PARTS 4 /* an imprint is in one cell of each */
+#define STORE_CELLS (24 * STORE_PARTS)
 #define STORE_CELL_LEN (4 + sizeof(struct store_imprint) + 4)
 #define STORE_CELLS_LEN (STORE_CELLS * STORE_CELL_LEN)
 
@@ -72,6 +72,8 @@ struct store_tally {
 /* *tally is as it was when they fail. */
 NODISCARD struct err store_tally_add(struct store_tally *tally, const struct store_imprint *row);
 NODISCARD struct err store_tally_remove(struct store_tally *tally, const struct store_imprint *row);
+/* What `other` has is added. */
+void store_tally_combine(struct store_tally *tally, const struct store_tally *other);
 bool store_tally_equal(const struct store_tally *a, const struct store_tally *b);
 
 /* What one tally has and another lacks, each in the order of its bytes. */

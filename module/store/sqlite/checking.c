@@ -304,5 +304,5 @@ void sqlite_checking_begin(struct store_sqlite *store, const struct sqlite_manif
 	if (!renewed && e->active && !e->lost && e->epoch >= manifest->epoch)
 		return;
 	expectation_replace(rows, manifest, e);
-	committed_raise(&store->checking, manifest->epoch);
+	committed_raise(&store->checking, renewed ? store->manifest.now.epoch : manifest->epoch);
 }

@@ -74,8 +74,8 @@ void sqlite_checking_ended(struct store_sqlite *store, const struct sqlite_manif
 
 /* ---- for a survey ---- */
 
-/* Takes `rows`, which are those of this manifest; unless it was not renewed, and what is known is
- * as new. */
+/* Takes `rows`, which are those of this manifest, unless what is known is as new. Renewed: under
+ * its lock, the writer has committed another since; they are taken in any case. */
 void sqlite_checking_begin(struct store_sqlite *store, const struct sqlite_manifest_row *manifest,
 			   struct store_expectation *rows, bool renewed);
 

@@ -236,7 +236,7 @@ static struct err read_heads(struct fixture *f)
 }
 
 const struct tamper_subject tamper_subjects[TAMPER_COUNT] = {
-	[TAMPER_KEY] = {&store_table_keys, read_key, E_NOT_FOUND, NULL, 0, E_OK, E_OK},
+	[TAMPER_KEY] = {&store_table_keys, read_key, E_NOT_FOUND, NULL, 0, E_OK, E_STORE_SEAL},
 	[TAMPER_KEYS] = {&store_table_keys, read_list, E_STORE_SEAL, &store_table_keys,
 			 COLUMN(0) | COLUMN(1), E_OK, E_OK},
 	[TAMPER_VERSIONS] = {&store_table_versions, read_versions, E_STORE_SEAL,
