@@ -27,8 +27,8 @@ struct audit_log_options {
 	uint32_t failures_window_ms;       /* 0: 10,000; aggregation of failed authentications */
 	const struct audit_signer *signer; /* of the chain's head; borrowed; outlives the log; NULL:
 					      nothing attests it */
-	uint32_t sign_every_records; /* 0: 1; so many records behind the last attestation... */
-	uint32_t sign_every_ms;      /* 0: 1,000; ...or so old: the head is signed */
+	uint32_t sign_every_records; /* 0: 16; so many records behind the last attestation... */
+	uint32_t sign_every_ms;      /* 0: 100; ...or so old: the head is signed */
 	const struct clock *clock;
 };
 
