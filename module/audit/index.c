@@ -89,13 +89,17 @@ static bool filter_has(const uint8_t *filter, uint32_t bytes, uint64_t term)
 	return true;
 }
 
+uint64_t audit_wanted_term(const struct audit_wanted *wanted)
+{
+	return term_of(wanted->account, wanted->attribute, wanted->value);
+}
+
 bool audit_index_may_hold(const struct audit_index *index, const struct audit_index_block *block,
-			  const struct audit_wanted *wanted)
+			  const struct audit_wanted *wanted, uint64_t term)
 {
 	if (block->last_ms < wanted->since_ms || block->first_ms > wanted->until_ms ||
 	    block->first_ms > block->last_ms || block->filter_bytes == 0)
 		return false;
-	uint64_t term = term_of(wanted->account, wanted->attribute, wanted->value);
 	return filter_has(index->filters.ptr + block->filter, block->filter_bytes, term);
 }
 

@@ -75,15 +75,22 @@ struct audit_wanted {
 	int64_t since_ms, until_ms; /* both included */
 };
 
-/* Whether the block may hold such an event: false is certain. */
+/* What stands for account, attribute and value in the filters; the same for every index. */
+uint64_t audit_wanted_term(const struct audit_wanted *wanted);
+
+/* Whether the block may hold an event of that term in that time: false is certain. */
 bool audit_index_may_hold(const struct audit_index *index, const struct audit_index_block *block,
-			  const struct audit_wanted *wanted);
+			  const struct audit_wanted *wanted, uint64_t term);
 
 /* The file: appended to `out`, and read back. Of the segment with this name, whose size is that of
  * a complete segment. E_FORMAT: not such a file. E_NOMEM; what the
  * sealer answers. */
 NODISCARD struct err audit_index_encode(const struct audit_index *index, const char *segment,
 					const struct audit_index_sealer *sealer, struct buf *out);
+/* What stands before the seal, and its seal, appended: the last step of encoding. */
+NODISCARD struct err audit_index_seal_content(struct view content,
+					      const struct audit_index_sealer *sealer,
+					      struct buf *out);
 NODISCARD struct err audit_index_decode(struct view file, const char *segment,
 					const struct audit_index_sealer *sealer,
 					struct audit_index *out);

@@ -36,14 +36,24 @@ static void put_block(struct writer *w, const struct audit_index_block *block)
 	writer_u32(w, block->filter_bytes);
 }
 
+NODISCARD struct err audit_index_seal_content(struct view content,
+					      const struct audit_index_sealer *sealer,
+					      struct buf *out)
+{
+	uint8_t seal[AUDIT_INDEX_SEAL_LEN];
+	TRY(seal_of(content, sealer, seal));
+	TRY(buf_append(out, content));
+	return buf_append(out, VIEW_ARRAY(seal));
+}
+
 NODISCARD struct err audit_index_encode(const struct audit_index *index, const char *segment,
 					const struct audit_index_sealer *sealer, struct buf *out)
 {
-	uint8_t seal[AUDIT_INDEX_SEAL_LEN];
-	size_t start = out->len;
+	CLEANUP(buf_cleanup) struct buf content;
 	struct writer w;
-	TRY(buf_reserve(out, index->filters.len + index->count * BLOCK_BYTES + 256));
-	writer_init_buf(&w, out);
+	buf_init(&content, AUDIT_INDEX_BYTES_MAX);
+	TRY(buf_reserve(&content, index->filters.len + index->count * BLOCK_BYTES + 256));
+	writer_init_buf(&w, &content);
 	writer_text(&w, MAGIC);
 	writer_block16(&w, view_of_text(segment));
 	writer_u64(&w, index->covered);
@@ -52,8 +62,7 @@ NODISCARD struct err audit_index_encode(const struct audit_index *index, const c
 		put_block(&w, &index->blocks[i]);
 	writer_block32(&w, buf_view(&index->filters));
 	TRY(writer_end(&w));
-	TRY(seal_of(view_part(buf_view(out), start, out->len), sealer, seal));
-	return buf_append(out, VIEW_ARRAY(seal));
+	return audit_index_seal_content(buf_view(&content), sealer, out);
 }
 
 /* Each block begins where the one before ends, in the segment and in the filters. */

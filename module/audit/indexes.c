@@ -13,15 +13,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/index_disk.h"
 #include "audit/reader.h"
 #include "audit/segment.h"
-#include "base/file.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -32,9 +31,7 @@
 #define INTERVAL_MS 250
 #define NICE_LOWEST 19
 #define PAUSE_MS_MAX 1000
-#define FILE_MODE 0640
 #define NS_PER_MS 1000000
-#define PATH_ROOM (SEGMENT_NAME_MAX + 16)
 
 struct audit_index_held {
 	struct audit_index_held *next;
@@ -151,81 +148,6 @@ void audit_indexes_put(struct audit_indexes *x, struct audit_index_held **at)
 		held_free(held);
 }
 
-/* --- Files. --- */
-
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
-static struct err read_file(int directory, const char *name, struct buf *out)
-{
-	struct stat st = {0};
-	CLEANUP(close_fd) int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOENT ? ERR(E_NOT_FOUND) : ERR_DETAIL(E_AUDIT, errno);
-	if (fstat(fd, &st) != 0)
-		return ERR_DETAIL(E_AUDIT, errno);
-	REQUIRE(S_ISREG(st.st_mode) && st.st_size > 0 &&
-			(uint64_t)st.st_size <= AUDIT_INDEX_BYTES_MAX,
-		E_FORMAT);
-	TRY(buf_reserve(out, (size_t)st.st_size));
-	struct writer w;
-	writer_init_buf(&w, out);
-	uint8_t *room = writer_room(&w, (size_t)st.st_size);
-	TRY(writer_end(&w));
-	for (size_t at = 0; at < out->len;) {
-		ssize_t n = pread(fd, room + at, out->len - at, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		REQUIRE(n > 0, E_FORMAT);
-		at += (size_t)n;
-	}
-	return OK;
-}
-
-/* Whatever its age: only of the segment as long as it is now. */
-static struct err load(struct audit_indexes *x, const char *segment, struct audit_index *out)
-{
-	char name[PATH_ROOM];
-	struct stat st = {0};
-	CLEANUP(buf_cleanup) struct buf file;
-	buf_init(&file, AUDIT_INDEX_BYTES_MAX);
-	TRY(text_format(name, sizeof name, "%s" AUDIT_INDEX_SUFFIX, segment));
-	if (fstatat(x->directory, segment, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return ERR(E_NOT_FOUND);
-	TRY(read_file(x->directory, name, &file));
-	TRY(audit_index_decode(buf_view(&file), segment, &x->options.sealer, out));
-	if (out->covered == (uint64_t)st.st_size)
-		return OK;
-	audit_index_cleanup(out);
-	return ERR(E_FORMAT);
-}
-
-/* Not synced: what a power cut leaves of it does not carry the seal, and is made anew. */
-static struct err save(struct audit_indexes *x, const char *segment,
-		       const struct audit_index *index)
-{
-	char name[PATH_ROOM], making[PATH_ROOM];
-	CLEANUP(buf_cleanup) struct buf file;
-	buf_init(&file, AUDIT_INDEX_BYTES_MAX);
-	TRY(text_format(name, sizeof name, "%s" AUDIT_INDEX_SUFFIX, segment));
-	TRY(text_format(making, sizeof making, "%s.new", name));
-	TRY(audit_index_encode(index, segment, &x->options.sealer, &file));
-	CLEANUP(close_fd)
-	int fd = openat(x->directory, making, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-			FILE_MODE);
-	if (fd < 0)
-		return ERR_DETAIL(E_AUDIT, errno);
-	struct err e = file_write(fd, buf_view(&file));
-	if (!err_failed(e) && renameat(x->directory, making, x->directory, name) != 0)
-		e = ERR_DETAIL(E_AUDIT, errno);
-	if (err_failed(e))
-		(void)unlinkat(x->directory, making, 0);
-	return e;
-}
-
 /* --- Taking. --- */
 
 static struct audit_index_held *take_live(struct audit_indexes *x)
@@ -262,7 +184,7 @@ struct audit_index_held *audit_indexes_take(struct audit_indexes *x, const char 
 	struct audit_index_held *held = take_known(x, sequence, &live);
 	if (held != NULL || live || err_failed(held_new(sequence, &held)))
 		return held;
-	if (err_failed(load(x, segment, &held->index))) {
+	if (err_failed(audit_index_load(x->directory, segment, &x->options.sealer, &held->index))) {
 		held_free(held);
 		return NULL;
 	}
@@ -316,7 +238,9 @@ static struct err finish(struct audit_indexes *x, const struct audit_index *inde
 			 const char *segment, uint64_t sequence)
 {
 	struct audit_index_held *held = NULL;
-	struct err saved = x->options.log != NULL ? save(x, segment, index) : OK;
+	struct err saved = x->options.log != NULL ? audit_index_save(x->directory, segment,
+								     &x->options.sealer, index)
+						  : OK;
 	TRY(held_new(sequence, &held));
 	struct err e = audit_index_copy(index, &held->index);
 	if (err_failed(e)) {

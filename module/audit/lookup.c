@@ -33,6 +33,7 @@ struct cursor {
 	struct audit_indexes *log;
 	size_t which;
 	struct audit_place place;
+	uint64_t term;
 
 	int fd; /* of the segment `place` is in; -1: none is open */
 	struct audit_index_held *held;
@@ -163,7 +164,7 @@ static bool block_before(struct cursor *c, struct stretch *out)
 					MIN_OF(block->offset + block->bytes, c->place.offset),
 					false};
 		if (block->bytes <= STRETCH_MAX &&
-		    audit_index_may_hold(index, block, &c->lookup->wanted))
+		    audit_index_may_hold(index, block, &c->lookup->wanted, c->term))
 			return true;
 		if (block->bytes > STRETCH_MAX)
 			break; /* lines that are none: looked through */
@@ -351,6 +352,7 @@ static struct err cursor_init(struct cursor *c, const struct audit_lookup *looku
 			     .log = lookup->logs[which],
 			     .which = which,
 			     .place = *place,
+			     .term = audit_wanted_term(&lookup->wanted),
 			     .fd = -1};
 	TRY(MEM_NEW_ARRAY(STRETCH_MAX, &c->window));
 	return MEM_NEW_ARRAY(MATCHES_MAX, &c->matches);

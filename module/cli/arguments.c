@@ -180,6 +180,16 @@ const char *arguments_text(const struct arguments *arguments, const char *option
 	return given != NULL ? given->text : NULL;
 }
 
+const char *arguments_word(const struct arguments *arguments, const char *value)
+{
+	for (size_t i = 0; i < arguments->count; i++) {
+		const struct argument *row = arguments->given[i].row;
+		if (row->option == NULL && text_equal(row->value, value))
+			return arguments->given[i].text;
+	}
+	return NULL;
+}
+
 bool arguments_flag(const struct arguments *arguments, const char *option)
 {
 	return find_named(arguments, option) != NULL;

@@ -87,6 +87,8 @@ NODISCARD struct err arguments_take_all(struct argument_line *line, const struct
 /* The text of the last that was given, or NULL. */
 const char *arguments_text(const struct arguments *arguments, const char *option);
 bool arguments_flag(const struct arguments *arguments, const char *option);
+/* The word that help calls `value`, or NULL. */
+const char *arguments_word(const struct arguments *arguments, const char *value);
 
 /* The members of a request. E_USAGE for a value that cannot be, a file that cannot be read: said on
  * standard error. */

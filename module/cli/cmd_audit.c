@@ -1,12 +1,160 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holdfast audit: the audit log and its proof. Verification needs neither the service nor the
  * token: only the public key. */
+#include <stdio.h>
+
+#include "base/text.h"
 #include "cli/audit_show.h"
+#include "cli/audit_text.h"
 #include "cli/command.h"
+#include "cli/progress.h"
+#include "codec/hex.h"
+#include "crypto/ecdsa.h"
+
+#define TEXT_MAX ((size_t)64 << 10)
 
 static const struct argument none[] = {ARGUMENTS_END};
 
+static const struct argument verify_arguments[] = {
+	{.value = "DIR",
+	 .kind = ARGUMENT_TEXT,
+	 .required = true,
+	 .help = "folder of the log's segments"},
+	{.option = "key",
+	 .value = "FILE",
+	 .kind = ARGUMENT_TEXT,
+	 .help = "the public key (PEM); without it the service is asked"},
+	{.option = "expect",
+	 .value = "SEQUENCE:HASH",
+	 .kind = ARGUMENT_TEXT,
+	 .help = "a line that the log must have: an earlier head, kept elsewhere"},
+	ARGUMENTS_END};
+
+/* --- verify --- */
+
+static struct err parse_expected(const char *text, struct audit_point *out)
+{
+	int64_t sequence = 0;
+	struct view hash = view_of_text(text);
+	*out = (struct audit_point){0};
+	TRY(text_parse_integer(view_cut(&hash, ':'), 1, INT64_MAX, &sequence));
+	TRY(hex_decode(hash, out->hash, sizeof out->hash));
+	out->sequence = (uint64_t)sequence;
+	return OK;
+}
+
+static enum exit_status tell_report(const struct command_context *context,
+				    const struct audit_verify_report *report)
+{
+	CLEANUP(buf_cleanup) struct buf text;
+	buf_init(&text, TEXT_MAX);
+	struct writer w;
+	writer_init_buf(&w, &text);
+	if (context->json)
+		audit_text_json(report, &w);
+	else
+		audit_text_write(report, &w);
+	if (err_failed(writer_end(&w)))
+		return EXIT_DEFECT;
+	bool told = fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+	return told ? audit_text_exit(report) : EXIT_IO;
+}
+
+static enum exit_status verify_with(const struct command_context *context,
+				    const struct command_call *call, struct view pem)
+{
+	uint8_t key[AUDIT_POINT_LEN];
+	struct audit_point expected;
+	struct audit_verify_report report;
+	struct progress progress;
+	const char *expect = arguments_text(call->arguments, "expect");
+	const char *directory = arguments_word(call->arguments, "DIR");
+	if (err_failed(ecdsa_p256_pem_read(pem, key))) {
+		(void)fputs("holdfast: the key is no PEM file of a P-256 public key\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (expect != NULL && err_failed(parse_expected(expect, &expected))) {
+		(void)fputs("holdfast: --expect takes a line's number, a colon and 64 hex digits\n",
+			    stderr);
+		return EXIT_USAGE;
+	}
+	progress_init(&progress, "verifying", context->json);
+	struct err e = audit_verify(
+		&(struct audit_verify_options){.directory = directory,
+					       .public_key = key,
+					       .expected = expect != NULL ? &expected : NULL,
+					       .progress = progress_tell,
+					       .user = &progress},
+		&report);
+	progress_end(&progress);
+	if (!err_failed(e))
+		return tell_report(context, &report);
+	(void)fprintf(stderr, "holdfast: %s cannot be read: %s (%u)\n", directory, err_name(e),
+		      e.detail);
+	return EXIT_IO;
+}
+
+static enum exit_status verify_with_file(const struct command_context *context,
+					 const struct command_call *call, const char *path)
+{
+	char pem[ECDSA_PEM_MAX * 2];
+	FILE *file = fopen(path, "re");
+	if (file == NULL) {
+		(void)fprintf(stderr, "holdfast: %s: %m\n", path);
+		return EXIT_IO;
+	}
+	size_t len = fread(pem, 1, sizeof pem, file);
+	(void)fclose(file);
+	return verify_with(context, call, view_of(pem, len));
+}
+
+static enum exit_status verify_with_answer(const struct command_context *context,
+					   const struct command_call *call,
+					   const struct json *answer, struct view json)
+{
+	(void)json;
+	return verify_with(context, call, json_string_of(json_member(answer, "PublicKey")));
+}
+
+/* The service's own word for its key is enough for its operator; auditors keep the file. */
+static const struct verb ask_for_key = {.name = "verify",
+					.operation = "GetAuditPublicKey",
+					.arguments = verify_arguments,
+					.answer = verify_with_answer};
+
+static enum exit_status verify(const struct command_context *context,
+			       const struct command_call *call)
+{
+	const char *path = arguments_text(call->arguments, "key");
+	if (path != NULL)
+		return verify_with_file(context, call, path);
+	const struct command_call asking = {call->command, &ask_for_key, call->arguments};
+	return command_ask(context, &asking);
+}
+
+/* --- public-key --- */
+
+/* A PEM file may have text in front: the output can be kept as it is. */
+static enum exit_status print_key(const struct command_context *context,
+				  const struct command_call *call, const struct json *answer,
+				  struct view json)
+{
+	(void)call;
+	if (context->json)
+		return command_print(context, answer, json);
+	struct view pem = json_string_of(json_member(answer, "PublicKey"));
+	struct view fingerprint = json_string_of(json_member(answer, "Fingerprint"));
+	(void)printf("SHA-256 of the point: %.*s\n%.*s", (int)fingerprint.len,
+		     (const char *)fingerprint.ptr, (int)pem.len, (const char *)pem.ptr);
+	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_IO;
+}
+
 static const struct verb verbs[] = {
+	{.name = "verify",
+	 .run = verify,
+	 .summary = "is every line as it was written: ends with 0, 1 when it is and nothing "
+		    "recent is signed for, 65 when it is not",
+	 .arguments = verify_arguments},
 	{.name = "show",
 	 .run = audit_show_run,
 	 .summary = "records of the log: by key, user, event, result, time, context",
@@ -14,7 +162,8 @@ static const struct verb verbs[] = {
 	{.name = "public-key",
 	 .operation = "GetAuditPublicKey",
 	 .summary = "the key that signs the audit log, as PEM, and its fingerprint",
-	 .arguments = none},
+	 .arguments = none,
+	 .answer = print_key},
 	VERBS_END};
 
 const struct command cmd_audit = {

@@ -53,7 +53,7 @@ static struct err find_target(struct call_work *work)
 
 static struct err find_operation(struct call_work *work)
 {
-	static struct err (*const find[])(struct call_work *work) = {
+	static struct err (*const find[])(struct call_work * work) = {
 		[CALL_PROTOCOL_JSON] = find_target,
 		[CALL_PROTOCOL_QUERY] = query_find_operation,
 		[CALL_PROTOCOL_CLOUDTRAIL] = cloudtrail_find_operation,

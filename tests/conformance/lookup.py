@@ -4,6 +4,7 @@ it refuses."""
 import dataclasses
 import datetime
 import json
+import os
 import uuid
 
 import boto3
@@ -11,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from holdfast.admin import Admin, allow
+from holdfast.process import wait_for
 
 ACCOUNT, OWNER, CALLER = "111122223333", "222211113333", "444411113333"
 LOOKUP = allow("cloudtrail:LookupEvents")
@@ -412,3 +414,51 @@ def test_the_stock_command_line_finds_who_used_a_key(service, kms, key):
         f"AttributeKey=ResourceName,AttributeValue={key}", "--max-items", "1").stdout)
     assert told["Events"][0]["EventName"] == "Encrypt"
     assert json.loads(told["Events"][0]["CloudTrailEvent"])["resources"][0]["ARN"] == key
+
+
+# --- several daemons ---
+
+def test_events_of_several_daemons_logs_come_in_one_answer(own):
+    other = own.add_daemon("other", {"audit": {
+        "also_lookup": f"{own.daemon.audit} {own.path('not-there')}"}})
+    other.start()
+    other.await_ready()
+    first, second = own.client(), own.client(other)
+    key = key_of(first)
+    for _ in range(3):
+        first.describe_key(KeyId=key)
+        second.describe_key(KeyId=key)
+    both = find(client(own, "cloudtrail", own.signer, other), ResourceName=key)
+    alone = find(client(own, "cloudtrail", own.signer), ResourceName=key)
+    assert len(both) == 7 and len(alone) == 4
+    assert {e["EventId"] for e in alone} < {e["EventId"] for e in both}
+    times = [e["EventTime"] for e in both]
+    assert times == sorted(times, reverse=True)
+    assert "audit.log_left_out" in other.read_log() and "not-there" in other.read_log()
+
+
+def test_indexes_are_sealed_and_none_that_is_wrong_hides_anything(make):
+    service = make(settings={"audit": {"segment_mib": 1}})
+    kms = service.client()
+    key = key_of(kms)
+    for _ in range(150):
+        kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"a": "x" * 8000})
+
+    def index():
+        found = [n for n in os.listdir(service.daemon.audit) if n.endswith(".index")]
+        return os.path.join(service.daemon.audit, found[0]) if found else None
+
+    path = wait_for(index, "a complete file of the log has an index")
+    trail = client(service, "cloudtrail", service.signer)
+    assert len(find(trail, ResourceName=key)) == 151
+    with open(path, "rb") as file:
+        good = file.read()
+    for bad in (good[:-1] + bytes([good[-1] ^ 1]), good[:100], b""):
+        service.daemon.stop()
+        with open(path, "wb") as file:
+            file.write(bad)
+        service.daemon.start()
+        service.daemon.await_ready()
+        trail = client(service, "cloudtrail", service.signer)
+        assert len(find(trail, ResourceName=key)) == 151
+        wait_for(lambda: os.path.getsize(path) == len(good), "the index is made anew")

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verification of an audit log has found, for people and for programs. */
+#ifndef HOLDFAST_CLI_AUDIT_TEXT_H
+#define HOLDFAST_CLI_AUDIT_TEXT_H
+
+#include "audit/verify.h"
+#include "base/exit.h"
+#include "base/writer.h"
+
+/* One JSON object. */
+void audit_text_json(const struct audit_verify_report *report, struct writer *w);
+
+/* Lines. */
+void audit_text_write(const struct audit_verify_report *report, struct writer *w);
+
+/* EXIT_DONE, EXIT_WARNING: sound, but nothing, or nothing of the last minutes, is attested;
+ * EXIT_REFUSED: it is not sound. */
+enum exit_status audit_text_exit(const struct audit_verify_report *report);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only the signatures of the token can tell: logs that were chained anew, forged attestations,
+ * beginnings that are missing. */
+#include "doctored.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/attestation.h"
+#include "audit/keeper.h"
+
+/* --- Whole logs. --- */
+
+/* What anybody can do who can write to the log: everything but to sign. */
+static void chain_anew(size_t from)
+{
+	struct audit_point point;
+	struct audit_link link;
+	assert_true(audit_link_parse(view_of_text(now.text[from]), &link));
+	audit_point_begin(&point, link.chain);
+	if (from > 0)
+		assert_false(err_failed(audit_point_of(view_of_text(now.text[from - 1]), &point)));
+	for (size_t i = from; i < now.lines; i++) {
+		char ending[AUDIT_CHAIN_ROOM], line[4096];
+		size_t len = 0;
+		assert_true(audit_link_parse(view_of_text(now.text[i]), &link));
+		assert_false(err_failed(audit_link_write(&point, ending, &len)));
+		assert_false(
+			err_failed(audit_point_move(&point, link.record, view_of(ending, len))));
+		(void)snprintf(line, sizeof line, "%.*s%.*s", (int)link.record.len,
+			       (const char *)link.record.ptr, (int)len - 1, ending);
+		free(now.text[i]);
+		now.text[i] = strdup(line);
+	}
+}
+
+static void a_log_that_was_chained_anew_is_found_by_its_signatures(void **state)
+{
+	(void)state;
+	size_t at = line_of(false, 10);
+	chain_anew(0);
+	store(&now);
+	is_sound(); /* the same lines make the same chain */
+	strstr(now.text[at], "19:00")[1] = '8';
+	chain_anew(at);
+	store(&now);
+	is_found(AUDIT_PROBLEM_SIGNATURE);
+	/* The first attestation of what is not so any more. */
+	size_t first = at;
+	struct attestation a;
+	struct audit_link link, changed;
+	assert_true(audit_link_parse(view_of_text(now.text[at]), &changed));
+	for (bool found = false; !found; first += !found) {
+		assert_true(audit_link_parse(view_of_text(now.text[first]), &link));
+		found = !err_failed(attestation_parse(link.record, &a)) &&
+			a.sequence >= changed.sequence;
+	}
+	is_named(first);
+}
+
+static void a_log_without_its_signatures_is_all_tail(void **state)
+{
+	(void)state;
+	for (size_t i = now.lines; i > 0; i--)
+		if (audit_line_attests(view_of_text(now.text[i - 1])))
+			take_line(&now, i - 1);
+	chain_anew(0);
+	store(&now);
+	is_sound();
+	assert_int_equal(report.attested.sequence, 0);
+	assert_int_equal(report.unattested, RECORDS);
+	assert_int_equal(report.unattested_ms, INT64_C(1795287601000));
+}
+
+static void two_logs_in_one_are_found(void **state)
+{
+	(void)state;
+	struct lines first = now;
+	now = (struct lines){0};
+	empty_directory();
+	make_log(&signer, 3000);
+	load(&now);
+	for (size_t i = 0; i < now.lines; i++)
+		if (now.file[i] == 2)
+			put_line(&first, first.lines, 2, now.text[i], strlen(now.text[i]));
+	for (size_t i = first.lines; i > 0; i--)
+		if (first.file[i - 1] > 2)
+			take_line(&first, i - 1);
+	store(&first);
+	forget(&first);
+	is_found(AUDIT_PROBLEM_CHAIN);
+}
+
+/* --- Signatures. --- */
+
+static void another_key_is_found(void **state)
+{
+	(void)state;
+	empty_directory();
+	make_log(&other_signer, 3000);
+	is_found(AUDIT_PROBLEM_SIGNATURE);
+}
+
+static void a_forged_signature_is_found(void **state)
+{
+	(void)state;
+	/* Another key's, under our key's name, in the newest attestation. */
+	struct attestation a;
+	struct audit_link link;
+	struct audit_point point;
+	uint8_t digest[AUDIT_HASH_LEN];
+	char line[ATTESTATION_MAX + AUDIT_CHAIN_ROOM];
+	struct writer w;
+	size_t at = now.lines - 1;
+	assert_true(audit_link_parse(view_of_text(now.text[at]), &link));
+	assert_false(err_failed(attestation_parse(link.record, &a)));
+	assert_false(err_failed(audit_point_of(view_of_text(now.text[at - 1]), &point)));
+	assert_int_equal(point.sequence, a.sequence);
+	assert_false(err_failed(attestation_digest(&point, a.time, digest)));
+	signing_sign(&other_signer, digest, a.signature);
+	writer_init(&w, line, sizeof line);
+	assert_false(err_failed(attestation_write(&a, &w)));
+	(void)snprintf(line + w.len - 1, sizeof line - w.len + 1, "%s",
+		       now.text[at] + link.record.len);
+	free(now.text[at]);
+	now.text[at] = strdup(line);
+	store(&now);
+	is_found(AUDIT_PROBLEM_SIGNATURE);
+	is_named(at);
+	/* By the right key it is right: the test itself is. */
+	signing_sign(&signer, digest, a.signature);
+	writer_init(&w, line, sizeof line);
+	assert_false(err_failed(attestation_write(&a, &w)));
+	(void)snprintf(line + w.len - 1, sizeof line - w.len + 1, "%s",
+		       now.text[at] + link.record.len);
+	free(now.text[at]);
+	now.text[at] = strdup(line);
+	store(&now);
+	is_sound();
+}
+
+static void an_attestation_of_another_line_or_chain_is_found(void **state)
+{
+	(void)state;
+	size_t last = now.lines - 1, before = line_of(true, 3);
+	struct audit_link link, older;
+	char line[1024];
+	/* The newest replaced by an older one, which attests another line. */
+	assert_true(audit_link_parse(view_of_text(now.text[last]), &link));
+	assert_true(audit_link_parse(view_of_text(now.text[before]), &older));
+	struct attestation a;
+	assert_false(err_failed(attestation_parse(older.record, &a)));
+	a.sequence = link.sequence - 1;
+	struct writer w;
+	writer_init(&w, line, sizeof line);
+	assert_false(err_failed(attestation_write(&a, &w)));
+	(void)snprintf(line + w.len - 1, sizeof line - w.len + 1, "%s",
+		       now.text[last] + link.record.len);
+	free(now.text[last]);
+	now.text[last] = strdup(line);
+	store(&now);
+	is_found(AUDIT_PROBLEM_SIGNATURE);
+	/* The whole log under another chain's name. */
+	again();
+	for (size_t i = 0; i < now.lines; i++) {
+		char *id = strstr(now.text[i], "\"chain\":{\"id\":\"") + 15;
+		id[0] = id[0] == 'a' ? 'b' : 'a';
+	}
+	chain_anew(0);
+	store(&now);
+	is_found(AUDIT_PROBLEM_SIGNATURE);
+}
+
+/* --- Retention. --- */
+
+static struct err nothing_needed(void *user, int64_t *ms)
+{
+	(void)user;
+	*ms = AUDIT_NOTHING_NEEDED;
+	return OK;
+}
+
+/* The keeper removes what is above 5,000 bytes. */
+static void keep_little(struct signing *with)
+{
+	struct audit_keeper *keeper = NULL;
+	struct audit_keeper_report kept = {0};
+	const struct audit_log_options options = {.directory = fixture_directory,
+						  .clock = &clock_system,
+						  .segment_bytes = 3000,
+						  .signer = &signer.port};
+	assert_false(err_failed(audit_log_open(&options, &log_open)));
+	const struct audit_keeper_options keeping = {.log = log_open,
+						     .directory = fixture_directory,
+						     .region = "eu-x-1",
+						     .account = "000000000007",
+						     .retention = {.keep_bytes = 7000},
+						     .signer = with ? &with->port : NULL,
+						     .interval_ms = 5,
+						     .needed_since = nothing_needed,
+						     .clock = &clock_system};
+	assert_false(err_failed(audit_keeper_start(&keeping, &keeper)));
+	for (int ms = 0; kept.removed < 2; ms++) {
+		assert_true(ms < 20000);
+		(void)usleep(1000);
+		audit_keeper_report(keeper, &kept);
+	}
+	audit_keeper_stop(&keeper);
+	audit_log_close(&log_open);
+}
+
+static void a_beginning_that_retention_removed_is_explained(void **state)
+{
+	(void)state;
+	keep_little(&signer);
+	is_sound();
+	assert_true(report.begin.sequence > 1);
+	assert_true(report.removed_segments >= 2);
+	/* But not when more is gone than it says. */
+	load(&now);
+	take_line(&now, 0);
+	store(&now);
+	is_found(AUDIT_PROBLEM_SEGMENT);
+}
+
+static void a_removal_that_nobody_signed_explains_nothing(void **state)
+{
+	(void)state;
+	keep_little(&other_signer);
+	is_found(AUDIT_PROBLEM_SEGMENT);
+}
+
+static void nothing_is_removed_while_the_token_is_away(void **state)
+{
+	(void)state;
+	struct audit_keeper *keeper = NULL;
+	struct audit_keeper_report kept = {0};
+	const struct audit_log_options options = {.directory = fixture_directory,
+						  .clock = &clock_system};
+	atomic_store(&signer.fail_with, E_HSM_AWAY);
+	assert_false(err_failed(audit_log_open(&options, &log_open)));
+	const struct audit_keeper_options keeping = {.log = log_open,
+						     .directory = fixture_directory,
+						     .region = "eu-x-1",
+						     .account = "000000000007",
+						     .retention = {.keep_bytes = 5000},
+						     .signer = &signer.port,
+						     .interval_ms = 5,
+						     .needed_since = nothing_needed,
+						     .clock = &clock_system};
+	assert_false(err_failed(audit_keeper_start(&keeping, &keeper)));
+	for (int ms = 0; !err_failed(kept.last); ms++) {
+		assert_true(ms < 20000);
+		(void)usleep(1000);
+		audit_keeper_report(keeper, &kept);
+	}
+	assert_true(err_is(kept.last, E_HSM_AWAY));
+	assert_int_equal(kept.removed, 0);
+	audit_keeper_stop(&keeper);
+	audit_log_close(&log_open);
+	assert_int_equal(fixture_count_files(".jsonl"), made.files);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		VERIFY_TEST(a_log_that_was_chained_anew_is_found_by_its_signatures),
+		VERIFY_TEST(a_log_without_its_signatures_is_all_tail),
+		VERIFY_TEST(two_logs_in_one_are_found),
+		VERIFY_TEST(another_key_is_found),
+		VERIFY_TEST(a_forged_signature_is_found),
+		VERIFY_TEST(an_attestation_of_another_line_or_chain_is_found),
+		VERIFY_TEST(a_beginning_that_retention_removed_is_explained),
+		VERIFY_TEST(a_removal_that_nobody_signed_explains_nothing),
+		VERIFY_TEST(nothing_is_removed_while_the_token_is_away),
+	};
+	return cmocka_run_group_tests_name("audit_verify_signed", tests, NULL, NULL);
+}
