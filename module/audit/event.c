@@ -37,8 +37,7 @@ struct member {
 static void fail(struct scan *scan, struct err failure)
 {
 	if (!err_failed(scan->failure))
-		scan->failure = ERR((uint16_t)code);
-	scan->failure = failure;
+		scan->failure = failure;
 	scan->at = scan->end;
 }
 

@@ -18,10 +18,9 @@ PAGES = {"holdfast": "holdfast.1", "holdfastd": "holdfastd.8", "holdfast-token":
 SETTINGS = "holdfast.conf.5"
 # Pages that are not installed yet cannot be found; check_references() looks at ours.
 NOT_OURS = re.compile(r"referenced manual not found|lacks .* entry, run makewhatis")
-OTHERS = ("holdfast-recovery.7",)
-OWN = {("holdfast", "1"), ("holdfast-recovery", "7"), ("holdfast.conf", "5"), ("holdfastd", "8"), ("holdfast-token", "8")}
-OWN = {("holdfast", "1"), ("holdfast.conf", "5"), ("holdfast-evidence", "5"), ("holdfastd", "8"),
-       ("holdfast-token", "8")}
+OTHERS = ("holdfast-evidence.5", "holdfast-recovery.7")
+OWN = {("holdfast", "1"), ("holdfast.conf", "5"), ("holdfast-evidence", "5"), ("holdfast-recovery", "7"),
+       ("holdfastd", "8"), ("holdfast-token", "8")}
 
 
 def read(path):
@@ -235,7 +234,6 @@ CHECKS = (
     (check_commands, "holdfast"), (check_bash_commands, "holdfast"), (check_settings, SETTINGS),
     *((check, page) for check in (check_mandoc, check_references)
       for page in (*PAGES.values(), SETTINGS, *OTHERS)),
-      for page in (*PAGES.values(), SETTINGS, "holdfast-evidence.5")),
 )
 
 
