@@ -52,8 +52,8 @@ struct settings {
 		settings_text also_lookup;   /* folders, blank-separated; empty */
 		int64_t segment_mib;         /* 256; 1..4096 */
 		int64_t segment_days;        /* 1; 0: by size alone; 0..36500 */
-		int64_t sign_every_records;  /* 1; 1..1000000 */
-		int64_t sign_every_ms;       /* 1000; 10..3600000 */
+		int64_t sign_every_records;  /* 16; 1..1000000 */
+		int64_t sign_every_ms;       /* 100; 10..3600000 */
 		int64_t keep_days;           /* 0: for ever; 0..36500 */
 		int64_t keep_mib;            /* 0: without bound; 0..1073741824 */
 		int64_t warn_free_mib;       /* 1024; 0..1073741824 */

@@ -19,8 +19,8 @@ set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/package)
 set(CPACK_PRE_BUILD_SCRIPTS ${HOLDFAST_DEBIAN}/prepare.cmake)
 set(CPACK_HOLDFAST_DEBIAN ${HOLDFAST_DEBIAN})
 set(CPACK_HOLDFAST_PAGES
-	man1/holdfast.1 man5/holdfast.conf.5 man7/holdfast-recovery.7 man8/holdfastd.8 man8/holdfast-token.8)
-	man1/holdfast.1 man5/holdfast.conf.5 man5/holdfast-evidence.5 man8/holdfastd.8 man8/holdfast-token.8)
+	man1/holdfast.1 man5/holdfast.conf.5 man5/holdfast-evidence.5 man7/holdfast-recovery.7
+	man8/holdfastd.8 man8/holdfast-token.8)
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)

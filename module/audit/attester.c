@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define ALONE_MS 200  /* a signature waits so long for a group that takes it along */
-#define RETRY_MS 1000 /* after one that failed */
+#define CHEAP_MS 1     /* a signature that takes longer is made less often, for */
+#define PAUSE_FACTOR 9 /* one tenth of the time at most: the token is for the callers */
+#define ALONE_MS 200   /* a signature waits so long for a group that takes it along */
+#define RETRY_MS 1000  /* after one that failed */
 
 /*
  *   IDLE ── sign ──► FLYING ── done ──► ARRIVED ── looked at ──► IDLE
@@ -19,7 +21,8 @@ struct attester_flight {
 	struct audit_signing signing;
 	struct attestation attestation;
 	uint64_t covered;
-	int64_t began_ms;
+	int64_t began_ms, ended_ms; /* steady */
+	const struct clock *clock;
 	struct err result;
 	atomic_uint state; /* enum flight_state */
 };
@@ -58,6 +61,7 @@ static void arrived(struct audit_signing *signing, struct err result)
 	struct attester_flight *flight = (struct attester_flight *)signing->user;
 	unsigned expected = FLIGHT_FLYING;
 	flight->result = result;
+	flight->ended_ms = clock_steady_ms(flight->clock);
 	if (!atomic_compare_exchange_strong(&flight->state, &expected, FLIGHT_ARRIVED))
 		mem_free(flight);
 }
@@ -88,6 +92,16 @@ static struct err make_line(struct attester *a, struct attester_flight *flight)
 	return OK;
 }
 
+/* Until the next may be asked for. A token that is busy or far away answers late. */
+static int64_t pause_of(const struct attester *a, const struct attester_flight *flight,
+			struct err e)
+{
+	int64_t took_ms = flight->ended_ms - flight->began_ms;
+	if (err_failed(e))
+		return RETRY_MS;
+	return took_ms <= CHEAP_MS ? 0 : MIN_OF(took_ms * PAUSE_FACTOR, (int64_t)a->every_ms);
+}
+
 static void look(struct attester *a)
 {
 	struct attester_flight *flight = a->flight;
@@ -95,8 +109,7 @@ static void look(struct attester *a)
 		return;
 	struct err e = make_line(a, flight);
 	a->ready = !err_failed(e);
-	if (err_failed(e))
-		a->retry_ms = clock_steady_ms(a->clock) + RETRY_MS;
+	a->retry_ms = flight->ended_ms + pause_of(a, flight, e);
 	say(a, e);
 	atomic_store(&flight->state, FLIGHT_IDLE);
 }
@@ -144,6 +157,7 @@ static struct err send(struct attester *a, const struct audit_point *head)
 	TRY(attestation_digest(head, flight->attestation.time, flight->signing.digest));
 	flight->covered = a->records;
 	flight->began_ms = clock_steady_ms(a->clock);
+	flight->clock = a->clock;
 	a->look_ms = flight->began_ms + ALONE_MS;
 	atomic_store(&flight->state, FLIGHT_FLYING);
 	a->signer->sign(a->signer->self, &flight->signing);

@@ -34,10 +34,10 @@ struct member {
 
 /* --- The grammar. --- */
 
-static void fail(struct scan *scan, enum err_code code)
+static void fail(struct scan *scan, struct err failure)
 {
 	if (!err_failed(scan->failure))
-		scan->failure = ERR((uint16_t)code);
+		scan->failure = failure;
 	scan->at = scan->end;
 }
 
@@ -65,7 +65,7 @@ static bool accept(struct scan *scan, uint8_t byte)
 static void expect(struct scan *scan, uint8_t byte)
 {
 	if (!accept(scan, byte))
-		fail(scan, E_FORMAT);
+		fail(scan, ERR(E_FORMAT));
 }
 
 /* A string as it stands, without its quotes. */
@@ -109,7 +109,7 @@ static struct view take_text(struct scan *scan)
 		return text;
 	struct err e = unescape(scan, text, &text);
 	if (err_failed(e)) {
-		fail(scan, err_is(e, E_NOMEM) ? E_NOMEM : E_FORMAT);
+		fail(scan, err_is(e, E_NOMEM) ? e : ERR(E_FORMAT));
 		return VIEW_NONE;
 	}
 	return text;
@@ -122,7 +122,7 @@ static void skip_word(struct scan *scan)
 	       *scan->at != ' ')
 		scan->at++;
 	if (scan->at == start)
-		fail(scan, E_FORMAT);
+		fail(scan, ERR(E_FORMAT));
 }
 
 /* Any value. Brackets are counted, not matched: records are written by us, and what is shown of one
@@ -144,7 +144,7 @@ static void skip_value(struct scan *scan)
 		else
 			skip_word(scan);
 		if (depth > DEPTH_MAX)
-			fail(scan, E_FORMAT);
+			fail(scan, ERR(E_FORMAT));
 	} while (depth > 0 && !err_failed(scan->failure));
 }
 
@@ -186,7 +186,7 @@ static void read_time(struct scan *scan, const struct member *member, void *into
 {
 	(void)member;
 	if (err_failed(timestamp_parse_iso(take_text(scan), into)))
-		fail(scan, E_FORMAT);
+		fail(scan, ERR(E_FORMAT));
 }
 
 static void read_bool(struct scan *scan, const struct member *member, void *into)
@@ -261,7 +261,7 @@ NODISCARD struct err audit_event_read(struct view line, struct audit_event *even
 	scan.end = line.ptr + line.len;
 	walk_object(&scan, record_members, event);
 	if (!err_failed(scan.failure) && peek(&scan) != 0)
-		fail(&scan, E_FORMAT);
+		fail(&scan, ERR(E_FORMAT));
 	TRY(scan.failure);
 	REQUIRE(scan.at == scan.end && event->id.len == AUDIT_EVENT_ID_LEN, E_FORMAT);
 	return OK;

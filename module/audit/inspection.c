@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "crypto/digest.h"
 #include "crypto/ecdsa.h"
 
 #define CHECK_EVERY_BYTES (UINT64_C(256) << 10)
@@ -309,7 +310,9 @@ static struct err chained(struct inspection *in, const struct audit_line *line,
 		check_link(in, link, &place);
 	else
 		begin(in, link, &place);
-	TRY(audit_point_of(line->text, &report->head));
+	audit_point_begin(&report->head, link->chain);
+	report->head.sequence = link->sequence;
+	TRY(digest_sha256(&line->text, 1, report->head.hash));
 	if (report->begin.sequence == 0)
 		report->begin = report->head;
 	check_expected(in, &place);

@@ -30,8 +30,8 @@ struct audit_log_options {
 					      nothing attests it */
 	struct audit_sink *sink;     /* gets every line that is durable; borrowed; outlives the log;
 					NULL: none */
-	uint32_t sign_every_records; /* 0: 1; so many records behind the last attestation... */
-	uint32_t sign_every_ms;      /* 0: 1,000; ...or so old: the head is signed */
+	uint32_t sign_every_records; /* 0: 16; so many records behind the last attestation... */
+	uint32_t sign_every_ms;      /* 0: 100; ...or so old: the head is signed */
 	const struct clock *clock;
 };
 

@@ -59,7 +59,7 @@ static const char head[] =
 	"transform:rotate(180deg);font-size:.74rem;letter-spacing:.02em}\n"
 	".matrix thead th{vertical-align:bottom}.required td{color:var(--soft);font-style:italic}\n"
 	".promises th,.promises td:nth-child(3){white-space:nowrap}\n"
-	".scroll{overflow-x:auto}\n"
+	".scroll{overflow-x:auto}.fixed{white-space:nowrap}\n"
 	".key{border-left:3px solid var(--line);padding-left:1.1rem;margin:1.6rem 0 2.2rem}\n"
 	".plot{display:block;width:100%;height:auto;margin:.4rem 0}\n"
 	".plot text{fill:var(--ink);font:12px system-ui,'DejaVu Sans',sans-serif}\n"
@@ -153,7 +153,7 @@ static void put_front(struct writer *w, const struct json *evidence)
 		       "<code>");
 	html_text(w, report_text(json_member(machine, "Installation"), "Id"));
 	writer_text(w, "</code> \xc2\xb7 ");
-	put_date(w, report_text(evidence, "Begun"));
+	put_date(w, report_text(machine, "Time"));
 	writer_text(w, " \xc2\xb7 ");
 	html_text(w, report_text(evidence, "MadeWith"));
 	writer_text(w, "</p></header>\n<div class=\"tiles\">\n");

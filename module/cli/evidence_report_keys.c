@@ -71,8 +71,8 @@ static void put_list_row(struct writer *w, const struct json *evidence, const st
 	writer_text(w, "\">");
 	html_text(w, name_of(key));
 	writer_text(w, "</a></td>");
-	html_element(w, "td", NULL, report_text(key, "Spec"));
-	html_element(w, "td", NULL, report_text(key, "State"));
+	html_element(w, "td", "fixed", report_text(key, "Spec"));
+	html_element(w, "td", "fixed", report_text(key, "State"));
 	put_number(w, "td", json_count(json_member(key, "Versions")));
 	writer_text(w, "<td>");
 	report_verdict_write(w, view_of_text(judge_verdict_name(worst_of(evidence, key))));
@@ -375,10 +375,12 @@ static void put_key(struct writer *w, const struct json *evidence, const struct 
 	writer_text(w, "</section>\n");
 }
 
+/* By the service's clock, as all that it tells. */
 static int64_t time_of_report(const struct json *evidence)
 {
+	const struct json *machine = json_member(evidence, "System");
 	int64_t ms = 0;
-	struct err e = timestamp_parse_iso(report_text(evidence, "Begun"), &ms);
+	struct err e = timestamp_parse_iso(report_text(machine, "Time"), &ms);
 	return err_failed(e) ? 0 : ms;
 }
 

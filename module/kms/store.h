@@ -6,7 +6,9 @@
  * sealed by the implementation through kms/sealer.h when written and verified when read:
  * E_STORE_SEAL, and the log names table and primary key. Other errors: E_STORE, E_STORE_BUSY,
  * E_STORE_FULL (try again), E_NOT_FOUND, E_EXISTS, E_STORE_CONFLICT (load again and repeat), and
- * what the sealer answers.
+ * what the sealer answers. Once the whole was surveyed (kms/manifest.h), E_STORE_SEAL also says
+ * that a row is another than it was, or missing; E_STORE_MANIFEST and E_STORE_ROLLED_BACK, that
+ * nothing of the store can be believed any more.
  *
  * A change takes the audit record of the call that made it: `outbox` is written in the same
  * transaction, under its event id, and stays until outbox_done(). NULL, where a function allows it:

@@ -103,15 +103,23 @@ static void write_libraries(const struct service *service, struct json_out *out)
 	json_out_end_array(out);
 }
 
-static void write_limit(struct json_out *out, const char *name, int resource)
+static void write_limit(struct json_out *out, const char *name, const struct rlimit *limit)
 {
-	struct rlimit limit = {0};
-	if (getrlimit(resource, &limit) != 0)
-		return;
-	if (limit.rlim_cur == RLIM_INFINITY)
+	if (limit->rlim_cur == RLIM_INFINITY)
 		put_text(out, name, "unlimited");
 	else
-		json_out_integer(out, name, (int64_t)limit.rlim_cur);
+		json_out_integer(out, name, (int64_t)limit->rlim_cur);
+}
+
+static void write_limits(struct json_out *out)
+{
+	struct rlimit limit = {0};
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+		write_limit(out, "LockedMemoryBytes", &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		write_limit(out, "OpenFiles", &limit);
+	if (getrlimit(RLIMIT_CORE, &limit) == 0)
+		write_limit(out, "CoreBytes", &limit);
 }
 
 static void write_process(const struct service *service, struct json_out *out)
@@ -121,9 +129,7 @@ static void write_process(const struct service *service, struct json_out *out)
 	json_out_begin_object(out, "Process");
 	json_out_integer(out, "Pid", getpid());
 	json_out_integer(out, "Uid", getuid());
-	write_limit(out, "LockedMemoryBytes", RLIMIT_MEMLOCK);
-	write_limit(out, "OpenFiles", RLIMIT_NOFILE);
-	write_limit(out, "CoreBytes", RLIMIT_CORE);
+	write_limits(out);
 	put_text(out, "System", host.sysname);
 	put_text(out, "Kernel", host.release);
 	put_text(out, "Machine", host.machine);

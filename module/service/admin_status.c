@@ -13,6 +13,8 @@
 #include "service/refused.h"
 #include "service/scheduler.h"
 
+#define UNATTESTED_WARN_MS 60000
+
 #define MS_PER_S 1000
 
 static const struct schema_member members[] = {{NULL, NULL, false}};
@@ -84,6 +86,8 @@ static void write_audit(const struct service *service, const struct readiness_re
 	json_out_integer(out, "Syncs", (int64_t)figures.syncs);
 	json_out_integer(out, "Bytes", (int64_t)figures.bytes);
 	json_out_integer(out, "Failures", (int64_t)figures.failures);
+	json_out_integer(out, "Attestations", (int64_t)figures.attestations);
+	json_out_integer(out, "Unattested", (int64_t)figures.unattested);
 	json_out_end_object(out);
 }
 
@@ -182,6 +186,12 @@ static void check_audit(struct service *service, const struct readiness_report *
 		detail, sizeof detail, "%llu records since the start, %llu refused by the disk",
 		(unsigned long long)figures.lines, (unsigned long long)figures.failures));
 	check_health(out, "audit log", report->audit, detail);
+	if (figures.unattested > 0 && figures.unattested_ms > UNATTESTED_WARN_MS)
+		service_check_add(out, "audit signatures", SERVICE_LEVEL_WARNING,
+				  "see the row of the token; they are made when it answers again",
+				  "%llu records are not signed for yet, the oldest for %lld s",
+				  (unsigned long long)figures.unattested,
+				  (long long)(figures.unattested_ms / 1000));
 	size_t waiting = outbox_backlog(service->outbox);
 	service_check_add(out, "outbox", waiting > 0 ? SERVICE_LEVEL_WARNING : SERVICE_LEVEL_OK,
 			  "mend the audit log; they are written by themselves then, or at the next "

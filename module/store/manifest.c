@@ -154,6 +154,17 @@ NODISCARD struct err store_tally_remove(struct store_tally *tally, const struct 
 	return OK;
 }
 
+void store_tally_combine(struct store_tally *tally, const struct store_tally *other)
+{
+	tally->rows += other->rows;
+	lthash_combine(&tally->hash, &other->hash);
+	for (size_t i = 0; i < STORE_CELLS; i++) {
+		tally->cells[i].count += other->cells[i].count;
+		tally->cells[i].check ^= other->cells[i].check;
+		imprint_mix(&tally->cells[i].all, &other->cells[i].all);
+	}
+}
+
 bool store_tally_equal(const struct store_tally *a, const struct store_tally *b)
 {
 	return a->rows == b->rows && lthash_equal(&a->hash, &b->hash);

@@ -72,6 +72,8 @@ struct store_tally {
 /* *tally is as it was when they fail. */
 NODISCARD struct err store_tally_add(struct store_tally *tally, const struct store_imprint *row);
 NODISCARD struct err store_tally_remove(struct store_tally *tally, const struct store_imprint *row);
+/* What `other` has is added. */
+void store_tally_combine(struct store_tally *tally, const struct store_tally *other);
 bool store_tally_equal(const struct store_tally *a, const struct store_tally *b);
 
 /* What one tally has and another lacks, each in the order of its bytes. */

@@ -52,13 +52,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct audit_verify_report report;
 	const struct audit_verify_options options = {.public_key = key};
-	for (int strict = 0; strict < 2; strict++) {
-		CLEANUP(inspection_cleanup) struct inspection in = {0};
-		if (err_failed(inspection_init(&in, &options, strict != 0, &report)))
-			abort();
-		inspect(&in, view_of(data, size));
-		if (err_failed(inspection_end(&in)) || report.attested.sequence != 0)
-			abort();
-	}
+	/* One of the two kinds of pass: each needs megabytes, and they share their code. */
+	CLEANUP(inspection_cleanup) struct inspection in = {0};
+	if (err_failed(inspection_init(&in, &options, size % 2 != 0, &report)))
+		abort();
+	inspect(&in, view_of(data, size));
+	if (err_failed(inspection_end(&in)) || report.attested.sequence != 0)
+		abort();
 	return 0;
 }

@@ -125,7 +125,9 @@ static struct err row_count(void *user, const struct sqlite_scanned *row)
 	}
 	s->unsealed += !row->sealed;
 	if (row->sound)
-		return store_tally_add(&s->sound, &row->imprint);
+		return OK;
+	if (row->sealed)
+		TRY(store_tally_remove(&s->sound, &row->imprint));
 	s->unsound++;
 	return row_find(s, KMS_FINDING_CHANGED, row);
 }
@@ -314,7 +316,7 @@ static struct err judge(struct survey *s)
 {
 	bool none = err_is(s->manifest_read, E_NOT_FOUND);
 	s->result.verdict = s->unsound > 0 ? ERR(E_STORE_SEAL) : OK;
-	if (none && s->result.anchor.epoch == 0)
+	if (none && s->result.anchor.epoch == 0 && s->seen.epoch == 0)
 		return OK;
 	if (err_failed(s->manifest_read)) {
 		s->result.verdict = ERR(E_STORE_MANIFEST);
@@ -395,6 +397,7 @@ static struct err survey_make(struct store_sqlite *store, struct sqlite_connecti
 	TRY(manifest_read(s));
 	TRY(rows_expect(s));
 	TRY(rows_scan(s, row_count));
+	store_tally_combine(&s->sound, &s->all); /* it has the others, taken out */
 	TRY(judge(s));
 	findings_sort(s->result.findings, s->result.finding_count);
 	TRY(digest_make(s));

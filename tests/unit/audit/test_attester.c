@@ -126,8 +126,8 @@ static void a_signature_goes_with_the_next_group(void **state)
 		appended(1);
 	/* As many syncs as groups: none was made for a signature. */
 	struct audit_log_figures now = figures();
-	assert_true(now.attestations >= 40);
-	assert_true(now.syncs <= 52);
+	assert_true(now.attestations >= 10);
+	assert_true(now.syncs < 50 + now.attestations / 2);
 	audit_log_close(&log_open);
 	assert_int_equal(verified().unattested, 0);
 }
@@ -216,6 +216,27 @@ static void a_signature_that_the_disk_refused_is_written_later(void **state)
 	assert_int_equal(report.unattested, 0);
 }
 
+/* It may be far away, or busy: nine tenths of its time are the callers'. */
+static void a_slow_token_is_asked_less_often(void **state)
+{
+	(void)state;
+	atomic_store(&signer.hold, true);
+	opened(1, 1000);
+	appended(1);
+	(void)usleep(40000);
+	atomic_store(&signer.hold, false);
+	int64_t released_ms = clock_steady_ms(&clock_system);
+	signing_release(&signer);
+	for (int asked = 1; clock_steady_ms(&clock_system) - released_ms < 250;) {
+		assert_int_equal(asked, 1); /* it was, before that time was over */
+		appended(1);
+		asked = atomic_load(&signer.asked);
+	}
+	until_attested(2);
+	audit_log_close(&log_open);
+	assert_int_equal(verified().unattested, 0);
+}
+
 /* Who verifies remembers so many lines, and no more. */
 static void told(struct audit_entry *entry, struct err result)
 {
@@ -289,6 +310,7 @@ int main(void)
 		ATTESTER_TEST(a_start_catches_up_what_a_crash_left),
 		ATTESTER_TEST(a_stop_does_not_wait_for_ever),
 		ATTESTER_TEST(a_signature_that_the_disk_refused_is_written_later),
+		ATTESTER_TEST(a_slow_token_is_asked_less_often),
 		ATTESTER_TEST(a_signature_that_comes_too_late_is_asked_for_anew),
 		ATTESTER_TEST(attestations_are_read_as_they_were_written),
 	};

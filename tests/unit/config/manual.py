@@ -18,8 +18,9 @@ PAGES = {"holdfast": "holdfast.1", "holdfastd": "holdfastd.8", "holdfast-token":
 SETTINGS = "holdfast.conf.5"
 # Pages that are not installed yet cannot be found; check_references() looks at ours.
 NOT_OURS = re.compile(r"referenced manual not found|lacks .* entry, run makewhatis")
-OTHERS = ("holdfast-recovery.7",)
-OWN = {("holdfast", "1"), ("holdfast-recovery", "7"), ("holdfast.conf", "5"), ("holdfastd", "8"), ("holdfast-token", "8")}
+OTHERS = ("holdfast-evidence.5", "holdfast-recovery.7")
+OWN = {("holdfast", "1"), ("holdfast.conf", "5"), ("holdfast-evidence", "5"), ("holdfast-recovery", "7"),
+       ("holdfastd", "8"), ("holdfast-token", "8")}
 
 
 def read(path):
@@ -67,8 +68,11 @@ class Tree:
         found = set()
         for name in self.help_commands():
             program = os.path.join(self.build, "bin", "holdfast")
-            verbs = self.listed(run(program, name, "--help")) if self.has_verbs(name) else ()
+            told = run(program, name, "--help")
+            verbs = self.listed(told) if self.has_verbs(name) else ()
             found |= {f"{name} {verb}" for verb in verbs} or {name}
+            # A command that takes a word itself, beside its verbs: the word is in capitals.
+            found |= {name} if verbs and re.search(r"^  [A-Z]+ ", told, re.M) else set()
         return plural("verbs", found)
 
     def has_verbs(self, name):

@@ -335,6 +335,17 @@ static void test_a_changed_manifest_is_found(void **state)
 	ASSERT_FOUND(f, E_STORE_MANIFEST, {KMS_FINDING_MANIFEST, &store_table_manifest, ""});
 }
 
+/* Whatever the token has: this process has seen one. */
+static void test_a_manifest_that_was_seen_must_be_there(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
+	const struct kms_mark none = {0};
+	fixture_sql(f, "DELETE FROM manifest");
+	assert_ok(survey_with(f, none, &s));
+	assert_err(s.verdict, E_STORE_MANIFEST);
+}
+
 static void copy_path(const struct fixture *f, char out[128])
 {
 	assert_ok(text_format(out, 128, "%s/copy.db", f->folder));
@@ -490,6 +501,7 @@ int main(void)
 		TEST(test_many_changed_rows_are_all_named),
 		TEST(test_a_digest_is_of_one_state),
 		TEST(test_a_changed_manifest_is_found),
+		TEST(test_a_manifest_that_was_seen_must_be_there),
 		TEST_PLAIN(test_an_older_file_is_rolled_back),
 		TEST_PLAIN(test_another_history_is_forked),
 		TEST(test_a_token_without_an_anchor_is_another_history),
