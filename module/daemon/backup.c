@@ -28,7 +28,7 @@
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
-/* The one that is being made. making_cleanup(). */
+/* The one that is being made. */
 struct making {
 	struct wiring *w;
 	char folder[BACKUP_PATH_MAX];
@@ -207,7 +207,8 @@ static struct err write_sidecar(struct making *m)
 	writer_init(&w, text, sizeof text);
 	TRY(write_text(m, &w));
 	TRY(text_format(path, sizeof path, "%s.json", m->made.path));
-	CLEANUP(close_at) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, MODE);
+	CLEANUP(close_at)
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, MODE);
 	if (fd < 0 || err_failed(file_write(fd, view_of(text, w.len))) || fsync(fd) != 0)
 		return failed("write", path);
 	return OK;
@@ -248,12 +249,12 @@ static struct err make(struct making *m, const char *name)
 
 static struct err backup_make(void *self, const char *name, struct backup *out)
 {
-	CLEANUP(making_cleanup)
 	struct making m = {.w = (struct wiring *)self,
 			   .made = {.made_ms = clock_real_ms(&clock_system)}};
 	int64_t began_ms = clock_steady_ms(&clock_system);
 	REQUIRE(pthread_mutex_trylock(&one_at_a_time) == 0, E_BUSY);
 	struct err e = make(&m, name);
+	making_cleanup(&m); /* before the next one begins, which takes the same name */
 	(void)pthread_mutex_unlock(&one_at_a_time);
 	TRY(e);
 	m.made.took_ms = clock_steady_ms(&clock_system) - began_ms;

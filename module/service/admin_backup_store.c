@@ -9,6 +9,19 @@
 #include "service/input.h"
 #include "service/operation.h"
 
+/* What stands beside a backup, or beside an open store, under its name. */
+static bool is_beside(struct view name)
+{
+	static const char *const ends[] = {".json", "-wal", "-shm", "-journal"};
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		struct view end = view_of_text(ends[i]);
+		if (name.len >= end.len &&
+		    view_equal(view_part(name, name.len - end.len, end.len), end))
+			return true;
+	}
+	return false;
+}
+
 static bool is_name(struct view name)
 {
 	static const char also[] = "._-";
@@ -19,10 +32,11 @@ static bool is_name(struct view name)
 		if (!plain && view_find(view_of_text(also), c) == sizeof also - 1)
 			return false;
 	}
-	return name.len > 0 && name.ptr[0] != '.' && name.ptr[0] != '-';
+	return name.len > 0 && name.ptr[0] != '.' && name.ptr[0] != '-' && !is_beside(name);
 }
 
-static const struct schema_pattern file_name = {"^[a-zA-Z0-9_][a-zA-Z0-9._-]*$", is_name};
+static const struct schema_pattern file_name = {
+	"^(?!.*(\\.json|-wal|-shm|-journal)$)[a-zA-Z0-9_][a-zA-Z0-9._-]*$", is_name};
 static const struct schema_shape shape_name = {.type = SCHEMA_STRING,
 					       .has_min = true,
 					       .min = 1,

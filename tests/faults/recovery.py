@@ -235,7 +235,8 @@ def test_a_backup_is_made_under_load_and_restored(own):
         assert json.load(file)["epoch"] == made["Epoch"]
     assert sorted(os.listdir(os.path.dirname(made["Path"]))) == sorted(
         name + more for name in (os.path.basename(made["Path"]), "named.db") for more in ("", ".json"))
-    for wrong in ("named.db", "../other.db", "/tmp/other.db", ".hidden"):
+    # the last two would be the text beside "named", and a log of "named.db"
+    for wrong in ("named.db", "../other.db", "/tmp/other.db", ".hidden", "named.json", "named.db-wal"):
         status, said = backup(own, wrong)
         assert status == REFUSED, said
 
