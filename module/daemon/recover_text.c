@@ -83,16 +83,27 @@ static void write_findings(struct writer *w, const struct kms_survey *survey)
 			      (unsigned long long)(survey->found - survey->finding_count));
 }
 
+#define TOLD_CHANGES_MAX 1000000000 /* more: an acceptance lies between, which leaps */
+
+/* "17 changes", or "changes". */
+static void write_changes(struct writer *w, uint64_t changes)
+{
+	if (changes < TOLD_CHANGES_MAX)
+		writer_format(w, "%llu changes", (unsigned long long)changes);
+	else
+		writer_text(w, "changes, and a recovery,");
+}
+
 /* What whoever accepts an older store gives up. */
 static void write_losses(struct writer *w, const struct kms_survey *survey)
 {
 	if (survey->anchor.epoch <= survey->mark.epoch)
 		return;
-	writer_format(
+	writer_text(w, "\nTHIS STORE IS OLDER: ");
+	write_changes(w, survey->anchor.epoch - survey->mark.epoch);
+	writer_text(
 		w,
-		"\nTHIS STORE IS OLDER: %llu changes that were made since are not in it. With it "
-		"come "
-		"back\n"
+		" that were made since are not in it. With it come back\n"
 		"  grants that were revoked or retired, keys that were disabled, policies, access "
 		"keys\n"
 		"  and users that were taken away or changed since. What was made since is lost: "
@@ -101,8 +112,7 @@ static void write_losses(struct writer *w, const struct kms_survey *survey)
 		"  what only they can decrypt, grants, users. Versions of keys that it knows are "
 		"adopted\n"
 		"  from the token at the next start.\n"
-		"  Look through: holdfast key, user and access-key list; kms:ListGrants.\n",
-		(unsigned long long)(survey->anchor.epoch - survey->mark.epoch));
+		"  Look through: holdfast key, user and access-key list; kms:ListGrants.\n");
 }
 
 static void write_work(struct writer *w, const struct rescue_report *report)

@@ -96,7 +96,8 @@ struct kms_manifest_ops {
 	NODISCARD struct err (*begin)(void *self);
 	/*
 	 * The operator accepts the store as `survey` describes it: the manifest is made anew over
-	 * the rows that carry their seal, with an epoch above both marks; the others stay, refused.
+	 * the rows that carry their seal, with an epoch above both marks and no less than the time
+	 * in milliseconds, which no older life of the store has come to; the others stay, refused.
 	 * E_STORE_CONFLICT: the store has changed since.
 	 */
 	NODISCARD struct err (*accept)(void *self, const struct kms_survey *survey,

@@ -17,6 +17,7 @@
 
 #define FINDINGS_FIRST_CAP 16
 #define PROGRESS_ROWS 1024
+#define LEAP_MAX_MS (INT64_C(1) << 48) /* a clock that shows more is no clock */
 
 struct survey {
 	struct store_sqlite *store;
@@ -476,6 +477,19 @@ static struct err record_insert(struct store_sqlite *store, const struct store_b
 				: OK;
 }
 
+/*
+ * Above both marks, and above whatever an older life of the store may have come to: where the token
+ * was put back from a copy, its anchor is older than files that are still about, and one of those,
+ * put in the place of this store later, would pass for a newer one. Epochs never get ahead of the
+ * time, in milliseconds: a commit takes longer.
+ */
+static uint64_t epoch_leap(const struct store_sqlite *store, const struct survey *s)
+{
+	int64_t now_ms = clock_real_ms(store->clock);
+	uint64_t epoch = MAX_OF(s->result.mark.epoch, s->result.anchor.epoch);
+	return now_ms > 0 && now_ms < LEAP_MAX_MS ? MAX_OF(epoch, (uint64_t)now_ms) : epoch;
+}
+
 /* What the operator has seen, or nothing: the record of it is the first change of what is accepted.
  */
 NODISCARD struct err sqlite_manifest_accept(void *self, const struct kms_survey *survey,
@@ -497,5 +511,5 @@ NODISCARD struct err sqlite_manifest_accept(void *self, const struct kms_survey 
 		E_STORE_CONFLICT);
 	TRY(rows_of_sound(s));
 	TRY(record_insert(store, &batch));
-	return renew(s, MAX_OF(s->result.mark.epoch, s->result.anchor.epoch), &transaction);
+	return renew(s, epoch_leap(store, s), &transaction);
 }

@@ -484,7 +484,29 @@ static void test_an_older_store_is_accepted_above_the_anchor(void **state)
 	assert_ok(f->manifest.ops->accept(f->manifest.self, &s, NULL));
 	assert_sound(f);
 	survey(f, &s);
-	assert_int_equal(s.mark.epoch, 78);
+	assert_true(s.mark.epoch > 77);
+}
+
+/* The token was put back from a copy as well, and somebody kept the store of the day before: its
+ * epoch is above the token's, and must not be above that of what is accepted. */
+static void test_what_is_accepted_is_newer_than_any_store_of_before(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
+	const struct kms_mark anchor = {.epoch = 77, .digest = {1}};
+	assert_ok(survey_with(f, anchor, &s));
+	assert_ok(f->manifest.ops->accept(f->manifest.self, &s, NULL));
+	survey(f, &s);
+	const struct kms_mark first = s.mark;
+	assert_true(first.epoch > (uint64_t)clock_real_ms(&f->clock.clock));
+
+	/* and once more within the millisecond, or with a clock that was put back */
+	const struct kms_mark later = {.epoch = first.epoch + 1, .digest = {1}};
+	clock_manual_advance(&f->clock, 1 - clock_real_ms(&f->clock.clock));
+	assert_ok(survey_with(f, later, &s));
+	assert_ok(f->manifest.ops->accept(f->manifest.self, &s, NULL));
+	survey(f, &s);
+	assert_int_equal(s.mark.epoch, first.epoch + 2);
 }
 
 /* With no table in it but those of the schema. */
@@ -525,6 +547,7 @@ int main(void)
 		TEST_BEFORE(test_no_manifest_begins_over_a_changed_row),
 		TEST(test_accepted_rows_stay_refused),
 		TEST(test_an_older_store_is_accepted_above_the_anchor),
+		TEST(test_what_is_accepted_is_newer_than_any_store_of_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
