@@ -5,9 +5,9 @@ divided by those while they do nothing, in turns of a second or so in one run.
   durability.py [--seconds N] [--rounds N] [--folder DIR] [--json]
 
 Store and audit log lie in DIR (build), which must be on a real disk: in memory there is nothing to
-see. Encrypt waits for the audit log alone; UpdateKeyDescription for the store's commit and the audit
-log; DisableKey for the token's memory of it, too, which is synced by the token's own process and so is
-part of both sides. Nothing is asserted but that every request was answered well.
+see. Encrypt waits for the audit log's sync alone, CreateGrant for that of the store's commit before it,
+too. The token's process syncs on both sides. Nothing is asserted but that every request was answered
+well.
 """
 import argparse
 import base64
@@ -53,19 +53,23 @@ def load(installation, operation, body, connections, seconds):
     return json.loads(ran.stdout)
 
 
-def bodies(kms):
-    key = kms.create_key()["KeyMetadata"]["KeyId"]
-    return {"Encrypt": {"KeyId": key, "Plaintext": base64.b64encode(b"x" * 32).decode()},
-            "UpdateKeyDescription": {"KeyId": key, "Description": "once more"},
-            "DisableKey": {"KeyId": kms.create_key()["KeyMetadata"]["KeyId"]}}
+def bodies(installation):
+    """For each operation one for each number of connections: a key has 50,000 grants at the most."""
+    kms = installation.client()
+    keys = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in CONNECTIONS]
+    plain = base64.b64encode(b"x" * 32).decode()
+    root = f"arn:aws:iam::{installation.account}:root"
+    return {"Encrypt": [{"KeyId": key, "Plaintext": plain} for key in keys],
+            "CreateGrant": [{"KeyId": key, "GranteePrincipal": root, "Operations": ["Encrypt"]}
+                            for key in keys]}
 
 
 def measure(installation, switch, options):
     """The rows of the table: medians over the rounds, each of which has both sides."""
-    rows, wanted = [], bodies(installation.client())
-    load(installation, "Encrypt", wanted["Encrypt"], 8, WARM_UP_S)  # the first segment is written ahead
-    for operation, body in wanted.items():
-        for connections in CONNECTIONS:
+    rows, wanted = [], bodies(installation)
+    load(installation, "Encrypt", wanted["Encrypt"][0], 8, WARM_UP_S)  # the first segment is written ahead
+    for operation, each in wanted.items():
+        for connections, body in zip(CONNECTIONS, each):
             found = {True: [], False: []}
             for number in range(options.rounds):
                 for syncs in (number % 2 == 0, number % 2 != 0):
