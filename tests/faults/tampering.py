@@ -15,10 +15,10 @@ from holdfast.admin import Admin, allow
 
 SOUND, REFUSED_ROWS, MUST_ACCEPT, SETTINGS_WRONG = 0, 1, 2, 78
 SEVERAL = ("keys", "versions", "aliases", "tags", "grants", "identities", "access_keys", "sessions")
-SINGLE = ("installation", "clock_marks", "audit_heads")
+SINGLE = ("clock_marks", "audit_heads")
+STOPPING = ("audit_heads",)  # where a refused row keeps the service from starting
 SERVICE = "rds.us-east-1.amazonaws.com"
-UNIQUE = {"versions": ["token_id"], "grants": ["likeness"], "identities": ["arn"]}  # beside the key
-NO_CONTENT = {("installation", "only"), ("clock_marks", "id")}  # always the same, and checked by SQL
+UNIQUE = {"versions": ["token_id"], "grants": ["likeness"], "identities": ["id", "arn"]}  # beside the key
 
 
 class Scene:
@@ -169,15 +169,42 @@ def test_each_changed_column_is_reported(scene, table):
         names, rest = columns(connection, table)
         row = first_row(connection, table)
     for name in [*rest, "seal"]:
-        if (table, name) in NO_CONTENT:
-            continue
         with scene.doctored() as connection:
             set_row(connection, table, names, {**row, name: changed(row[name])})
         assert scene.report() == (REFUSED_ROWS, "E_STORE_SEAL", [("changed", table)]), name
         tried += 1
     assert tried >= 3
     served, said = scene.starts()
-    assert served and f'store.finding kind="changed" table="{table}"' in said
+    assert served == (table not in STOPPING)
+    assert f'store.finding kind="changed" table="{table}"' in said
+
+
+def test_a_changed_or_missing_installation_is_refused(scene):
+    """Without it nothing else can be verified: there is no report."""
+    with scene.doctored() as connection:
+        _, rest = columns(connection, "installation")
+        row = first_row(connection, "installation")
+    for name in [*rest, "seal", None]:
+        with scene.doctored() as connection:
+            if name is None:
+                connection.execute("DELETE FROM installation")
+            elif name != "only":  # always 1
+                set_row(connection, "installation", ["id"], {**row, name: changed(row[name])})
+            else:
+                continue
+        ran = scene.own.run("holdfastd", "--config", scene.own.daemon.settings, "--recover", check=False)
+        assert ran.returncode not in (SOUND, REFUSED_ROWS, MUST_ACCEPT), name
+        # Another key id for the seals names none on the token.
+        told = {None: "E_NOT_INITIALISED", "row_seal": "E_HSM_KEY_UNKNOWN"}
+        assert told.get(name, 'table="installation"') in ran.stderr, name
+    assert not scene.starts(may_write=False)[0]
+    # Nor is another one begun on what the first left.
+    ran = scene.own.run("holdfastd", "--config", scene.own.daemon.settings, "--init", "--region",
+                        scene.own.region, "--account", scene.own.account, "--credentials",
+                        scene.own.path("others"), check=False)
+    assert ran.returncode == SETTINGS_WRONG and "E_STORE_MANIFEST" in ran.stderr
+    scene.put(scene.newest)
+    assert scene.report() == (SOUND, "E_OK", [])
 
 
 @pytest.mark.parametrize("table", SEVERAL + SINGLE)
