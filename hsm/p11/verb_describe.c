@@ -50,6 +50,8 @@ struct asking {
 static struct err ask_bool(const struct asking *a, enum hsm_attribute which,
 			   struct hsm_attributes *out)
 {
+	if (types[which] == a->at.unreported)
+		return OK; /* the answer is the same for every key, and wrong: it tells nothing */
 	CK_BBOOL value = CK_FALSE;
 	CK_ATTRIBUTE attribute = {types[which], &value, sizeof(value)};
 	bool present = false;
@@ -128,7 +130,8 @@ NODISCARD struct err p11_describe_execute(struct p11_lane *lane, struct hsm_op *
 	struct p11_object object;
 	TRY(p11_find_execute(lane, op));
 	TRY(p11_objects_get(&hsm->objects, &op->object.id, &object));
-	struct asking asking = {{&hsm->module.funnel, lane->session, 0}, object.handle};
+	struct asking asking = {{&hsm->module.funnel, lane->session, hsm->row->unreported},
+				object.handle};
 	struct err e = ask_all(&asking, &op->attributes);
 	mem_copy(op->attributes.answered_by, sizeof op->attributes.answered_by,
 		 hsm->module.answered_by, sizeof hsm->module.answered_by);

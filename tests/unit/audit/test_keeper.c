@@ -268,12 +268,15 @@ static void other_rules_count_at_once(void **state)
 static void what_was_cut_off_goes_with_its_segment(void **state)
 {
 	(void)state;
-	char torn[SEGMENT_NAME_MAX + 8];
+	char torn[SEGMENT_NAME_MAX + 8], index[SEGMENT_NAME_MAX + 8];
 	(void)snprintf(torn, sizeof torn, "%s.torn", name_of(1));
+	(void)snprintf(index, sizeof index, "%s.index", name_of(1));
+	fixture_write_file(index, "derived", 7);
 	fixture_write_file(torn, "half", 4);
 	start((struct audit_retention){.keep_days = 35});
 	(void)after_removing(1);
 	assert_false(there(torn));
+	assert_false(there(index));
 }
 
 static size_t records_of_removals(void)

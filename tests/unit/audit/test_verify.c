@@ -31,8 +31,8 @@ static void a_log_of_an_older_version_is_sound_behind_its_lines(void **state)
 	(void)state;
 	again();
 	empty_directory();
-	fixture_write_file("audit-20261121T170000Z-000001.jsonl",
-			   "{\"eventTime\":\"2026-11-21T17:00:00Z\"}\n{\"b\":2}\n", 48);
+	static const char old[] = "{\"eventTime\":\"2026-11-21T17:00:00Z\"}\n{\"b\":2}\n";
+	fixture_write_file("audit-20261121T170000Z-000001.jsonl", old, sizeof old - 1);
 	make_log(&signer, 3000);
 	is_sound();
 	assert_int_equal(report.unchained, 2);

@@ -281,7 +281,7 @@ struct worker {
 	struct err result;
 };
 
-#define ROUNDS 60
+#define ROUNDS 30
 
 static struct err tolerate(struct err e)
 {
