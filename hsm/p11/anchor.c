@@ -74,11 +74,14 @@ struct carrier {
 			   CK_OBJECT_HANDLE *out);
 };
 
+/* Private ones alone: on some tokens whoever has no PIN may make public objects, and as many of
+ * them as are looked at would hide ours. */
 static struct err data_find(struct p11_lane *lane, const char *prefix, struct p11_found *out)
 {
 	struct p11_template what = {.count = 0};
 	p11_template_bool(&what, CKA_TOKEN, true);
 	p11_template_number(&what, CKA_CLASS, CKO_DATA);
+	p11_template_bool(&what, CKA_PRIVATE, true);
 	p11_template_bytes(&what, CKA_APPLICATION, view_of_text(prefix));
 	return p11_objects_search(&lane->hsm->module.funnel, lane->session, &what, out);
 }
@@ -114,6 +117,7 @@ static struct err key_find_one(struct p11_lane *lane, const char *id, struct p11
 	struct p11_found found;
 	p11_template_bool(&what, CKA_TOKEN, true);
 	p11_template_number(&what, CKA_CLASS, CKO_SECRET_KEY);
+	p11_template_bool(&what, CKA_PRIVATE, true);
 	p11_template_bytes(&what, CKA_ID, view_of_text(id));
 	TRY(p11_objects_search(&lane->hsm->module.funnel, lane->session, &what, &found));
 	for (size_t i = 0; i < found.count && out->count < P11_FOUND_MAX; i++)

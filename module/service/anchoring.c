@@ -141,6 +141,21 @@ static struct err look_at_store(struct anchoring *anchoring, struct kms_mark *ou
 	return OK;
 }
 
+/*
+ * The token has a later mark than ours: another daemon on this store has gone further, which the
+ * store's file tells as well. Where it does not, the token remembers another store: somebody began
+ * one from a copy of this, or put a copy in this one's place, and what is committed here is
+ * anchored nowhere.
+ */
+static struct err confirm(struct anchoring *anchoring, const struct kms_mark *reached)
+{
+	struct kms_mark seen = {0};
+	TRY(audit_head_look(anchoring->service));
+	TRY(look_at_store(anchoring, &seen));
+	REQUIRE(anchor_covers(&seen, reached), E_HSM_ANCHOR);
+	return OK;
+}
+
 static void tell_try(struct err before, struct err e)
 {
 	if (err_failed(e) && before.code != e.code)
@@ -180,6 +195,8 @@ static bool anchor_all(struct anchoring *anchoring, int64_t deadline_ms)
 	const struct anchor_place place = place_of(anchoring->service, deadline_ms);
 	if (!err_failed(e))
 		e = raise_timed(&place, &committed, &reached);
+	if (!err_failed(e) && reached.epoch > committed.epoch)
+		e = confirm(anchoring, &reached);
 	note_try(anchoring, e, &reached);
 	return !err_failed(e);
 }

@@ -63,6 +63,14 @@ NODISCARD struct err audit_head_check(struct service *service)
 	return OK;
 }
 
+NODISCARD struct err audit_head_look(struct service *service)
+{
+	const struct kms_manifest *manifest = &service->options.manifest;
+	struct kms_audit_head head;
+	struct err e = manifest->ops->head_load(manifest->self, log_name(service), &head);
+	return err_is(e, E_NOT_FOUND) || err_is(e, E_STORE_SEAL) ? OK : e;
+}
+
 /* What is stored is ours when the log that we write has it: an exchange whose answer was lost. */
 static struct err learn(struct service *service, const struct audit_point *point)
 {

@@ -13,6 +13,10 @@ struct service;
 /* At the start: the log must contain the head that the store has. E_AUDIT_CHAIN, logged. Blocks. */
 NODISCARD struct err audit_head_check(struct service *service);
 
+/* Reads what the store has, and so learns what others have committed: kms_manifest_ops.mark is of
+ * the store's file then, as it was no earlier than the call. Blocks. */
+NODISCARD struct err audit_head_look(struct service *service);
+
 /* Stores the head where it has moved. E_STORE_CONFLICT: another daemon keeps its log under this
  * name. Blocks; one thread. */
 NODISCARD struct err audit_head_save(struct service *service);

@@ -21,6 +21,11 @@ void store_batch_cleanup(struct store_batch *batch)
 	buf_cleanup(&batch->bytes);
 	mem_free(TAKE(batch->rows));
 	batch->count = batch->cap = 0;
+	struct store_batch *manifest = TAKE(batch->manifest);
+	if (manifest == NULL)
+		return;
+	store_batch_cleanup(manifest); /* it has none of its own */
+	mem_free(manifest);
 }
 
 static struct err rows_reserve(struct store_batch *batch)

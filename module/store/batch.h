@@ -34,6 +34,9 @@ struct store_batch {
 	/* Of what was read: the manifest's epoch there, and the one that it could not be below. 0:
 	 * nobody asked. */
 	uint64_t epoch, since;
+	/* The manifest's row there, not verified, where the epoch is one that this process had not
+	 * met when it read: owned. Else NULL. */
+	struct store_batch *manifest;
 };
 
 void store_batch_init(struct store_batch *batch);

@@ -106,7 +106,9 @@ static void past_record(struct store_expectation *e, const struct store_touch *t
 {
 	struct store_past *past = &e->history[e->recorded % STORE_HISTORY_MAX];
 	if (e->recorded >= STORE_HISTORY_MAX)
-		e->floor = past->epoch; /* what it was before is not known any more */
+		/* What it was before is not known any more. Never lower: a change that was undone
+		 * has left a 0. */
+		e->floor = MAX_OF(e->floor, past->epoch);
 	*past = (struct store_past){e->epoch, epoch, touch->row, touch->came};
 	e->recorded++;
 }
@@ -241,38 +243,89 @@ static struct err epoch_check(const struct store_expectation *e, uint64_t epoch)
 	return OK;
 }
 
-NODISCARD struct err store_expectation_row(const struct store_expectation *e, uint64_t epoch,
+/* What came since has gone, and what went is there. */
+static const uint8_t *seal_then(const struct store_expectation *e, const struct store_difference *d,
+				const uint8_t place[STORE_PLACE_LEN])
+{
+	for (size_t i = 0; i < d->missing_count; i++)
+		if (mem_equal(d->missing[i].place, place, STORE_PLACE_LEN))
+			return d->missing[i].seal;
+	for (size_t i = 0; i < d->extra_count; i++)
+		if (mem_equal(d->extra[i].place, place, STORE_PLACE_LEN))
+			return NULL;
+	return store_places_get(&e->rows, place);
+}
+
+/* `seal` is NULL for no row. */
+static struct err seal_judge(const struct store_expectation *e, const struct store_moment *at,
+			     const uint8_t place[STORE_PLACE_LEN], const uint8_t *seal)
+{
+	struct possible possible = {.count = 1};
+	if (at->difference == NULL) {
+		TRY(epoch_check(e, at->epoch));
+		possible_find(e, at->epoch, place, &possible);
+	} else {
+		REQUIRE(!e->lost, E_STORE_BUSY);
+		possible.seals[0] = seal_then(e, at->difference, place);
+	}
+	if (is_possible(&possible, seal))
+		return OK;
+	/* Others have committed behind what was read and before it was judged: which of the states
+	 * between is the one that was met, nobody knows. */
+	REQUIRE(possible.count == 1, E_STORE_BUSY);
+	return ERR(E_STORE_SEAL);
+}
+
+NODISCARD struct err store_expectation_row(const struct store_expectation *e,
+					   const struct store_moment *at,
 					   const struct store_imprint *row)
 {
-	struct possible possible;
-	TRY(epoch_check(e, epoch));
-	possible_find(e, epoch, row->place, &possible);
-	REQUIRE(is_possible(&possible, row->seal), E_STORE_SEAL);
-	return OK;
+	return seal_judge(e, at, row->place, row->seal);
 }
 
-NODISCARD struct err store_expectation_none(const struct store_expectation *e, uint64_t epoch,
+NODISCARD struct err store_expectation_none(const struct store_expectation *e,
+					    const struct store_moment *at,
 					    const uint8_t place[STORE_PLACE_LEN])
 {
-	struct possible possible;
-	TRY(epoch_check(e, epoch));
-	possible_find(e, epoch, place, &possible);
-	REQUIRE(is_possible(&possible, NULL), E_STORE_SEAL);
+	return seal_judge(e, at, place, NULL);
+}
+
+static uint64_t count_in(const struct store_imprint *rows, size_t count,
+			 const uint8_t group[STORE_PLACE_LEN])
+{
+	uint64_t found = 0;
+	for (size_t i = 0; i < count; i++)
+		found += mem_equal(rows[i].group, group, STORE_PLACE_LEN);
+	return found;
+}
+
+static struct err group_then(const struct store_expectation *e, const struct store_moment *at,
+			     const uint8_t group[STORE_PLACE_LEN], uint64_t *expected)
+{
+	uint64_t next = 0;
+	TRY(epoch_check(e, at->epoch));
+	for (const struct store_past *past = NULL;
+	     (past = past_next(e, at->epoch, &next)) != NULL;) {
+		if (!mem_equal(past->row.group, group, STORE_PLACE_LEN))
+			continue;
+		REQUIRE(past->from >= at->epoch, E_STORE_BUSY);
+		*expected += past->came ? UINT64_MAX : 1;
+	}
 	return OK;
 }
 
-NODISCARD struct err store_expectation_group(const struct store_expectation *e, uint64_t epoch,
+NODISCARD struct err store_expectation_group(const struct store_expectation *e,
+					     const struct store_moment *at,
 					     const uint8_t group[STORE_PLACE_LEN], uint64_t count)
 {
-	uint64_t at = 0;
-	TRY(epoch_check(e, epoch));
+	const struct store_difference *d = at->difference;
 	uint64_t expected = group_count(e, group);
-	for (const struct store_past *past = NULL; (past = past_next(e, epoch, &at)) != NULL;) {
-		if (!mem_equal(past->row.group, group, STORE_PLACE_LEN))
-			continue;
-		REQUIRE(past->from >= epoch, E_STORE_BUSY);
-		expected += past->came ? UINT64_MAX : 1;
-	}
+	REQUIRE(!e->lost, E_STORE_BUSY);
+	if (d == NULL)
+		TRY(group_then(e, at, group, &expected));
+	else
+		expected += count_in(d->missing, d->missing_count, group) -
+			    count_in(d->extra, d->extra_count, group);
 	REQUIRE(expected == count, E_STORE_SEAL);
 	return OK;
 }

@@ -60,15 +60,27 @@ void store_expectation_undo(struct store_expectation *e, const struct store_tall
 NODISCARD struct err store_expectation_adopt(struct store_expectation *e, uint64_t epoch,
 					     const struct store_tally *tally);
 
+/* When something was read. */
+struct store_moment {
+	uint64_t epoch;
+	/* What the manifest of then has and `rows` have not (missing), and the other way round:
+	 * then it is exact, whatever others have committed before and since. NULL: what is
+	 * remembered. */
+	const struct store_difference *difference;
+};
+
 /*
- * Of what was read at `epoch`: a row that was there, that none was in the place, and how many rows
- * a group had. E_STORE_SEAL: it was not so. E_STORE_BUSY: it cannot be told any more, read again.
+ * Of what was read then: a row that was there, that none was in the place, and how many rows a
+ * group had. E_STORE_SEAL: it was not so. E_STORE_BUSY: it cannot be told any more, read again.
  */
-NODISCARD struct err store_expectation_row(const struct store_expectation *e, uint64_t epoch,
+NODISCARD struct err store_expectation_row(const struct store_expectation *e,
+					   const struct store_moment *at,
 					   const struct store_imprint *row);
-NODISCARD struct err store_expectation_none(const struct store_expectation *e, uint64_t epoch,
+NODISCARD struct err store_expectation_none(const struct store_expectation *e,
+					    const struct store_moment *at,
 					    const uint8_t place[STORE_PLACE_LEN]);
-NODISCARD struct err store_expectation_group(const struct store_expectation *e, uint64_t epoch,
+NODISCARD struct err store_expectation_group(const struct store_expectation *e,
+					     const struct store_moment *at,
 					     const uint8_t group[STORE_PLACE_LEN], uint64_t count);
 
 #endif

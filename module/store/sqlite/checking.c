@@ -39,6 +39,9 @@ static struct err row_note(void *user, const struct sqlite_scanned *row)
 	struct store_expectation *made = user;
 	if (!row->sealed)
 		return OK;
+	/* Two in one place: a table that lost its primary key. Taken out, the one would take the
+	 * other with it, and nobody would miss the row. */
+	REQUIRE(store_places_get(&made->rows, row->imprint.place) == NULL, E_STORE_MANIFEST);
 	TRY(store_tally_add(&made->tally, &row->imprint));
 	return store_expectation_note(made, &row->imprint);
 }
@@ -74,11 +77,13 @@ static struct err look_at_all(struct store_sqlite *store, struct sqlite_connecti
 	CLEANUP(store_expectation_cleanup) struct store_expectation made = {0};
 	const struct sqlite_scan scan = {connection, NULL, row_note, &made};
 	TRY(store_expectation_init(&made));
-	TRY(sqlite_scan_run(&scan));
-	struct err result = made_correct(&made, &manifest->tally);
+	struct err result = sqlite_scan_run(&scan);
+	if (!err_failed(result))
+		result = made_correct(&made, &manifest->tally);
 	if (err_failed(result)) {
 		log_event(LOG_ERROR, "store.manifest_refused",
-			  LOG_TEXT("why", "too many rows are not those that it has"),
+			  LOG_TEXT("why",
+				   "too many rows are not those that it has, or cannot be read"),
 			  LOG_NUMBER("epoch", (int64_t)manifest->epoch), LOG_ERR(result));
 		return result;
 	}
@@ -119,26 +124,77 @@ static struct err look(struct store_sqlite *store)
 
 /* ---- readers ---- */
 
-/* Under the lock: what is expected is at least as new as what the batch has read. *judge: whether
- * there is anything to expect. */
-static struct err judge_begin(struct store_sqlite *store, const struct store_batch *batch,
-			      bool *judge)
+/* How a batch is judged. */
+struct judging {
+	bool expects;                        /* there is something to expect */
+	struct sqlite_manifest_row manifest; /* that was read with it; epoch 0: none */
+	struct store_difference difference;  /* of that one and what is expected now */
+	struct store_moment moment;
+};
+
+static struct err age_check(const struct store_batch *batch)
+{
+	struct err refused = ERR(E_STORE_ROLLED_BACK);
+	if (batch->epoch >= batch->since)
+		return OK;
+	log_event(LOG_ERROR, "store.manifest_refused",
+		  LOG_TEXT("why", "the store is older than it was a moment ago"),
+		  LOG_NUMBER("epoch", (int64_t)batch->epoch),
+		  LOG_NUMBER("seen", (int64_t)batch->since), LOG_ERR(refused));
+	return refused;
+}
+
+/* Before the lock is taken: the token is asked here. */
+static struct err judging_prepare(struct store_sqlite *store, const struct store_batch *batch,
+				  struct judging *j)
+{
+	*j = (struct judging){.moment = {.epoch = batch->epoch}};
+	TRY(age_check(batch));
+	if (batch->manifest == NULL)
+		return OK;
+	struct err e = sqlite_manifest_take(batch->manifest, &store->sealer, &j->manifest);
+	REQUIRE(!err_is(e, E_NOT_FOUND), E_STORE_MANIFEST);
+	TRY(e);
+	REQUIRE(j->manifest.epoch == batch->epoch, E_STORE_MANIFEST);
+	return OK;
+}
+
+/* What is expected goes on to the manifest that the batch was read with, or to the newest. */
+static struct err follow(struct store_sqlite *store, const struct judging *j)
 {
 	struct store_expectation *e = &store->checking.expectation;
-	*judge = e->active && batch->since > 0;
-	if (!*judge)
+	const struct kms_mark mark = sqlite_mark_of(&j->manifest);
+	const struct kms_mark seen = sqlite_mark_seen(&store->manifest);
+	if (mark.epoch == 0 || e->lost)
+		return look(store);
+	/* Another thread may have seen a later one meanwhile. */
+	if (seen.epoch == mark.epoch)
+		TRY(sqlite_mark_expect(seen, mark));
+	struct err result = store_expectation_adopt(e, mark.epoch, &j->manifest.tally);
+	if (err_is(result, E_STORE_CONFLICT))
+		return look(store);
+	TRY(result);
+	sqlite_mark_note(&store->manifest, mark);
+	committed_raise(&store->checking, e->epoch);
+	return OK;
+}
+
+/* Under the lock: what is expected is at least as new as what the batch has read. */
+static struct err judge_begin(struct store_sqlite *store, const struct store_batch *batch,
+			      struct judging *j)
+{
+	struct store_expectation *e = &store->checking.expectation;
+	j->expects = e->active && batch->since > 0;
+	if (!j->expects)
 		return OK;
-	if (batch->epoch < batch->since) {
-		struct err refused = ERR(E_STORE_ROLLED_BACK);
-		log_event(LOG_ERROR, "store.manifest_refused",
-			  LOG_TEXT("why", "the store is older than it was a moment ago"),
-			  LOG_NUMBER("epoch", (int64_t)batch->epoch),
-			  LOG_NUMBER("seen", (int64_t)batch->since), LOG_ERR(refused));
-		return refused;
-	}
 	if (batch->epoch > e->epoch || e->lost)
-		TRY(look(store));
+		TRY(follow(store, j));
 	REQUIRE(batch->epoch <= e->epoch, E_STORE_MANIFEST);
+	if (j->manifest.epoch == 0 || batch->epoch == e->epoch)
+		return OK;
+	TRY(store_tally_compare(&j->manifest.tally, &e->tally, &j->difference));
+	REQUIRE(j->difference.named, E_STORE_BUSY);
+	j->moment.difference = &j->difference;
 	return OK;
 }
 
@@ -149,8 +205,18 @@ static struct err once_only(struct store_places *met, const struct store_imprint
 	return store_places_put(met, row->place, row->seal);
 }
 
-static struct err row_judge(struct store_sqlite *store, const struct store_batch *batch, size_t at,
-			    struct store_places *met)
+struct row_judging {
+	const struct store_expectation *expectation;
+	const struct store_moment *moment;
+	struct store_places met;
+};
+
+static void row_judging_cleanup(struct row_judging *judging)
+{
+	store_places_cleanup(&judging->met);
+}
+
+static struct err row_judge(struct row_judging *judging, const struct store_batch *batch, size_t at)
 {
 	const struct store_batch_row *row = &batch->rows[at];
 	struct store_value values[STORE_COLUMNS_MAX];
@@ -158,10 +224,9 @@ static struct err row_judge(struct store_sqlite *store, const struct store_batch
 	TRY(store_row_values(row->table, store_batch_row(batch, at), values));
 	TRY(store_imprint_make(store_sealed_number(row->table), values, VIEW_ARRAY(row->seal),
 			       &imprint));
-	struct err result = once_only(met, &imprint);
+	struct err result = once_only(&judging->met, &imprint);
 	if (!err_failed(result))
-		result =
-			store_expectation_row(&store->checking.expectation, batch->epoch, &imprint);
+		result = store_expectation_row(judging->expectation, judging->moment, &imprint);
 	if (!err_is(result, E_STORE_SEAL))
 		return result;
 	return store_row_refuse(row->table, values, "it is not the one that the manifest has");
@@ -169,16 +234,18 @@ static struct err row_judge(struct store_sqlite *store, const struct store_batch
 
 static struct err rows_judge(struct store_sqlite *store, const struct store_batch *batch)
 {
-	CLEANUP(store_places_cleanup) struct store_places met = {0};
-	bool judge = false;
+	struct judging j;
+	CLEANUP(row_judging_cleanup)
+	struct row_judging rows = {&store->checking.expectation, &j.moment, {0}};
+	TRY(judging_prepare(store, batch, &j));
 	LOCK_SCOPE(&store->checking.lock);
-	TRY(judge_begin(store, batch, &judge));
-	if (!judge)
+	TRY(judge_begin(store, batch, &j));
+	if (!j.expects)
 		return OK;
-	TRY(store_places_init(&met));
+	TRY(store_places_init(&rows.met));
 	struct err result = OK;
 	for (size_t i = 0; i < batch->count; i++) {
-		struct err e = row_judge(store, batch, i, &met);
+		struct err e = row_judge(&rows, batch, i);
 		if (err_failed(e))
 			result = e; /* the log names every one */
 	}
@@ -198,13 +265,13 @@ NODISCARD struct err sqlite_batch_missing(struct store_sqlite *store,
 					  const struct store_value *key)
 {
 	uint8_t place[STORE_PLACE_LEN];
-	bool judge = false;
+	struct judging j;
 	TRY(store_place_make(table, table->key_count, key, place));
+	TRY(judging_prepare(store, batch, &j));
 	LOCK_SCOPE(&store->checking.lock);
-	TRY(judge_begin(store, batch, &judge));
-	REQUIRE(judge, E_NOT_FOUND);
-	struct err result =
-		store_expectation_none(&store->checking.expectation, batch->epoch, place);
+	TRY(judge_begin(store, batch, &j));
+	REQUIRE(j.expects, E_NOT_FOUND);
+	struct err result = store_expectation_none(&store->checking.expectation, &j.moment, place);
 	if (err_is(result, E_STORE_SEAL))
 		return store_row_refuse(table, key, "it is missing");
 	TRY(result);
@@ -225,14 +292,15 @@ NODISCARD struct err sqlite_batch_complete(struct store_sqlite *store,
 					   const struct store_value *key, size_t count)
 {
 	uint8_t group[STORE_PLACE_LEN];
-	bool judge = false;
+	struct judging j;
 	TRY(store_place_make(table, STORE_GROUP_COLUMNS, key, group));
+	TRY(judging_prepare(store, batch, &j));
 	LOCK_SCOPE(&store->checking.lock);
-	TRY(judge_begin(store, batch, &judge));
-	if (!judge)
+	TRY(judge_begin(store, batch, &j));
+	if (!j.expects)
 		return OK;
 	struct err result =
-		store_expectation_group(&store->checking.expectation, batch->epoch, group, count);
+		store_expectation_group(&store->checking.expectation, &j.moment, group, count);
 	return err_is(result, E_STORE_SEAL) ? group_refuse(table, key) : result;
 }
 

@@ -7,6 +7,7 @@
 #define HOLDFAST_STORE_SQLITE_CONNECTION_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "base/err.h"
 
@@ -26,7 +27,8 @@ struct sqlite_escort {
 struct sqlite_connection {
 	sqlite3 *db;
 	struct sqlite_escort escort; /* NULLs: nothing does */
-	uint64_t since; /* the manifest\'s epoch is noted with rows, and not below; 0: neither */
+	uint64_t since; /* the manifest's epoch is noted with rows, and not below; 0: neither */
+	_Atomic uint64_t *committed;                     /* checking.h; set while since is not 0 */
 	sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX]; /* by enum sqlite_statement_id */
 };
 

@@ -68,8 +68,24 @@ static struct err row_fetch(struct sqlite_connection *connection, struct store_b
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	bool more = false;
 	TRY(sqlite_statement_take(connection, SQL_MANIFEST_SELECT, &statement));
-	TRY(sqlite_rows_fetch(&statement, &store_table_manifest, SIZE_MAX, batch, &more));
-	REQUIRE(batch->count > 0, E_NOT_FOUND);
+	return sqlite_rows_fetch(&statement, &store_table_manifest, SIZE_MAX, batch, &more);
+}
+
+NODISCARD struct err sqlite_manifest_take(const struct store_batch *fetched,
+					  const struct kms_sealer *sealer,
+					  struct sqlite_manifest_row *out)
+{
+	struct store_manifest row = {0};
+	REQUIRE(fetched->count > 0, E_NOT_FOUND);
+	struct err e = store_batch_verify(fetched, sealer);
+	if (!err_failed(e))
+		e = store_batch_decode(fetched, 0, &row);
+	if (err_is(e, E_STORE_SEAL) || (!err_failed(e) && fetched->count != 1))
+		return row_refuse("it does not carry its seal");
+	TRY(e);
+	out->epoch = row.epoch;
+	store_manifest_read(&row, &out->tally);
+	mem_copy(out->seal, sizeof out->seal, fetched->rows[0].seal, KMS_SEAL_LEN);
 	return OK;
 }
 
@@ -78,20 +94,12 @@ NODISCARD struct err sqlite_manifest_read(struct sqlite_connection *connection,
 					  struct sqlite_manifest_row *out)
 {
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
-	struct store_manifest row = {0};
 	store_batch_init(&batch);
 	struct err e = row_fetch(connection, &batch);
-	if (!err_failed(e))
-		e = store_batch_verify(&batch, sealer);
-	if (!err_failed(e))
-		e = store_batch_decode(&batch, 0, &row);
-	if (err_is(e, E_STORE_SEAL) || (!err_failed(e) && batch.count != 1))
+	if (err_is(e, E_STORE_SEAL))
 		return row_refuse("it does not carry its seal");
 	TRY(e);
-	out->epoch = row.epoch;
-	store_manifest_read(&row, &out->tally);
-	mem_copy(out->seal, sizeof out->seal, batch.rows[0].seal, KMS_SEAL_LEN);
-	return OK;
+	return sqlite_manifest_take(&batch, sealer, out);
 }
 
 /* ---- with a transaction of the writer ---- */

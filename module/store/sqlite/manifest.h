@@ -13,6 +13,7 @@
 
 struct store_sqlite;
 struct sqlite_statement;
+struct store_batch;
 
 /* The row, with what it says. */
 struct sqlite_manifest_row {
@@ -43,6 +44,11 @@ void sqlite_manifest_cleanup(struct sqlite_manifest *manifest);
  * logged; what the sealer answers.
  */
 NODISCARD struct err sqlite_manifest_read(struct sqlite_connection *connection,
+					  const struct kms_sealer *sealer,
+					  struct sqlite_manifest_row *out);
+
+/* The same of a row that was fetched. */
+NODISCARD struct err sqlite_manifest_take(const struct store_batch *fetched,
 					  const struct kms_sealer *sealer,
 					  struct sqlite_manifest_row *out);
 

@@ -34,6 +34,7 @@ void sqlite_reader_acquire(struct sqlite_pool *pool, struct sqlite_reader *out)
 	*out = (struct sqlite_reader){pool, pool->idle[--pool->idle_count]};
 	/* Whatever is read from here on is no older. */
 	out->connection->since = atomic_load(pool->committed);
+	out->connection->committed = pool->committed;
 }
 
 void sqlite_reader_release(struct sqlite_reader *reader)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/statement.h"
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "store/tables.h"
 
@@ -257,20 +258,36 @@ static struct err row_fetch(const struct sqlite_statement *statement,
 	return store_batch_add_stored(batch, table, values, seal);
 }
 
+/* Where others have committed, what the manifest is here: what is expected then may go on beyond it
+ * before the rows are judged, and not stop at every commit of theirs. Of the same state, too. */
+static struct err manifest_note(const struct sqlite_statement *of, struct store_batch *batch)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	bool more = false;
+	if (batch->manifest != NULL || batch->epoch == batch->since ||
+	    batch->epoch == atomic_load(of->connection->committed))
+		return OK;
+	TRY(MEM_NEW(&batch->manifest));
+	store_batch_init(batch->manifest);
+	TRY(sqlite_statement_take(of->connection, SQL_MANIFEST_SELECT, &statement));
+	return sqlite_rows_fetch(&statement, &store_table_manifest, SIZE_MAX, batch->manifest,
+				 &more);
+}
+
 /* Opens the statement that follows it, if it is the first, on one state of the file: while *epoch
  * is not released, both see the same. */
 static struct err epoch_note(const struct sqlite_statement *of, const struct store_table *table,
 			     struct store_batch *batch, struct sqlite_statement *epoch)
 {
 	int64_t now = 0;
-	if (of->connection->since == 0 || table->advisory)
+	if (of->connection->since == 0 || table->advisory || table == &store_table_manifest)
 		return OK;
 	TRY(sqlite_statement_take(of->connection, SQL_MANIFEST_EPOCH, epoch));
 	TRY(sqlite_statement_integer(epoch, &now));
 	ENSURE(batch->since == 0 || batch->epoch == (uint64_t)now);
 	batch->since = of->connection->since;
 	batch->epoch = (uint64_t)now;
-	return OK;
+	return manifest_note(of, batch);
 }
 
 NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,

@@ -120,6 +120,9 @@ static struct err row_count(void *user, const struct sqlite_scanned *row)
 		options->progress(options->user, s->result.rows, s->expected);
 	s->result.rows++;
 	if (row->sealed) {
+		/* Only in a table that lost its primary key: no telling which one is met. */
+		if (store_places_get(&s->rows.rows, row->imprint.place) != NULL)
+			s->harmful = true;
 		TRY(store_tally_add(&s->all, &row->imprint));
 		TRY(store_expectation_note(&s->rows, &row->imprint));
 	}

@@ -10,6 +10,8 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "hsm/p11/anchor.h"
+#include "hsm/p11/template.h"
 
 #define PREFIX "holdfast:unit"
 #define UP_WITHIN_MS 5000
@@ -155,6 +157,36 @@ static void an_anchor_is_no_key(UNUSED void **state)
 	CLEANUP(hsm_op_cleanup) struct hsm_op op = op_of(HSM_ENUMERATE);
 	assert_ok(hsm_call(token.hsm, &op));
 	assert_int_equal(op.object_count, 0);
+}
+
+/* As somebody makes it who has no PIN, where the token lets him. */
+static void make_public(uint64_t epoch)
+{
+	struct p11_lane *lane = &token.hsm->lanes[token.hsm->lane_count]; /* the clerk's */
+	struct p11_template what = {.count = 0};
+	struct hsm_anchor value = anchor_op(HSM_ANCHOR_READ, PREFIX, epoch).anchor;
+	char label[HSM_LABEL_MAX + 1];
+	CK_OBJECT_HANDLE made = 0;
+	assert_ok(p11_anchor_label_write(&value, 'a', label));
+	p11_template_number(&what, CKA_CLASS, CKO_DATA);
+	p11_template_bool(&what, CKA_TOKEN, true);
+	p11_template_bool(&what, CKA_PRIVATE, false);
+	p11_template_bytes(&what, CKA_APPLICATION, view_of_text(PREFIX));
+	p11_template_bytes(&what, CKA_LABEL, view_of_text(label));
+	assert_ok(P11_CALL(&lane->hsm->module.funnel, C_CreateObject, lane->session, what.items,
+			   what.count, &made));
+}
+
+static void objects_of_others_neither_hide_nor_raise_it(UNUSED void **state)
+{
+	assert_ok(raise_to(5));
+	for (uint64_t n = 0; n < P11_FOUND_MAX; n++)
+		make_public(n + 1);
+	token_close(&token);
+	token_open(&token);
+	assert_anchor(5);
+	assert_ok(raise_to(6));
+	assert_anchor(6);
 }
 
 #define RAISES 40
@@ -382,6 +414,7 @@ static int on_any_token(void)
 static int on_the_shim(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(objects_of_others_neither_hide_nor_raise_it),
 		TEST(a_raise_that_fails_leaves_the_last),
 		TEST(where_no_label_can_be_set_another_object_is_made),
 		TEST(a_token_that_only_says_so_is_unsafe),

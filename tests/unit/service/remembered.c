@@ -77,6 +77,8 @@ static struct err head_load(UNUSED void *self, const char *log, struct kms_audit
 {
 	LOCK_SCOPE(&remembered.lock);
 	assert_string_equal(log, "audit");
+	remembered.mark = mark_of(remembered.mark.epoch + remembered.others);
+	remembered.others = 0;
 	if (!remembered.has_head)
 		return ERR(E_NOT_FOUND);
 	*out = remembered.head;

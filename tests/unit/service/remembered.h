@@ -39,6 +39,8 @@ struct remembered {
 	/* the audit log */
 	struct audit_point point;
 	bool lacks_point;
+
+	uint64_t others; /* commits of others, seen with the next look at the store's file */
 };
 extern struct remembered remembered;
 

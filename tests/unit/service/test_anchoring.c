@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/text.h"
@@ -228,6 +229,38 @@ static void test_an_anchor_of_another_history_is_told_at_once(UNUSED void **stat
 	assert_true(err_is(report().last, E_HSM_ANCHOR));
 }
 
+static void anchor_move(int64_t by)
+{
+	LOCK_SCOPE(&remembered.lock);
+	remembered.anchor.epoch += (uint64_t)by;
+}
+
+/* The token remembers a store that was begun from a copy of this one: nothing here is anchored. */
+static void test_a_later_anchor_that_the_store_does_not_know_covers_nothing(UNUSED void **state)
+{
+	CLEANUP(reply_cleanup) struct reply refused;
+	anchor_move(1000);
+	disable(&refused);
+	anchor_move(-1000);
+	assert_string_equal(reply_type(&refused), "KMSInternalException");
+	assert_true(err_is(report().last, E_HSM_ANCHOR));
+	assert_true(report().anchored.epoch <= report().committed.epoch);
+}
+
+/* Another daemon on the same store was faster. */
+static void test_a_later_anchor_of_the_same_store_is_one(UNUSED void **state)
+{
+	CLEANUP(reply_cleanup) struct reply r;
+	{
+		LOCK_SCOPE(&remembered.lock);
+		remembered.anchor.epoch += 1000;
+		remembered.others = 1000;
+	}
+	disable(&r);
+	assert_status(&r, 200);
+	assert_ok(report().last);
+}
+
 static void test_an_operator_is_told_why(UNUSED void **state)
 {
 	static const struct twist operator= {.admin = true};
@@ -388,6 +421,8 @@ int main(void)
 		test(test_a_repeated_change_is_not_acknowledged_either),
 		test(test_a_token_that_comes_back_in_time_is_waited_for),
 		test(test_an_anchor_of_another_history_is_told_at_once),
+		test(test_a_later_anchor_that_the_store_does_not_know_covers_nothing),
+		test(test_a_later_anchor_of_the_same_store_is_one),
 		test(test_an_operator_is_told_why),
 		test(test_a_dry_run_changes_nothing_and_does_not_wait),
 		test(test_failures_and_raises_are_counted),

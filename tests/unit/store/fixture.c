@@ -33,6 +33,10 @@ static struct err seal(void *self, const struct view *messages, size_t count,
 {
 	struct fixture *f = self;
 	unsigned call = __atomic_add_fetch(&f->seal_calls, 1, __ATOMIC_RELAXED);
+	void (*meanwhile)(void *user) = f->while_sealing;
+	f->while_sealing = NULL;
+	if (meanwhile != NULL)
+		meanwhile(f->while_sealing_user);
 	if (f->seal_failure_at == 0 || f->seal_failure_at == call)
 		TRY(f->seal_failure);
 	for (size_t i = 0; i < count; i++) {

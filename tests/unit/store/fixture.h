@@ -23,6 +23,8 @@ struct fixture {
 	uint8_t seal_key[32];
 	struct err seal_failure; /* what the sealer answers instead, when not OK */
 	unsigned seal_calls;
+	void (*while_sealing)(void *user); /* in the next call, once */
+	void *while_sealing_user;
 	unsigned seal_failure_at; /* the one call that fails; 0: all do */
 	struct clock_manual clock;
 	struct store_sqlite *store;

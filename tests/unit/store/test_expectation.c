@@ -80,19 +80,21 @@ static struct err change(struct world *w, uint32_t n, uint32_t from, uint32_t to
 static enum err_code judge(const struct world *w, uint64_t epoch, uint32_t n, uint32_t s)
 {
 	struct store_imprint made = row(n, s);
-	return store_expectation_row(&w->e, epoch, &made).code;
+	return store_expectation_row(&w->e, &(struct store_moment){epoch, NULL}, &made).code;
 }
 
 static enum err_code judge_none(const struct world *w, uint64_t epoch, uint32_t n)
 {
 	struct store_imprint made = row(n, 0);
-	return store_expectation_none(&w->e, epoch, made.place).code;
+	return store_expectation_none(&w->e, &(struct store_moment){epoch, NULL}, made.place).code;
 }
 
 static enum err_code judge_group(const struct world *w, uint64_t epoch, uint64_t count)
 {
 	struct store_imprint made = row(0, 0);
-	return store_expectation_group(&w->e, epoch, made.group, count).code;
+	return store_expectation_group(&w->e, &(struct store_moment){epoch, NULL}, made.group,
+				       count)
+		.code;
 }
 
 static void rows_are_expected_as_they_are(void **state)
@@ -202,11 +204,51 @@ static void between_two_looks_either_is_possible(void **state)
 	adopt(w);
 	assert_int_equal(judge(w, 12, 1, 0), E_OK);
 	assert_int_equal(judge(w, 12, 1, 1), E_OK);
-	assert_int_equal(judge(w, 12, 1, 2), E_STORE_SEAL);
+	assert_int_equal(judge(w, 12, 1, 2), E_STORE_BUSY); /* between the two, perhaps */
 	assert_int_equal(judge_none(w, 12, 2), E_OK);
 	assert_int_equal(judge(w, 12, 2, 0), E_OK);
 	assert_int_equal(judge(w, 12, 3, 1), E_STORE_SEAL);
 	assert_int_equal(judge_group(w, 12, 10), E_STORE_BUSY);
+}
+
+/* The manifest that was read with a row tells what nobody here has seen. */
+static void a_state_between_two_looks_is_judged_by_its_manifest(void **state)
+{
+	struct world *w = *state;
+	struct store_tally then = w->tally;
+	struct store_difference d;
+	const struct store_touch touches[] = {
+		{false, row(1, 0)}, {true, row(1, 2)}, {false, row(4, 0)}};
+	const struct store_moment at = {12, &d};
+	touches_count(&then, touches, ARRAY_LEN(touches));
+	adopt(w);
+	assert_ok(store_tally_compare(&then, &w->e.tally, &d));
+	struct store_imprint first = row(1, 1), second = row(1, 2), gone = row(4, 0);
+	assert_ok(store_expectation_row(&w->e, &at, &second));
+	assert_err(store_expectation_row(&w->e, &at, &first), E_STORE_SEAL);
+	assert_err(store_expectation_none(&w->e, &at, second.place), E_STORE_SEAL);
+	assert_ok(store_expectation_none(&w->e, &at, gone.place));
+	assert_err(store_expectation_row(&w->e, &at, &gone), E_STORE_SEAL);
+	assert_ok(store_expectation_group(&w->e, &at, gone.group, 9));
+	assert_err(store_expectation_group(&w->e, &at, gone.group, 10), E_STORE_SEAL);
+}
+
+/* What was undone must not make the history seem longer than it is. */
+static void an_undone_change_does_not_bring_history_back(void **state)
+{
+	struct world *w = *state;
+	uint32_t s = 0;
+	for (; s < STORE_HISTORY_MAX; s++) /* two entries each */
+		assert_ok(change(w, 1, s, s + 1));
+	uint64_t floor = w->e.floor;
+	assert_true(floor > 10);
+	struct store_tally before = w->tally;
+	assert_ok(change(w, 1, s, s + 1));
+	store_expectation_undo(&w->e, &before);
+	w->tally = before;
+	assert_ok(change(w, 1, s, s + 1));
+	assert_true(w->e.floor >= floor);
+	assert_int_equal(judge(w, 10, 1, 0), E_STORE_BUSY);
 }
 
 static void too_many_changes_of_others_are_told(void **state)
@@ -295,6 +337,8 @@ int main(void)
 		TEST(a_row_that_comes_twice_is_refused),
 		TEST(what_others_commit_is_adopted),
 		TEST(between_two_looks_either_is_possible),
+		TEST(a_state_between_two_looks_is_judged_by_its_manifest),
+		TEST(an_undone_change_does_not_bring_history_back),
 		TEST(too_many_changes_of_others_are_told),
 		TEST(what_is_forgotten_is_not_judged),
 		TEST(a_large_transaction_that_fails_loses_what_was_known),

@@ -272,6 +272,66 @@ static void test_what_another_process_removed_stays_removed(void **state)
 	assert_err(tamper_read(two->f, TAMPER_GRANT), E_STORE_SEAL);
 }
 
+/* ---- between reading and judging ---- */
+
+static uint64_t head_read(struct fixture *f)
+{
+	struct kms_audit_head head;
+	assert_ok(f->manifest.ops->head_load(f->manifest.self, sample_head(1).log, &head));
+	return head.revision;
+}
+
+static void head_move(struct fixture *f)
+{
+	struct kms_audit_head head = sample_head(1);
+	head.revision = head_read(f) + 1;
+	assert_ok(f->manifest.ops->head_save(f->manifest.self, &head));
+}
+
+/* The other process goes on, and another thread of this one sees where it has come to. */
+static void go_on(void *user)
+{
+	struct two *two = user;
+	head_move(&two->other);
+	tampering_remove(&two->other, &store_table_grants);
+	assert_ok(tamper_read(two->f, TAMPER_IDENTITY));
+}
+
+/* A state that was met, and that what is expected has leapt over. */
+static void test_what_was_so_when_it_was_read_is_believed(void **state)
+{
+	struct two *two = *state;
+	uint64_t revision = head_read(two->f);
+	head_move(&two->other);
+	two->f->while_sealing_user = two;
+	two->f->while_sealing = go_on;
+	assert_int_equal(head_read(two->f), revision + 1);
+	assert_int_equal(head_read(two->f), revision + 2);
+
+	head_move(&two->other);
+	two->f->while_sealing = go_on;
+	assert_ok(tamper_read(two->f, TAMPER_EACH_GRANT));
+}
+
+static void put_back(void *user)
+{
+	struct two *two = user;
+	go_on(two);
+	fixture_sql(two->f, "INSERT OR IGNORE INTO grants SELECT * FROM kept");
+}
+
+/* And what was not so is refused, however much has happened since. */
+static void test_what_was_not_so_when_it_was_read_is_refused(void **state)
+{
+	struct two *two = *state;
+	fixture_sql(two->f, "CREATE TABLE kept AS SELECT * FROM grants");
+	tampering_remove(&two->other, &store_table_grants);
+	fixture_sql(two->f, "INSERT OR IGNORE INTO grants SELECT * FROM kept");
+	two->f->while_sealing_user = two;
+	two->f->while_sealing = put_back;
+	assert_err(tamper_read(two->f, TAMPER_EACH_GRANT), E_STORE_SEAL);
+}
+
 /* ---- threads ---- */
 
 struct worker {
@@ -360,6 +420,8 @@ int main(void)
 		TEST_TWO(test_many_changes_of_another_process_are_believed),
 		TEST_TWO(test_a_writer_follows_many_changes_of_another_process),
 		TEST_TWO(test_what_another_process_removed_stays_removed),
+		TEST_TWO(test_what_was_so_when_it_was_read_is_believed),
+		TEST_TWO(test_what_was_not_so_when_it_was_read_is_refused),
 		TEST_TWO(test_readers_and_writers_of_two_processes_agree),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

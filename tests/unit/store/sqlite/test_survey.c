@@ -223,6 +223,21 @@ static void test_a_deleted_row_that_is_put_back_is_found(void **state)
 
 /* ---- many at once ---- */
 
+/* A row that is refused and that stands beside the true one: with either gone, and then both,
+ * nothing would be missed. */
+static void test_two_rows_in_one_place_are_no_harmless_finding(void **state)
+{
+	struct fixture *f = *state;
+	char name[STORE_KEY_TEXT];
+	tampering_name(f, &store_table_identities, name);
+	fixture_sql(f, "CREATE TABLE doubled AS SELECT * FROM identities;"
+		       "INSERT INTO doubled SELECT * FROM identities ORDER BY rowid LIMIT 1;"
+		       "UPDATE doubled SET seal=zeroblob(32) WHERE rowid="
+		       "(SELECT max(rowid) FROM doubled);"
+		       "DROP TABLE identities; ALTER TABLE doubled RENAME TO identities");
+	ASSERT_FOUND(f, E_STORE_MANIFEST, {KMS_FINDING_CHANGED, &store_table_identities, name});
+}
+
 static void test_findings_come_in_order_and_all_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -495,6 +510,7 @@ int main(void)
 		TEST(test_a_deleted_row_is_found),
 		TEST(test_an_older_state_of_a_row_is_found),
 		TEST(test_a_deleted_row_that_is_put_back_is_found),
+		TEST(test_two_rows_in_one_place_are_no_harmless_finding),
 		TEST(test_findings_come_in_order_and_all_at_once),
 		TEST(test_forty_missing_rows_are_counted),
 		TEST(test_more_than_can_be_named_are_found_still),
