@@ -232,7 +232,8 @@ static struct err continue_chain(struct ledger *ledger, const struct audit_signe
 		log_event(LOG_INFO, "audit.chain_begins", LOG_TEXT("chain", id));
 	}
 	ledger->durable = ledger->head;
-	bool behind = end.chained && end.attests + 1 != end.point.sequence;
+	bool attested = end.attests > 0 && end.attests + 1 == end.point.sequence;
+	bool behind = end.chained && !attested;
 	attester_init(&ledger->attester, signer, ledger->clock, behind);
 	return OK;
 }
