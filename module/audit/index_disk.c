@@ -23,7 +23,8 @@ static void close_fd(const int *fd)
 static struct err read_file(int directory, const char *name, struct buf *out)
 {
 	struct stat st = {0};
-	CLEANUP(close_fd) int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(close_fd)
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return errno == ENOENT ? ERR(E_NOT_FOUND) : ERR_DETAIL(E_AUDIT, errno);
 	if (fstat(fd, &st) != 0)
@@ -77,8 +78,9 @@ NODISCARD struct err audit_index_save(int directory, const char *segment,
 	TRY(text_format(name, sizeof name, "%s" AUDIT_INDEX_SUFFIX, segment));
 	TRY(text_format(making, sizeof making, "%s.new", name));
 	TRY(audit_index_encode(index, segment, sealer, &file));
+	(void)unlinkat(directory, making, 0); /* of a run that was killed, or no file at all */
 	CLEANUP(close_fd)
-	int fd = openat(directory, making, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	int fd = openat(directory, making, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 			FILE_MODE);
 	if (fd < 0)
 		return ERR_DETAIL(E_AUDIT, errno);

@@ -136,7 +136,7 @@ NODISCARD struct err ledger_write(struct ledger *ledger, struct audit_entry *fir
 static void attest(struct ledger *ledger, bool now)
 {
 	struct attester *a = &ledger->attester;
-	if (!ledger_healthy(ledger))
+	if (!ledger_healthy(ledger) || !atomic_load(&ledger->signs))
 		return;
 	if (now || attester_due_ms(a) <= clock_steady_ms(ledger->clock))
 		(void)!err_failed(ledger_write(ledger, NULL, 0));
@@ -158,7 +158,9 @@ void ledger_probe(struct ledger *ledger, bool now)
 
 int64_t ledger_due_ms(const struct ledger *ledger)
 {
-	return ledger_healthy(ledger) ? attester_due_ms(&ledger->attester) : ledger->probe_at_ms;
+	if (!ledger_healthy(ledger))
+		return ledger->probe_at_ms;
+	return atomic_load(&ledger->signs) ? attester_due_ms(&ledger->attester) : LEDGER_NEVER;
 }
 
 void ledger_attest_end(struct ledger *ledger)
@@ -166,7 +168,8 @@ void ledger_attest_end(struct ledger *ledger)
 	const struct timespec pause = {.tv_nsec = STOP_LOOK_NS};
 	int64_t until_ms = clock_steady_ms(&clock_system) + STOP_SIGN_MS;
 	ledger->attester.said_failure = false; /* one more try */
-	while (ledger_healthy(ledger) && attester_is_waiting(&ledger->attester) &&
+	while (ledger_healthy(ledger) && atomic_load(&ledger->signs) &&
+	       attester_is_waiting(&ledger->attester) &&
 	       clock_steady_ms(&clock_system) < until_ms) {
 		attest(ledger, true);
 		(void)nanosleep(&pause, NULL);
@@ -174,6 +177,11 @@ void ledger_attest_end(struct ledger *ledger)
 }
 
 /* --- For any thread. --- */
+
+void ledger_sign(struct ledger *ledger)
+{
+	atomic_store(&ledger->signs, true);
+}
 
 bool ledger_healthy(const struct ledger *ledger)
 {
@@ -224,7 +232,8 @@ static struct err continue_chain(struct ledger *ledger, const struct audit_signe
 		log_event(LOG_INFO, "audit.chain_begins", LOG_TEXT("chain", id));
 	}
 	ledger->durable = ledger->head;
-	bool behind = end.chained && end.attests + 1 != end.point.sequence;
+	bool attested = end.attests > 0 && end.attests + 1 == end.point.sequence;
+	bool behind = end.chained && !attested;
 	attester_init(&ledger->attester, signer, ledger->clock, behind);
 	return OK;
 }
@@ -238,6 +247,7 @@ NODISCARD struct err ledger_open(struct ledger *ledger, const struct audit_log_o
 	ledger->segments = (struct segments){.directory = -1, .lock = -1, .fd = -1};
 	(void)pthread_mutex_init(&ledger->lock, NULL);
 	atomic_init(&ledger->healthy, true);
+	atomic_init(&ledger->signs, !options->sign_later);
 	metric_set(METRIC_AUDIT_HEALTHY, 0, 0, 1);
 	const struct segments_options segments = {
 		.segment_bytes = limits->segment_bytes,

@@ -26,6 +26,7 @@ struct ledger {
 	int64_t probe_at_ms;
 	struct audit_point head;
 	struct attester attester;
+	atomic_bool signs;                 /* the head may be signed */
 	struct audit_sink *sink;           /* borrowed; NULL: none */
 	char (*endings)[AUDIT_CHAIN_ROOM]; /* a row per line of a group */
 
@@ -60,6 +61,7 @@ int64_t ledger_due_ms(const struct ledger *ledger);
 void ledger_attest_end(struct ledger *ledger);
 
 /* Any thread. */
+void ledger_sign(struct ledger *ledger); /* from now on, if it did not before */
 bool ledger_healthy(const struct ledger *ledger);
 void ledger_point(struct ledger *ledger, struct audit_point *out);
 void ledger_figures(const struct ledger *ledger, struct audit_log_figures *out);

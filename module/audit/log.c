@@ -311,6 +311,13 @@ void audit_log_count_failure(struct audit_log *log, struct view source_address,
 	(void)pthread_cond_signal(&log->wake);
 }
 
+void audit_log_sign(struct audit_log *log)
+{
+	ledger_sign(&log->ledger);
+	LOCK_SCOPE(&log->lock);
+	(void)pthread_cond_signal(&log->wake);
+}
+
 void audit_log_point(struct audit_log *log, struct audit_point *out)
 {
 	ledger_point(&log->ledger, out);

@@ -32,6 +32,8 @@ struct audit_log_options {
 					NULL: none */
 	uint32_t sign_every_records; /* 0: 16; so many records behind the last attestation... */
 	uint32_t sign_every_ms;      /* 0: 100; ...or so old: the head is signed */
+	bool sign_later; /* nothing is signed before audit_log_sign(): a log that was forged while
+			    nobody wrote it must not get a signature before that is noticed */
 	const struct clock *clock;
 };
 
@@ -43,6 +45,9 @@ struct audit_log_options {
  */
 NODISCARD struct err audit_log_open(const struct audit_log_options *options,
 				    struct audit_log **out);
+
+/* The log is the one that it should be: its head is signed from now on. Thread-safe. */
+void audit_log_sign(struct audit_log *log);
 
 /* Writes what is queued, syncs, waits up to two seconds for a signature of the head, ends the
  * thread. */

@@ -19,8 +19,10 @@
 
 #define LINE_MAX ((size_t)AUDIT_RECORD_MAX + AUDIT_CHAIN_ROOM)
 #define STRETCH_MAX ((size_t)AUDIT_INDEX_BLOCK + LINE_MAX + 1)
-#define MATCHES_MAX 4096 /* of a stretch; more: it is cut there */
+#define MATCHES_MAX 4096 /* of a stretch: more than records of ours fit into it */
 #define READ_DEFAULT (UINT64_C(64) << 20)
+#define SEGMENT_COST (UINT64_C(64) << 10) /* finding one counts as reading so much of it... */
+#define INDEX_SHARE 8 /* ...and its index as so much of its bytes: it may be in memory */
 #define CLOCK_SLACK_MS INT64_C(86400000) /* by which a file's time may be wrong */
 
 struct match {
@@ -93,16 +95,19 @@ static bool is_too_old(const struct cursor *c, const struct stat *st)
 }
 
 /* *open false: it has gone meanwhile, or cannot hold what is wanted. */
-static struct err enter_segment(struct cursor *c, const char *name, bool *open)
+static struct err enter_segment(struct cursor *c, const char *name, uint64_t *read, bool *open)
 {
 	struct stat st = {0};
 	uint64_t end = 0;
 	*open = false;
-	c->fd = openat(audit_indexes_directory(c->log), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* A FIFO by that name must not hold the thread. */
+	c->fd = openat(audit_indexes_directory(c->log), name,
+		       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (c->fd < 0 && errno == ENOENT)
 		return OK;
 	if (c->fd < 0 || fstat(c->fd, &st) != 0)
 		return ERR_DETAIL(E_AUDIT, errno);
+	REQUIRE(S_ISREG(st.st_mode), E_AUDIT);
 	if (is_too_old(c, &st)) {
 		leave_segment(c);
 		return OK;
@@ -110,31 +115,32 @@ static struct err enter_segment(struct cursor *c, const char *name, bool *open)
 	TRY(find_end(c, (uint64_t)st.st_size, &end));
 	c->place.offset = MIN_OF(c->place.offset, end);
 	c->held = audit_indexes_take(c->log, name, c->place.sequence);
+	if (c->held != NULL)
+		*read += audit_index_bytes(audit_index_of(c->held)) / INDEX_SHARE;
 	*open = true;
 	return OK;
 }
 
-/* The segment of the place, or the next older one. */
-static struct err find_segment(struct cursor *c)
+/* The segment of the place, or the next older one; none is open behind it when it has gone, or
+ * cannot hold what is wanted. */
+static struct err find_segment(struct cursor *c, uint64_t *read)
 {
 	char name[SEGMENT_NAME_MAX];
 	uint64_t sequence = 0;
 	bool open = false;
-	while (!open && !c->over) {
-		uint64_t below =
-			c->place.sequence + (c->place.sequence < UINT64_MAX && c->place.offset > 0);
-		struct err e =
-			segment_find(audit_indexes_directory(c->log), below, name, &sequence);
-		c->over = err_is(e, E_NOT_FOUND);
-		if (c->over)
-			return OK;
-		TRY(e);
-		if (sequence != c->place.sequence)
-			c->place = (struct audit_place){sequence, UINT64_MAX};
-		TRY(enter_segment(c, name, &open));
-		if (!open)
-			c->place.offset = 0; /* on to the one before */
-	}
+	uint64_t below =
+		c->place.sequence + (c->place.sequence < UINT64_MAX && c->place.offset > 0);
+	struct err e = segment_find(audit_indexes_directory(c->log), below, name, &sequence);
+	c->over = err_is(e, E_NOT_FOUND);
+	if (c->over)
+		return OK;
+	TRY(e);
+	*read += SEGMENT_COST;
+	if (sequence != c->place.sequence)
+		c->place = (struct audit_place){sequence, UINT64_MAX};
+	TRY(enter_segment(c, name, read, &open));
+	if (!open)
+		c->place.offset = 0; /* on to the one before */
 	return OK;
 }
 
@@ -253,8 +259,8 @@ static struct err step(struct cursor *c, uint64_t *read)
 	struct stretch stretch;
 	struct view lines;
 	if (c->fd < 0)
-		TRY(find_segment(c));
-	if (c->over)
+		TRY(find_segment(c, read));
+	if (c->over || c->fd < 0)
 		return OK;
 	if (!stretch_before(c, &stretch)) {
 		c->place.offset = 0;

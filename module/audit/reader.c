@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audit/chain.h"
@@ -89,10 +90,14 @@ static struct err open_segment(struct audit_reader *reader, const struct segment
 	close_segment(reader);
 	forget_window(reader);
 	TRY(text_copy(reader->name, sizeof reader->name, view_of_text(file->name)));
-	int fd = openat(reader->directory, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st = {0};
+	int fd = openat(reader->directory, file->name,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return unreadable(reader, errno);
 	reader->fd = fd;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return unreadable(reader, 0);
 	reader->sequence = file->sequence;
 	reader->begun = true;
 	reader->newest = file_behind(reader) == NULL;

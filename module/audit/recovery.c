@@ -192,7 +192,8 @@ static struct err save_torn(int directory, const char *name, int from, const str
 	char torn[SEGMENT_NAME_MAX + 8];
 	TRY(text_format(torn, sizeof torn, "%s.torn", name));
 	CLEANUP(close_fd)
-	int fd = openat(directory, torn, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+	int fd = openat(directory, torn,
+			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 			TORN_MODE);
 	if (fd < 0)
 		return ERR_DETAIL(E_AUDIT, errno);

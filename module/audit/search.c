@@ -111,7 +111,8 @@ NODISCARD struct err audit_log_contains(const char *directory, const char *event
 		if (err_is(e, E_NOT_FOUND))
 			return OK;
 		TRY(e);
-		CLEANUP(close_fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		CLEANUP(close_fd)
+		int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		if (fd < 0)
 			return ERR_DETAIL(E_AUDIT, errno);
 		TRY(search_segment(&search, fd));

@@ -11,6 +11,7 @@
 #include "cli/evidence.h"
 #include "cli/request.h"
 #include "codec/base64.h"
+#include "codec/hex.h"
 #include "codec/timestamp.h"
 #include "crypto/digest.h"
 
@@ -25,7 +26,7 @@ static enum exit_status sign(const struct command_context *context, struct evide
 			     struct evidence_signature *signature)
 {
 	struct view sums = buf_view(&bundle->files[EVIDENCE_SUMS]);
-	char body[BODY_MAX];
+	char body[BODY_MAX], digest[2 * SHA256_LEN + 1];
 	struct writer w;
 	struct json_out out;
 	CLEANUP(buf_cleanup) struct buf text;
@@ -33,10 +34,14 @@ static enum exit_status sign(const struct command_context *context, struct evide
 	buf_init(&text, ANSWER_MAX);
 	if (err_failed(digest_sha256(&sums, 1, signature->digest)))
 		return EXIT_DEFECT;
+	writer_init(&w, digest, sizeof digest);
+	hex_encode(&w, VIEW_ARRAY(signature->digest));
+	if (err_failed(writer_end_text(&w)))
+		return EXIT_DEFECT;
 	writer_init(&w, body, sizeof body);
 	json_out_init(&out, &w);
 	json_out_begin_object(&out, NULL);
-	json_out_base64(&out, "Digest", VIEW_ARRAY(signature->digest));
+	json_out_text(&out, "Digest", view_of_text(digest));
 	json_out_end_object(&out);
 	if (err_failed(json_out_end(&out)))
 		return EXIT_DEFECT;

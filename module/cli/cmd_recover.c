@@ -74,9 +74,7 @@ static enum exit_status run(const struct command_context *context, const struct 
 
 static const struct verb verbs[] = {
 	{.name = "",
-	 .summary =
-		 "do store, token and audit log fit together, and if not, take them as they are; "
-		 "with the service stopped, as its user. Runs holdfastd --recover",
+	 .summary = "whether store, token and audit log fit together; the service is stopped",
 	 .arguments = arguments,
 	 .run = run},
 	VERBS_END};

@@ -260,6 +260,7 @@ static struct err open_audit(struct wiring *w)
 					    .sign_every_records = limits.sign_every_records,
 					    .sign_every_ms = limits.sign_every_ms,
 					    .signer = &w->audit_signer.port,
+					    .sign_later = true, /* by service_start() */
 					    .sink = w->audit_sink,
 					    .clock = &clock_system},
 		&w->audit);

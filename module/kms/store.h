@@ -145,7 +145,7 @@ struct kms_store_ops {
 	NODISCARD struct err (*version_reserve)(void *self, const struct kms_scope *scope,
 						const struct kms_version *version, uint64_t more);
 	/* Every version the store knows, by token id: for reconciliation. Calls `each` until it
-	 * fails. */
+	 * fails. A row that is refused is logged and passed over. */
 	NODISCARD struct err (*version_each)(void *self,
 					     struct err (*each)(void *user,
 								const struct kms_scope *scope,

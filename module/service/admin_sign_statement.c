@@ -4,16 +4,19 @@
  * digest now (audit/statement.h). It signs nothing else: the domain and the time are ours.
  */
 #include "audit/statement.h"
-#include "base/mem.h"
+#include "codec/hex.h"
 #include "service/core.h"
 #include "service/input.h"
 #include "service/key_evidence.h"
 
-static const struct schema_shape shape_digest = {.type = SCHEMA_BLOB,
+#define DIGEST_TEXT_LEN (2 * AUDIT_STATEMENT_DIGEST_LEN)
+
+/* Hex, as the record shall show it. */
+static const struct schema_shape shape_digest = {.type = SCHEMA_STRING,
 						 .has_min = true,
-						 .min = AUDIT_STATEMENT_DIGEST_LEN,
+						 .min = DIGEST_TEXT_LEN,
 						 .has_max = true,
-						 .max = AUDIT_STATEMENT_DIGEST_LEN};
+						 .max = DIGEST_TEXT_LEN};
 static const struct schema_member members[] = {
 	{"Digest", &shape_digest, true},
 	{NULL, NULL, false},
@@ -22,18 +25,15 @@ static const struct schema_shape input = {.type = SCHEMA_STRUCTURE, .members = m
 
 static const char *const audited[] = {"Digest", NULL};
 
-static struct err decode(struct call_work *work)
+static struct err say(struct call_work *work, struct audit_statement *statement)
 {
-	return input_blob(work, "Digest", &work->in.ciphertext);
-}
-
-static struct err say(const struct call_work *work, struct audit_statement *statement)
-{
-	struct view digest = buf_view(&work->in.ciphertext);
-	REQUIRE(digest.len == AUDIT_STATEMENT_DIGEST_LEN, E_VALIDATION);
+	struct err e =
+		hex_decode(input_text(work, "Digest"), statement->digest, sizeof statement->digest);
+	if (err_failed(e))
+		return work_refuse(work, ERR(E_VALIDATION), "Digest must be %d hex digits",
+				   DIGEST_TEXT_LEN);
 	statement->installation = view_of_text(work->service->options.installation.id);
 	statement->time_ms = work->time_ms;
-	mem_copy(statement->digest, sizeof statement->digest, digest.ptr, digest.len);
 	return OK;
 }
 
@@ -61,7 +61,6 @@ const struct operation admin_sign_statement = {
 	.input = &input,
 	.keys = {{.action = "holdfast:SignStatement"}},
 	.audited = audited,
-	.decode = decode,
 	.execute = execute,
 	.encode = encode,
 };

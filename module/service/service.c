@@ -189,7 +189,8 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 						  .timeout_ms = service->options.token_timeout_ms,
 						  .clock = options->clock};
 	TRY(entropy_fill(service->owner, sizeof service->owner));
-	TRY(anchoring_check(service)); /* nothing of the store is believed before */
+	TRY(anchoring_check(service));  /* nothing of the store is believed before */
+	audit_log_sign(options->audit); /* it has the line that the store remembers */
 	TRY(start_memory(service));
 	TRY(open_clock_trust(service));
 	TRY(start_threads(service));

@@ -30,6 +30,7 @@ struct store_batch {
 	struct store_batch_row *rows;
 	size_t count;
 	size_t cap;
+	size_t refused; /* rows that were read and passed over: sqlite_rows_fetch() */
 	/* Of what was read: the manifest's epoch there, and the one that it could not be below. 0:
 	 * nobody asked. */
 	uint64_t epoch, since;

@@ -238,6 +238,9 @@ def test_an_audit_log_that_was_cut_short(own, kill):
         file.writelines(lines[:1])
     said = refused_start(own)
     assert "audit.head_missing" in said and "E_AUDIT_CHAIN" in said
+    with open(path, "rb") as file:
+        left = file.read()
+    assert left == lines[0], "the refused start has signed for a log that was cut short"
     with open(path, "wb") as file:
         file.writelines(lines)
     own.start()

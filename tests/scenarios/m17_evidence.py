@@ -192,7 +192,7 @@ def test_it_tells_of_everything_else(evidence, calendar):
 def test_making_it_is_on_record(calendar, bundle):
     records = calendar.installation.daemon.audit_records()
     (signed,) = [r for r in records if r["eventName"] == "SignStatement"]
-    digest = base64.b64encode(hashlib.sha256(read(bundle, "SHA256SUMS")).digest()).decode()
+    digest = hashlib.sha256(read(bundle, "SHA256SUMS")).hexdigest()
     assert signed["requestParameters"]["digest"] == digest
     assert any(r["eventName"] == "ListKeyEvidence" for r in records)
 

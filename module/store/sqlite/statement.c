@@ -305,6 +305,7 @@ NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 		struct err e = row_fetch(statement, table, batch);
 		if (!hints || !err_is(e, E_STORE_SEAL))
 			TRY(e);
+		batch->refused += err_failed(e);
 		if (!hints && batch->bytes.len >= enough) {
 			*more = true;
 			return OK;

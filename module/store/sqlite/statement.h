@@ -64,8 +64,8 @@ NODISCARD struct err sqlite_row_values(const struct sqlite_statement *statement,
 
 /*
  * Steps through a SELECT and adds each row to the batch, not yet verified. Stops after `enough`
- * bytes (SIZE_MAX: never); *more tells whether rows may be left. `more` NULL: the rows are hints,
- * which nobody seals; all are read, and one outside its bounds is logged and passed over.
+ * bytes (SIZE_MAX: never); *more tells whether rows may be left. `more` NULL: all are read, and
+ * one outside its bounds is logged, counted in batch->refused and passed over.
  */
 NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 				       const struct store_table *table, size_t enough,

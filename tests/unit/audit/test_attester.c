@@ -278,6 +278,45 @@ static void a_signature_that_comes_too_late_is_asked_for_anew(void **state)
 	assert_int_equal(report.attestations, 1);
 }
 
+static void a_start_catches_up_a_single_record(void **state)
+{
+	(void)state;
+	const struct audit_log_options unsigned_ = {.directory = fixture_directory,
+						    .clock = &clock_system};
+	assert_false(err_failed(audit_log_open(&unsigned_, &log_open)));
+	appended(1);
+	audit_log_close(&log_open);
+	opened(1, 10);
+	until_attested(1);
+	audit_log_close(&log_open);
+	assert_int_equal(verified().attested.sequence, 1);
+}
+
+/* As the daemon opens it: a log whose end was cut and forged must not be signed at the very start
+ * that finds it out, nor at the stop that follows. */
+static void nothing_is_signed_before_the_log_is_known_to_be_the_right_one(void **state)
+{
+	(void)state;
+	const struct audit_log_options options = {.directory = fixture_directory,
+						  .clock = &clock_system,
+						  .signer = &signer.port,
+						  .sign_every_records = 1,
+						  .sign_every_ms = 1,
+						  .sign_later = true};
+	for (int round = 0; round < 2; round++) {
+		assert_false(err_failed(audit_log_open(&options, &log_open)));
+		appended(1);
+		(void)usleep(20000);
+		audit_log_close(&log_open);
+		assert_int_equal(atomic_load(&signer.asked), 0);
+	}
+	assert_false(err_failed(audit_log_open(&options, &log_open)));
+	audit_log_sign(log_open); /* nothing else wakes it */
+	until_attested(1);
+	audit_log_close(&log_open);
+	assert_int_equal(verified().attested.sequence, 2);
+}
+
 static void attestations_are_read_as_they_were_written(void **state)
 {
 	(void)state;
@@ -312,6 +351,8 @@ int main(void)
 		ATTESTER_TEST(a_signature_that_the_disk_refused_is_written_later),
 		ATTESTER_TEST(a_slow_token_is_asked_less_often),
 		ATTESTER_TEST(a_signature_that_comes_too_late_is_asked_for_anew),
+		ATTESTER_TEST(a_start_catches_up_a_single_record),
+		ATTESTER_TEST(nothing_is_signed_before_the_log_is_known_to_be_the_right_one),
 		ATTESTER_TEST(attestations_are_read_as_they_were_written),
 	};
 	return cmocka_run_group_tests_name("audit_attester", tests, NULL, NULL);

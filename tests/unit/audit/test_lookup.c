@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -435,6 +436,56 @@ static void several_logs_are_merged_by_time(void **state)
 	assert_int_equal(rmdir(other), 0);
 }
 
+/* Looking at a segment and passing it over is work, too: who asks for what is in none of thousands
+ * must not have them all looked at in one call. */
+static void a_call_looks_at_so_many_segments_and_no_more(void **state)
+{
+	(void)state;
+	char name[SEGMENT_NAME_MAX];
+	for (int n = 1; n <= 20; n++) {
+		(void)snprintf(name, sizeof name, "audit-20261121T180000Z-%06d.jsonl", n);
+		write_segment(name, n, n + 1);
+	}
+	start(fixture_directory, 0);
+	struct audit_lookup lookup = question(AUDIT_ANY, "");
+	lookup.wanted.since_ms = FOREVER - 1; /* all are too old */
+	lookup.read_max = 256 << 10;
+	assert_in_range(ask(&lookup), 5, 7);
+	assert_int_equal(count, 0);
+	lookup.wanted.since_ms = 0;
+	lookup.events_max = 1;
+	assert_int_equal(ask(&lookup), 20);
+	assert_int_equal(count, 20);
+}
+
+static void put_fifo(const char *name)
+{
+	char path[512];
+	(void)snprintf(path, sizeof path, "%s/%s", fixture_directory, name);
+	assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+/* Opening a FIFO waits for its other end: whoever writes the folder could hold up every thread. */
+static void a_fifo_in_the_folder_holds_nobody_up(void **state)
+{
+	(void)state;
+	(void)alarm(60);
+	write_segment(SEGMENT("1"), 0, 3);
+	write_segment(SEGMENT("2"), 3, 6);
+	put_fifo(SEGMENT("1") AUDIT_INDEX_SUFFIX);
+	put_fifo(SEGMENT("1") AUDIT_INDEX_SUFFIX ".new");
+	start(fixture_directory, 0);
+	expect_user(1, 0, 6);
+	await_made(1);
+	put_fifo(SEGMENT("3"));
+	struct audit_place place = AUDIT_PLACE_NEWEST;
+	bool more = false;
+	const struct audit_lookup lookup = question(AUDIT_ANY, "");
+	assert_int_equal(audit_lookup(&lookup, &place, &more).code, E_AUDIT);
+	audit_indexes_stop(&logs[0]);
+	(void)alarm(0);
+}
+
 #define LOOKUP_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -452,6 +503,8 @@ int main(void)
 		LOOKUP_TEST(a_call_reads_so_much_and_no_more),
 		LOOKUP_TEST(pages_follow_on_whatever_is_appended),
 		LOOKUP_TEST(a_segment_that_has_gone_is_passed_over),
+		LOOKUP_TEST(a_call_looks_at_so_many_segments_and_no_more),
+		LOOKUP_TEST(a_fifo_in_the_folder_holds_nobody_up),
 		LOOKUP_TEST(several_logs_are_merged_by_time),
 	};
 	return cmocka_run_group_tests_name("audit_lookup", tests, NULL, NULL);

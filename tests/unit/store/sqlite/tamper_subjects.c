@@ -22,18 +22,23 @@ static struct err read_list(struct fixture *f)
 	return OK;
 }
 
-static struct err version_ignore(void *user, const struct kms_scope *scope,
-				 const struct kms_version *version)
+static struct err version_count(void *user, const struct kms_scope *scope,
+				const struct kms_version *version)
 {
-	(void)user;
+	int64_t *seen = user;
 	(void)scope;
 	(void)version;
+	*seen += 1;
 	return OK;
 }
 
+/* It passes over rows that it refuses: then it has seen fewer than there are. */
 static struct err read_versions(struct fixture *f)
 {
-	return OPS(f)->version_each(SELF(f), version_ignore, NULL);
+	int64_t seen = 0;
+	TRY(OPS(f)->version_each(SELF(f), version_count, &seen));
+	REQUIRE(seen == fixture_ask(f, "SELECT count(*) FROM versions"), E_STORE_SEAL);
+	return OK;
 }
 
 static struct err read_intents(struct fixture *f)

@@ -2,6 +2,8 @@
 /* Intents, the outbox and versions by themselves. */
 #include "../fixture.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "store/tables.h"
 
@@ -299,6 +301,36 @@ static void test_visit_ends_with_the_first_failure(void **state)
 	assert_int_equal(seen.count, 2);
 }
 
+/* What one row of the database says must not keep the others from being looked at. */
+static void test_refused_versions_are_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = {0};
+	for (uint32_t n = 0; n < 600; n++)
+		assert_ok(sample_create(f, n));
+	/* The whole first page, and one that ends the second; then some that cannot even be read.
+	 */
+	assert_int_equal(fixture_changes(f,
+					 "UPDATE versions SET created_ms=created_ms+1 WHERE rowid"
+					 "<=256 OR rowid=512"),
+			 257);
+	assert_int_equal(fixture_changes(f, "UPDATE versions SET suite=77 WHERE rowid>=550"), 51);
+	assert_ok(OPS(f)->version_each(SELF(f), version_seen, &seen));
+	assert_int_equal(seen.count, 600 - 257 - 51);
+	assert_non_null(strstr(fixture_log(f), "store.row_refused"));
+}
+
+static void test_a_page_that_cannot_be_passed_ends_the_visit(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = {0};
+	for (uint32_t n = 0; n < 257; n++)
+		assert_ok(sample_create(f, n));
+	assert_int_equal(fixture_changes(f, "UPDATE versions SET suite=77 WHERE rowid<=256"), 256);
+	assert_err(OPS(f)->version_each(SELF(f), version_seen, &seen), E_STORE_SEAL);
+	assert_int_equal(seen.count, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -321,6 +353,8 @@ int main(void)
 		TEST(test_reserve_does_not_overflow),
 		TEST(test_each_version_is_visited_in_order),
 		TEST(test_visit_ends_with_the_first_failure),
+		TEST(test_refused_versions_are_passed_over),
+		TEST(test_a_page_that_cannot_be_passed_ends_the_visit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
