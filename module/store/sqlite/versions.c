@@ -64,7 +64,10 @@ static struct err row_verify(struct store_sqlite *store, const struct store_batc
 				   row->sealed ? VIEW_ARRAY(row->seal) : VIEW_NONE));
 	one.since = page->since;
 	one.epoch = page->epoch;
-	return sqlite_batch_verify(store, &one);
+	one.manifest = page->manifest; /* borrowed */
+	struct err result = sqlite_batch_verify(store, &one);
+	one.manifest = NULL;
+	return result;
 }
 
 struct each {

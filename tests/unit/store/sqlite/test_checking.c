@@ -313,6 +313,24 @@ static void test_what_was_so_when_it_was_read_is_believed(void **state)
 	assert_ok(tamper_read(two->f, TAMPER_EACH_GRANT));
 }
 
+/* What anchoring asks when the token has a later mark than this process has seen. */
+static void test_reading_a_head_tells_how_far_others_have_come(void **state)
+{
+	struct two *two = *state;
+	struct kms_mark ours, theirs;
+	struct kms_audit_head head;
+	head_move(&two->other);
+	assert_err(two->f->manifest.ops->head_load(two->f->manifest.self, "no-such-log", &head),
+		   E_NOT_FOUND);
+	assert_ok(two->f->manifest.ops->mark(two->f->manifest.self, &ours));
+	assert_ok(two->other.manifest.ops->mark(two->other.manifest.self, &theirs));
+	assert_memory_equal(&ours, &theirs, sizeof ours);
+	head_move(&two->other);
+	(void)head_read(two->f);
+	assert_ok(two->f->manifest.ops->mark(two->f->manifest.self, &ours));
+	assert_int_equal(ours.epoch, theirs.epoch + 1);
+}
+
 static void put_back(void *user)
 {
 	struct two *two = user;
@@ -421,6 +439,7 @@ int main(void)
 		TEST_TWO(test_a_writer_follows_many_changes_of_another_process),
 		TEST_TWO(test_what_another_process_removed_stays_removed),
 		TEST_TWO(test_what_was_so_when_it_was_read_is_believed),
+		TEST_TWO(test_reading_a_head_tells_how_far_others_have_come),
 		TEST_TWO(test_what_was_not_so_when_it_was_read_is_refused),
 		TEST_TWO(test_readers_and_writers_of_two_processes_agree),
 	};
