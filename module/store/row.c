@@ -312,12 +312,25 @@ void store_row_cleanup(const struct store_table *table, void *object)
 	columns_cleanup(table, table->column_count, object);
 }
 
+/* It may be anything that somebody wrote into the file, and is shown on terminals, in reports and
+ * in records: what does not print in ASCII is told as bytes. */
+static void characters_show(struct view text, struct writer *w)
+{
+	for (size_t i = 0; i < MIN_OF(text.len, (size_t)NAME_MAX_BYTES); i++) {
+		uint8_t c = text.ptr[i];
+		if (c >= 0x20 && c < 0x7f && c != '\\')
+			writer_u8(w, c);
+		else
+			writer_format(w, "\\x%02x", c);
+	}
+}
+
 static void value_show(const struct store_value *value, struct writer *w)
 {
 	if (value->tag == STORE_INTEGER)
 		writer_format(w, "%lld", (long long)value->integer);
 	else if (value->tag == STORE_CHARACTERS)
-		writer_bytes(w, view_part(value->bytes, 0, NAME_MAX_BYTES));
+		characters_show(value->bytes, w);
 	else
 		for (size_t i = 0; i < MIN_OF(value->bytes.len, (size_t)NAME_MAX_BYTES / 2); i++)
 			writer_format(w, "%02x", value->bytes.ptr[i]);

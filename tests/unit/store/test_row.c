@@ -373,6 +373,24 @@ static const struct store_table *const tables[] = {
 };
 
 /* Nothing that a table of ours can hold is too large to be sealed. */
+/* Whoever writes the file must not write the operator's report as well. */
+static void test_a_primary_key_is_shown_in_one_line_of_ascii(UNUSED void **state)
+{
+	char text[STORE_KEY_TEXT];
+	struct store_value values[STORE_COLUMNS_MAX] = {0};
+	uint8_t worst[200];
+	memset(worst, 0xff, sizeof worst);
+	values[0] =
+		(struct store_value){STORE_CHARACTERS, 0, VIEW_LITERAL("a\x1b[2J\nVerdict: sound")};
+	values[1] = (struct store_value){STORE_CHARACTERS, 0, VIEW_LITERAL("\xc3(\\")};
+	values[2] = (struct store_value){STORE_CHARACTERS, 0, VIEW_ARRAY(worst)};
+	store_row_key(&store_table_aliases, values, text);
+	assert_memory_equal(
+		text, "account=a\\x1b[2J\\x0aVerdict: sound region=\\xc3(\\x5c name=\\xff", 61);
+	for (size_t i = 0; text[i] != '\0'; i++)
+		assert_in_range(text[i], 0x20, 0x7e);
+}
+
 static void test_largest_rows_can_be_sealed(void **state)
 {
 	(void)state;
@@ -423,6 +441,7 @@ int main(void)
 		TEST(test_later_columns_have_bounds),
 		TEST(test_borders_of_columns_count),
 		TEST(test_primary_key_is_shown),
+		TEST(test_a_primary_key_is_shown_in_one_line_of_ascii),
 		TEST(test_largest_rows_can_be_sealed),
 		TEST(test_later_columns_are_what_they_may_be),
 	};
