@@ -68,20 +68,20 @@ NODISCARD struct err audit_index_encode(const struct audit_index *index, const c
 /* Each block begins where the one before ends, in the segment and in the filters. */
 static void take_block(struct reader *r, struct audit_index *index)
 {
-	struct audit_index_block *block = &index->blocks[index->count];
-	const struct audit_index_block *before = index->count > 0 ? block - 1 : NULL;
-	*block = (struct audit_index_block){
-		.offset = before != NULL ? before->offset + before->bytes : 0,
-		.bytes = reader_u32(r),
-		.records = reader_u32(r),
-		.first_ms = (int64_t)reader_u64(r),
-		.last_ms = (int64_t)reader_u64(r),
-		.filter = before != NULL ? before->filter + before->filter_bytes : 0,
-		.filter_bytes = reader_u32(r),
-	};
-	if (block->bytes == 0 || block->filter_bytes > AUDIT_INDEX_BYTES_MAX - block->filter)
+	struct audit_index_block block = {0};
+	if (index->count > 0) {
+		const struct audit_index_block *before = &index->blocks[index->count - 1];
+		block.offset = before->offset + before->bytes;
+		block.filter = before->filter + before->filter_bytes;
+	}
+	block.bytes = reader_u32(r);
+	block.records = reader_u32(r);
+	block.first_ms = (int64_t)reader_u64(r);
+	block.last_ms = (int64_t)reader_u64(r);
+	block.filter_bytes = reader_u32(r);
+	if (block.bytes == 0 || block.filter_bytes > AUDIT_INDEX_BYTES_MAX - block.filter)
 		reader_fail(r);
-	index->count++;
+	index->blocks[index->count++] = block;
 }
 
 static bool fits(const struct audit_index *index)

@@ -12,6 +12,7 @@
 
 #include "audit/index.h"
 #include "audit/point.h"
+#include "audit/proof.h"
 #include "audit/record.h"
 #include "audit/removal.h"
 #include "audit/segment.h"
@@ -102,16 +103,22 @@ static struct err sign_and_wait(const struct audit_signer *signer, struct audit_
 	return waiter.result;
 }
 
-/* Where the chain goes on behind the segment; nothing of one that is older than the chain. */
+/* Where the chain goes on behind the segment; nothing of one that is older than the chain, or the
+ * last of a chain that has ended. `file` is not the last of its list. */
 static struct err put_details(const struct audit_keeper *keeper, const struct segment_file *file,
 			      struct writer *w)
 {
 	struct point_end end;
+	bool ends = false;
 	struct removal removal = {0};
 	struct audit_signing signing = {0};
 	const struct audit_signer *signer = keeper->options.signer;
 	TRY(point_end_of(keeper->directory, file->name, &end));
 	if (signer == NULL || !end.chained)
+		return OK;
+	TRY(proof_of_end(keeper->directory, file[1].sequence, &end.point,
+			 keeper->options.public_key, &ends));
+	if (ends)
 		return OK;
 	removal.last = end.point;
 	TRY(text_copy(removal.key, sizeof removal.key, view_of_text(signer->key)));
@@ -179,11 +186,24 @@ static struct err remove_file(struct audit_keeper *keeper, const struct segment_
 	return fsync(keeper->directory) == 0 ? OK : ERR_DETAIL(E_AUDIT, errno);
 }
 
+/* The time of a file's last change is anybody's who can write to the folder: a segment is as young
+ * as its last line says, too. */
+static struct err date(const struct audit_keeper *keeper, struct segment_file *file)
+{
+	struct point_end end;
+	TRY(point_end_of(keeper->directory, file->name, &end));
+	file->changed_ms = MAX_OF(file->changed_ms, end.time_ms);
+	return OK;
+}
+
 /* The oldest first, up to the first that stays; *gone: how many went. */
 static struct err remove_some(struct audit_keeper *keeper, struct round *round, size_t *gone)
 {
 	for (*gone = 0; *gone + 1 < round->count; (*gone)++) {
-		const struct segment_file *file = &round->files[*gone];
+		struct segment_file *file = &round->files[*gone];
+		if (rule_of(round, file) == NULL)
+			return OK;
+		TRY(date(keeper, file));
 		const char *rule = rule_of(round, file);
 		if (rule == NULL)
 			return OK;

@@ -31,9 +31,11 @@ struct audit_keeper_options {
 	struct audit_retention retention;
 	uint32_t interval_ms; /* 0: a minute */
 	/* Signs where a removed segment's lines ended; borrowed; outlives the keeper. While it
-	 * fails nothing is removed. NULL: the beginning of the log is not explained to who verifies
-	 * it. */
+	 * fails nothing is removed, nor while nothing proves that the segment is ours: a signature
+	 * in the log of a line behind it (E_AUDIT_CHAIN). NULL: the beginning of the log is not
+	 * explained to who verifies it. */
 	const struct audit_signer *signer;
+	const uint8_t *public_key; /* the signer's, AUDIT_POINT_LEN bytes; borrowed likewise */
 	/* Unix time of the oldest event whose record may not be in the log, or
 	 * AUDIT_NOTHING_NEEDED; when that cannot be known, an error: nothing is removed. Blocks. */
 	NODISCARD struct err (*needed_since)(void *user, int64_t *ms);

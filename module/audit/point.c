@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "audit/attestation.h"
+#include "audit/event.h"
 #include "audit/segment.h"
 #include "base/mem.h"
 
@@ -53,6 +54,12 @@ static struct err read_at(int fd, uint64_t at, uint8_t *room, size_t cap, struct
 
 /* --- The last line. --- */
 
+static int64_t time_of_event(struct view line)
+{
+	CLEANUP(audit_event_cleanup) struct audit_event event;
+	return err_failed(audit_event_read(line, &event)) ? 0 : event.time_ms;
+}
+
 static struct err judge(struct view line, struct point_end *out)
 {
 	struct audit_link link;
@@ -62,8 +69,12 @@ static struct err judge(struct view line, struct point_end *out)
 		return OK;
 	TRY(audit_point_of(line, &out->point));
 	out->chained = true;
-	if (audit_line_attests(line) && !err_failed(attestation_parse(link.record, &attestation)))
-		out->attests = attestation.sequence;
+	out->time_ms = time_of_event(line);
+	if (!audit_line_attests(line) || err_failed(attestation_parse(link.record, &attestation)))
+		return OK;
+	out->attests = attestation.sequence;
+	if (err_failed(timestamp_parse_iso(view_of_text(attestation.time), &out->time_ms)))
+		out->time_ms = 0;
 	return OK;
 }
 

@@ -9,6 +9,7 @@ struct point_end {
 	bool there;   /* there is a line */
 	bool chained; /* and it has a place: `point` */
 	struct audit_point point;
+	int64_t time_ms;  /* that the line tells: of its event or signature; 0: none */
 	uint64_t attests; /* it attests the line with this sequence; 0: it is no attestation */
 };
 

@@ -68,6 +68,19 @@ static struct err tell_time(const char *directory, const struct inspection_place
 	return OK;
 }
 
+/* As eventIDs are written: what somebody put there goes to a terminal. */
+static bool is_id(struct view id)
+{
+	for (size_t i = 0; i < id.len; i++) {
+		uint8_t c = id.ptr[i];
+		bool digit =
+			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+		if (!digit && c != '-')
+			return false;
+	}
+	return id.len == AUDIT_EVENT_ID_LEN;
+}
+
 static struct err tell_event(const char *directory, const struct inspection_place *place,
 			     struct audit_problem *problem)
 {
@@ -79,7 +92,7 @@ static struct err tell_event(const char *directory, const struct inspection_plac
 	if (!got || err_failed(json_parse(line.text, &record)))
 		return OK;
 	struct view id = json_string_of(json_member(record, "eventID"));
-	if (id.len == AUDIT_EVENT_ID_LEN)
+	if (is_id(id))
 		TRY(text_copy(problem->event, sizeof problem->event, id));
 	return OK;
 }

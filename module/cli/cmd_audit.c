@@ -152,8 +152,7 @@ static enum exit_status print_key(const struct command_context *context,
 static const struct verb verbs[] = {
 	{.name = "verify",
 	 .run = verify,
-	 .summary = "is every line as it was written: ends with 0, 1 when it is and nothing "
-		    "recent is signed for, 65 when it is not",
+	 .summary = "is every line of the log as it was written, and signed for",
 	 .arguments = verify_arguments},
 	{.name = "show",
 	 .run = audit_show_run,

@@ -23,8 +23,7 @@ static enum exit_status tell(const struct command_context *context, const struct
 static const struct verb verbs[] = {
 	{.name = "verify",
 	 .operation = "VerifyStore",
-	 .summary = "every row, the manifest and the token's anchor; ends with 0, or 65 when "
-		    "something is not as it was sealed",
+	 .summary = "is every row as it was sealed; the manifest, the token's anchor",
 	 .arguments = none,
 	 .answer = tell},
 	VERBS_END};

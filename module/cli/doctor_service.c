@@ -253,6 +253,13 @@ static void say_log(struct doctor *d, const struct json *audit)
 			  "NOT whole: %.*s in %.*s, line %lld", (int)kind.len,
 			  (const char *)kind.ptr, (int)segment.len, (const char *)segment.ptr,
 			  (long long)json_integer_of(json_member(problem, "Line")));
+	else if (json_member(audit, "Attested") == NULL &&
+		 json_integer_of(json_member(audit, "Records")) > 0)
+		check_add(
+			d->list, "chain", CHECK_WARNING,
+			"see the token's row; a log that has run longer than a minute was replaced "
+			"or is signed by another key",
+			"the records follow from each other, and the token has signed for none");
 	else
 		check_add(d->list, "chain", CHECK_OK, "",
 			  "%lld records follow from each other, verified now; %lld wait for "

@@ -60,7 +60,9 @@ static enum shown judge_p3(const struct evidence_facts *f, char how[HOW_MAX])
 			  "bundle."));
 	if (!f->audit_looked)
 		return NOT_SHOWN;
-	return f->audit_well ? SHOWN_IN_PART : CONTRADICTED;
+	if (!f->audit_well)
+		return CONTRADICTED;
+	return f->audit_signed ? SHOWN_IN_PART : NOT_SHOWN;
 }
 
 static enum shown judge_p4(const struct evidence_facts *f, char how[HOW_MAX])

@@ -120,4 +120,8 @@ void evidence_facts_count(const struct json *evidence, struct evidence_facts *ou
 	out->store_well = json_bool_of(json_member(store, "Ok"));
 	out->audit_looked = json_bool_of(json_member(audit, "Looked"));
 	out->audit_well = json_bool_of(json_member(audit, "Verified"));
+	/* Lines that only follow from each other are anybody's who could write to the folder. */
+	out->audit_signed = json_member(audit, "Attested") != NULL ||
+			    json_integer_of(json_member(audit, "Records")) ==
+				    json_integer_of(json_member(audit, "LinesBeforeTheChain"));
 }

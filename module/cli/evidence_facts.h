@@ -17,6 +17,7 @@ struct evidence_facts {
 	uint64_t tests, tests_failed;
 	bool store_looked, store_well;
 	bool audit_looked, audit_well;
+	bool audit_signed; /* the token has signed for records of it, or there are none */
 };
 void evidence_facts_count(const struct json *evidence, struct evidence_facts *out);
 

@@ -259,8 +259,8 @@ static void tell_facts(const struct inspection *i)
 	uint64_t trouble = f.judged[JUDGE_NO] + f.own[JUDGE_NO] + f.misplaced + f.tests_failed +
 			   f.refused + f.gaps + (f.store_looked && !f.store_well) +
 			   (f.audit_looked && !f.audit_well);
-	uint64_t unseen =
-		f.judged[JUDGE_UNKNOWN] + f.own[JUDGE_UNKNOWN] + !f.store_looked + !f.audit_looked;
+	uint64_t unseen = f.judged[JUDGE_UNKNOWN] + f.own[JUDGE_UNKNOWN] + !f.store_looked +
+			  !f.audit_looked + (f.audit_looked && !f.audit_signed);
 	check_add(i->list, "content",
 		  trouble > 0  ? CHECK_WARNING
 		  : unseen > 0 ? CHECK_UNKNOWN
@@ -277,9 +277,10 @@ static void tell_facts(const struct inspection *i)
 		  !f.store_looked ? "not looked at"
 		  : f.store_well  ? "verified"
 				  : "NOT as sealed",
-		  !f.audit_looked ? "not looked at"
-		  : f.audit_well  ? "verified"
-				  : "NOT whole");
+		  !f.audit_looked  ? "not looked at"
+		  : !f.audit_well  ? "NOT whole"
+		  : f.audit_signed ? "verified"
+				   : "whole, and nothing of it is signed for");
 }
 
 static void inspect(const struct evidence_bundle *bundle,

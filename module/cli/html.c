@@ -14,10 +14,14 @@ static const struct {
 	uint32_t first, last;
 } hidden[] = {
 	{0x80, 0x9f},     /* C1 controls */
+	{0xad, 0xad},     /* soft hyphen */
+	{0x61c, 0x61c},   /* Arabic letter mark: of direction */
+	{0x180e, 0x180e}, /* Mongolian vowel separator */
 	{0x200b, 0x200f}, /* zero width, marks of direction */
 	{0x2028, 0x202e}, /* line and paragraph ends, embeddings and overrides */
 	{0x2060, 0x206f}, /* invisible operators, isolates */
-	{0xfeff, 0xfeff},
+	{0xfeff, 0xfeff},   {0xfff9, 0xfffb}, /* interlinear annotations */
+	{0xe0000, 0xe007f},                   /* tags */
 };
 
 static void put_ascii(struct writer *w, uint8_t c)

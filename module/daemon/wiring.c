@@ -376,6 +376,7 @@ static struct err start_keeper(struct wiring *w)
 			.account = w->installation.scope.account,
 			.retention = wiring_retention(w->settings),
 			.signer = &w->audit_signer.port,
+			.public_key = w->audit_signer.public_key,
 			.needed_since = needed_since,
 			.clock_trusted = clock_trusted,
 			.user = w->service,

@@ -114,6 +114,23 @@ static void a_changed_record_is_named_with_its_event(void **state)
 	assert_string_equal(report.first.event, "00000000-0000-4000-8000-000000000017");
 }
 
+/* An event's id that is none could write on the terminal of who verifies. */
+static void what_is_no_event_id_is_not_told(void **state)
+{
+	(void)state;
+	char line[4096];
+	size_t at = line_of(false, 16);
+	char *id = strstr(now.text[at], "\"eventID\":\"") + strlen("\"eventID\":\"");
+	(void)snprintf(line, sizeof line, "%.*s\\u001b[2J%032d%s", (int)(id - now.text[at]),
+		       now.text[at], 0, id + AUDIT_EVENT_ID_LEN);
+	free(now.text[at]);
+	now.text[at] = strdup(line);
+	store(&now);
+	is_found(AUDIT_PROBLEM_CHANGED);
+	is_named(at);
+	assert_string_equal(report.first.event, "");
+}
+
 static void a_deleted_line_is_found(void **state)
 {
 	(void)state;
@@ -279,6 +296,7 @@ int main(void)
 		VERIFY_TEST(a_log_that_is_being_written_is_sound),
 		VERIFY_TEST(any_changed_byte_is_found),
 		VERIFY_TEST(a_changed_record_is_named_with_its_event),
+		VERIFY_TEST(what_is_no_event_id_is_not_told),
 		VERIFY_TEST(a_deleted_line_is_found),
 		VERIFY_TEST(two_swapped_lines_are_found),
 		VERIFY_TEST(a_line_that_stands_twice_is_found),

@@ -3,9 +3,11 @@
  * beginnings that are missing. */
 #include "doctored.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audit/attestation.h"
@@ -198,6 +200,7 @@ static void keep_little(struct signing *with)
 						     .account = "000000000007",
 						     .retention = {.keep_bytes = 7000},
 						     .signer = with ? &with->port : NULL,
+						     .public_key = signer.public_key,
 						     .interval_ms = 5,
 						     .needed_since = nothing_needed,
 						     .clock = &clock_system};
@@ -247,6 +250,7 @@ static void nothing_is_removed_while_the_token_is_away(void **state)
 						     .account = "000000000007",
 						     .retention = {.keep_bytes = 5000},
 						     .signer = &signer.port,
+						     .public_key = signer.public_key,
 						     .interval_ms = 5,
 						     .needed_since = nothing_needed,
 						     .clock = &clock_system};
@@ -263,6 +267,94 @@ static void nothing_is_removed_while_the_token_is_away(void **state)
 	assert_int_equal(fixture_count_files(".jsonl"), made.files);
 }
 
+static int64_t now_ms; /* for the ages of segments */
+
+static struct err trusted_now(void *user, int64_t *ms)
+{
+	(void)user;
+	*ms = now_ms;
+	return OK;
+}
+
+/* Its report after the first round that removes `removed` segments, or that fails. */
+static struct audit_keeper_report keep(struct audit_retention retention, uint64_t removed)
+{
+	struct audit_keeper *keeper = NULL;
+	struct audit_keeper_report kept = {0};
+	const struct audit_log_options options = {
+		.directory = fixture_directory, .clock = &clock_system, .signer = &signer.port};
+	assert_false(err_failed(audit_log_open(&options, &log_open)));
+	const struct audit_keeper_options keeping = {.log = log_open,
+						     .directory = fixture_directory,
+						     .region = "eu-x-1",
+						     .account = "000000000007",
+						     .retention = retention,
+						     .signer = &signer.port,
+						     .public_key = signer.public_key,
+						     .interval_ms = 5,
+						     .needed_since = nothing_needed,
+						     .clock_trusted = trusted_now,
+						     .clock = &clock_system};
+	assert_false(err_failed(audit_keeper_start(&keeping, &keeper)));
+	for (int ms = 0; kept.segments == 0 || (kept.removed < removed && !err_failed(kept.last));
+	     ms++) {
+		assert_true(ms < 20000);
+		(void)usleep(1000);
+		audit_keeper_report(keeper, &kept);
+	}
+	audit_keeper_stop(&keeper);
+	audit_log_close(&log_open);
+	return kept;
+}
+
+/* Whoever can write to the folder puts a segment in front of all others that ends with a line of
+ * the middle: its removal would excuse that everything up to there is gone. */
+static void a_segment_that_was_put_there_gets_no_signed_removal(void **state)
+{
+	(void)state;
+	static const char forged[] = "audit-20200101T000000Z-000000.jsonl";
+	char text[4096];
+	size_t len = 0, at = line_of(false, 10);
+	assert_true(now.file[at] < now.files - 1);
+	(void)snprintf(text, sizeof text, "%s\n", now.text[at]);
+	fixture_write_file(forged, text, strlen(text));
+	struct audit_keeper_report kept = keep((struct audit_retention){.keep_bytes = 1}, 1);
+	assert_true(err_is(kept.last, E_AUDIT_CHAIN));
+	assert_int_equal(kept.removed, 0);
+	assert_null(strstr(fixture_read_log(&len), "DeleteAuditSegment"));
+	/* Nor when a genuine line follows: no signature covers both. */
+	while (audit_line_attests(view_of_text(now.text[at + 1])))
+		at++;
+	(void)snprintf(text, sizeof text, "%s\n", now.text[at]);
+	fixture_write_file(forged, text, strlen(text));
+	(void)snprintf(text, sizeof text, "%s\n", now.text[at + 1]);
+	fixture_write_file("audit-20200101T000000Z-000001.jsonl", text, strlen(text));
+	kept = keep((struct audit_retention){.keep_bytes = 1}, 1);
+	assert_true(err_is(kept.last, E_AUDIT_CHAIN));
+	assert_int_equal(kept.removed, 0);
+}
+
+static void touch_all(void)
+{
+	const struct timespec long_ago[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	char path[160];
+	for (size_t i = 0; i < now.files; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", fixture_directory, now.names[i]);
+		assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+	}
+}
+
+static void a_segment_is_as_young_as_its_lines_whatever_its_file_says(void **state)
+{
+	(void)state;
+	touch_all();
+	now_ms = INT64_C(1795287601000); /* of the records */
+	assert_int_equal(keep((struct audit_retention){.keep_days = 2}, 0).removed, 0);
+	now_ms = INT64_C(4102444800000); /* 2100: later than any signature */
+	assert_true(keep((struct audit_retention){.keep_days = 2}, 2).removed >= 2);
+	is_sound();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +367,8 @@ int main(void)
 		VERIFY_TEST(a_beginning_that_retention_removed_is_explained),
 		VERIFY_TEST(a_removal_that_nobody_signed_explains_nothing),
 		VERIFY_TEST(nothing_is_removed_while_the_token_is_away),
+		VERIFY_TEST(a_segment_that_was_put_there_gets_no_signed_removal),
+		VERIFY_TEST(a_segment_is_as_young_as_its_lines_whatever_its_file_says),
 	};
 	return cmocka_run_group_tests_name("audit_verify_signed", tests, NULL, NULL);
 }

@@ -72,6 +72,8 @@ static void marks_that_turn_text_round_are_told(void **state)
 			    "a[U+202E]b");
 	assert_string_equal(escaped(VIEW_LITERAL("\xe2\x80\x8b\xe2\x81\xa6\xef\xbb\xbf")),
 			    "[U+200B][U+2066][U+FEFF]");
+	assert_string_equal(escaped(VIEW_LITERAL("\xd8\x9c\xc2\xad\xf3\xa0\x81\x81")),
+			    "[U+061C][U+00AD][U+E0041]");
 }
 
 static void a_pair_without_text_is_left_out(void **state)
