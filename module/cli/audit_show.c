@@ -26,6 +26,8 @@ const struct argument audit_show_arguments[] = {
 	ARGUMENT_OPTION("follow", NULL, NULL, ARGUMENT_FLAG, "wait for more, until interrupted"),
 	ARGUMENTS_END};
 
+#define RESULT_WIDTH 26 /* InvalidCiphertextException; few are longer */
+
 struct show {
 	struct audit_filter filter;
 	bool json, follow;
@@ -89,7 +91,7 @@ static struct view subject_of(const struct audit_event *event)
 static void show_heading(void)
 {
 	put_cell(VIEW_LITERAL("TIME"), 20);
-	put_cell(VIEW_LITERAL("RESULT"), 22);
+	put_cell(VIEW_LITERAL("RESULT"), RESULT_WIDTH);
 	put_cell(VIEW_LITERAL("EVENT"), 22);
 	put_cell(VIEW_LITERAL("WHO"), 20);
 	put_cell(VIEW_LITERAL("KEY"), 36);
@@ -102,7 +104,7 @@ static void show_row(struct view line, const struct audit_event *event)
 	char time[TIMESTAMP_ISO_TEXT];
 	timestamp_iso(event->time_ms, false, time);
 	put_cell(view_of_text(time), 20);
-	put_cell(event->error_code.len > 0 ? event->error_code : VIEW_LITERAL("ok"), 22);
+	put_cell(event->error_code.len > 0 ? event->error_code : VIEW_LITERAL("ok"), RESULT_WIDTH);
 	put_cell(event->name, 22);
 	put_cell(audit_event_user(event), 20);
 	put_cell(subject_of(event), 36);

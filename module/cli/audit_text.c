@@ -162,17 +162,18 @@ void audit_text_write(const struct audit_verify_report *r, struct writer *w)
 	if (r->problems > 0)
 		write_problem(w, r);
 	else
-		writer_text(w, "SOUND\n");
+		writer_text(w, r->attested.sequence > 0
+				       ? "SOUND\n"
+				       : "NOTHING SIGNED: nothing proves this log, or not yet\n");
 	write_content(w, r);
 	write_attested(w, r);
 }
 
 /* --- The exit status. --- */
 
+/* Whoever can write there can also chain a log of his own: nothing signed for is never well. */
 static bool is_old_tail(const struct audit_verify_report *r)
 {
-	if (r->records == r->unchained)
-		return false;
 	return r->attested.sequence == 0 ||
 	       (r->unattested > 0 && r->last_ms - r->unattested_ms > PATIENCE_MS);
 }

@@ -2,6 +2,7 @@
 /* holdfast audit: the audit log and its proof. Verification needs neither the service nor the
  * token: only the public key. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "cli/audit_show.h"
@@ -87,10 +88,16 @@ static enum exit_status verify_with(const struct command_context *context,
 					       .user = &progress},
 		&report);
 	progress_end(&progress);
-	if (!err_failed(e))
+	if (err_failed(e))
+		(void)fprintf(stderr, "holdfast: %s cannot be read: %s\n", directory,
+			      e.detail != 0 ? strerrordesc_np((int)e.detail) : err_meaning(e));
+	else if (report.segments == 0 && report.problems == 0)
+		(void)fprintf(stderr,
+			      "holdfast: there is no audit log in %s: name the folder that has its "
+			      "segments (audit-*.jsonl)\n",
+			      directory);
+	else
 		return tell_report(context, &report);
-	(void)fprintf(stderr, "holdfast: %s cannot be read: %s (%u)\n", directory, err_name(e),
-		      e.detail);
 	return EXIT_IO;
 }
 

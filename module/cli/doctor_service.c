@@ -247,6 +247,11 @@ static void say_log(struct doctor *d, const struct json *audit)
 		check_add(d->list, "chain", CHECK_UNKNOWN,
 			  "run this where and as who can read the log", "not verified: %.*s",
 			  (int)why.len, (const char *)why.ptr);
+	else if (!json_bool_of(json_member(audit, "Verified")) && problem == NULL)
+		check_add(d->list, "chain", CHECK_WARNING,
+			  "is the token up? it signs within sign_every_ms of [audit]; then look "
+			  "again",
+			  "%.*s", (int)why.len, (const char *)why.ptr);
 	else if (!json_bool_of(json_member(audit, "Verified")))
 		check_add(d->list, "chain", CHECK_FAILURE,
 			  "run holdfast audit verify for all of it; keep the files as they are",

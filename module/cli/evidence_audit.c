@@ -7,10 +7,13 @@
 #include "audit/verify.h"
 #include "base/text.h"
 #include "cli/evidence.h"
+#include "cli/progress.h"
 #include "codec/hex.h"
 #include "codec/timestamp.h"
 
 #define PATH_TEXT 4096
+#define TRIES 2
+#define PATIENCE_S 1
 #define HEX_TEXT (2 * AUDIT_HASH_LEN + 1)
 
 static void put_text(struct json_out *out, const char *name, const char *text)
@@ -46,8 +49,11 @@ static void put_point(struct json_out *out, const char *name, const struct audit
 static void put_problem(struct json_out *out, const struct audit_verify_report *report)
 {
 	const struct audit_problem *first = &report->first;
-	json_out_bool(out, "Verified", first->kind == AUDIT_PROBLEM_NONE);
-	if (first->kind == AUDIT_PROBLEM_NONE)
+	bool whole = first->kind == AUDIT_PROBLEM_NONE, proven = report->attested.sequence > 0;
+	json_out_bool(out, "Verified", whole && proven);
+	if (whole && !proven)
+		put_text(out, "Why", "the token has signed for nothing in it");
+	if (whole)
 		return;
 	json_out_integer(out, "Problems", (int64_t)report->problems);
 	json_out_begin_object(out, "FirstProblem");
@@ -87,21 +93,41 @@ static const char *why_not(const char *directory)
 			       : strerrordesc_np(errno);
 }
 
+/* A service that has just started has signed for nothing yet, and will have in a moment: then it is
+ * read once more. NULL, or why it was not looked at. */
+static const char *look(const struct command_context *context, const char *directory,
+			const uint8_t point[ECDSA_P256_POINT_LEN],
+			struct audit_verify_report *report)
+{
+	struct err e = OK;
+	struct progress progress;
+	const struct audit_verify_options options = {.directory = directory,
+						     .public_key = point,
+						     .progress = progress_tell,
+						     .user = &progress};
+	for (unsigned tries = 0; tries < TRIES; tries++) {
+		if (tries > 0)
+			(void)sleep(PATIENCE_S);
+		progress_init(&progress, "verifying the audit log", context->json);
+		e = audit_verify(&options, report);
+		progress_end(&progress);
+		if (err_failed(e) || report->problems > 0 || report->attested.sequence > 0)
+			break;
+	}
+	return err_failed(e) ? err_meaning(e) : NULL;
+}
+
 void evidence_write_audit(const struct command_context *context, const struct json *machine,
 			  const uint8_t point[ECDSA_P256_POINT_LEN], struct json_out *out)
 {
-	(void)context;
 	char directory[PATH_TEXT] = "";
 	struct audit_verify_report report = {.problems = 0};
 	const struct json *process = json_member(machine, "Process");
 	(void)!err_failed(text_copy(directory, sizeof directory,
 				    json_string_of(json_member(process, "AuditDirectory"))));
 	const char *why = why_not(directory);
-	const struct audit_verify_options options = {.directory = directory, .public_key = point};
-	if (why == NULL) {
-		struct err e = audit_verify(&options, &report);
-		why = err_failed(e) ? err_meaning(e) : NULL;
-	}
+	if (why == NULL)
+		why = look(context, directory, point, &report);
 	json_out_begin_object(out, "Audit");
 	put_text(out, "Directory", directory);
 	json_out_bool(out, "Looked", why == NULL);

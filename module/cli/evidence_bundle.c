@@ -235,12 +235,27 @@ static bool belongs(const char *name)
 	return is_dots(name);
 }
 
+/* One of its files at least. */
+static bool is_bundle(int folder)
+{
+	struct stat st;
+	for (size_t i = 0; i < EVIDENCE_FILE_COUNT; i++)
+		if (fstatat(folder, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	return false;
+}
+
 void evidence_folder_read(const char *path, struct evidence_bundle *bundle, struct check_list *list)
 {
 	CLEANUP(close_folder) DIR *folder = opendir(path);
 	if (folder == NULL) {
 		check_add(list, "folder", CHECK_FAILURE, "name the folder of a bundle", "%s: %s",
 			  path, strerrordesc_np(errno));
+		return;
+	}
+	if (!is_bundle(dirfd(folder))) {
+		check_add(list, "folder", CHECK_FAILURE, "name the folder of a bundle",
+			  "there is no bundle in %s", path);
 		return;
 	}
 	for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)

@@ -318,7 +318,8 @@ static void put_audit(struct writer *w, const struct json *audit)
 		       "now and then.</p>\n");
 	begin_pairs(w);
 	html_pair_code(w, "Folder", report_text(audit, "Directory"));
-	report_pair(w, "Not looked at", audit, "Why");
+	report_pair(w, json_bool_of(json_member(audit, "Looked")) ? "Not proven" : "Not looked at",
+		    audit, "Why");
 	report_pair(w, "Whole and in order", audit, "Verified");
 	report_pair(w, "First problem", problem, "Kind");
 	report_pair(w, "In", problem, "Segment");

@@ -79,7 +79,10 @@ static size_t name_width(const struct json *status)
 	return width;
 }
 
-static void put_check(struct writer *w, const struct json *check, size_t width, bool colour)
+/* next_remedy: of the row below in the same group; what is the same for all is said under the last.
+ */
+static void put_check(struct writer *w, const struct json *check, struct view next_remedy,
+		      size_t width, bool colour)
 {
 	const struct look *look = look_of(check, "Level");
 	writer_text(w, "  ");
@@ -88,12 +91,21 @@ static void put_check(struct writer *w, const struct json *check, size_t width, 
 	put_text(w, json_string_of(json_member(check, "Detail")));
 	writer_text(w, "\n");
 	struct view remedy = json_string_of(json_member(check, "Remedy"));
-	if (remedy.len == 0)
+	if (remedy.len == 0 || view_equal(remedy, next_remedy))
 		return;
 	put_padded(w, VIEW_LITERAL(""), 2 + width);
 	writer_text(w, "-> ");
 	put_text(w, remedy);
 	writer_text(w, "\n");
+}
+
+static struct view next_remedy(const struct json *status, size_t index)
+{
+	const struct json *here = check_at(status, index), *next = check_at(status, index + 1);
+	if (!view_equal(json_string_of(json_member(here, "Group")),
+			json_string_of(json_member(next, "Group"))))
+		return VIEW_NONE;
+	return json_string_of(json_member(next, "Remedy"));
 }
 
 /* A heading where the rows of a group begin. */
@@ -116,7 +128,7 @@ void status_text_write(struct writer *w, const struct json *status, bool colour)
 	size_t width = name_width(status);
 	for (size_t i = 0; (check = check_at(status, i)) != NULL; i++) {
 		put_group(w, check, &group);
-		put_check(w, check, width, colour);
+		put_check(w, check, next_remedy(status, i), width, colour);
 	}
 }
 

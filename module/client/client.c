@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -189,6 +190,12 @@ static bool set_options(struct client *client, struct view body, struct curl_sli
 	       curl_easy_setopt(c, CURLOPT_HEADERDATA, reply) == CURLE_OK;
 }
 
+/* libcurl tells of the port of a URL that a socket has not. */
+static const char *why_closed(const char *socket_path)
+{
+	return access(socket_path, W_OK) == 0 ? "nobody listens there" : strerrordesc_np(errno);
+}
+
 static struct err perform(struct client *client, struct client_reply *reply,
 			  char message[CLIENT_MESSAGE_MAX])
 {
@@ -196,8 +203,11 @@ static struct err perform(struct client *client, struct client_reply *reply,
 	REQUIRE(curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, said) == CURLE_OK, E_BUG);
 	CURLcode code = curl_easy_perform(client->curl);
 	REQUIRE(curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, NULL) == CURLE_OK, E_BUG);
+	const char *why = code == CURLE_COULDNT_CONNECT && client->socket_path != NULL
+				  ? why_closed(client->socket_path)
+				  : said;
 	TRY(text_copy(message, CLIENT_MESSAGE_MAX,
-		      view_part(view_of_text(said), 0, CLIENT_MESSAGE_MAX - 1)));
+		      view_part(view_of_text(why), 0, CLIENT_MESSAGE_MAX - 1)));
 	TRY(of_curl(client, code));
 	long status = 0;
 	REQUIRE(curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK,

@@ -24,6 +24,7 @@
 #define FOLDER_MODE 0700
 #define FOLDER_NAME "backups"
 #define TEXT_MAX 4096
+#define NAMES_MAX 100 /* of the same second and epoch */
 #define PATH_ROOM (BACKUP_PATH_MAX + 16)
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
@@ -81,6 +82,12 @@ static struct err make_folder(struct making *m)
 	return OK;
 }
 
+static bool is_there(const char *path)
+{
+	struct stat status;
+	return lstat(path, &status) == 0;
+}
+
 static struct err name_backup(struct making *m, const char *name)
 {
 	char now[TIMESTAMP_BASIC_TEXT];
@@ -88,8 +95,13 @@ static struct err name_backup(struct making *m, const char *name)
 	timestamp_basic(made->made_ms, now);
 	if (name[0] != '\0')
 		return text_format(made->path, sizeof made->path, "%s/%s", m->folder, name);
-	return text_format(made->path, sizeof made->path, "%s/holdfast-%s-%llu.db", m->folder, now,
-			   (unsigned long long)made->mark.epoch);
+	TRY(text_format(made->path, sizeof made->path, "%s/holdfast-%s-%llu.db", m->folder, now,
+			(unsigned long long)made->mark.epoch));
+	/* A second one within a second of a store that rests. */
+	for (unsigned next = 2; next <= NAMES_MAX && is_there(made->path); next++)
+		TRY(text_format(made->path, sizeof made->path, "%s/holdfast-%s-%llu-%u.db",
+				m->folder, now, (unsigned long long)made->mark.epoch, next));
+	return OK;
 }
 
 /* --- the copy --- */
@@ -223,8 +235,7 @@ static struct err sync_folder(const char *path)
 /* A link, which replaces nothing; the text first, so that no backup is without. */
 static struct err give_name(struct making *m)
 {
-	struct stat status;
-	if (lstat(m->made.path, &status) == 0)
+	if (is_there(m->made.path))
 		return ERR(E_EXISTS);
 	TRY(write_sidecar(m));
 	if (link(m->unfinished, m->made.path) != 0)

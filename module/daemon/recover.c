@@ -145,6 +145,12 @@ static struct err look(struct recover *r)
 	return err_failed(e) ? failed("verify the store", source_of(r), e) : OK;
 }
 
+/* NULL: where every run looks. */
+static const char *settings_named(const struct arguments *arguments)
+{
+	return text_equal(arguments->config, SETTINGS_PATH_DEFAULT) ? NULL : arguments->config;
+}
+
 static struct err tell(const struct recover *r)
 {
 	const struct recover_told told = {.report = &r->report,
@@ -152,7 +158,9 @@ static struct err tell(const struct recover *r)
 					  .store = r->w->settings->store.path,
 					  .restored = r->arguments->restore,
 					  .audit_directory = r->options.audit_directory,
-					  .audit_log = r->options.audit_log};
+					  .audit_log = r->options.audit_log,
+					  .settings = settings_named(r->arguments),
+					  .accepting = r->arguments->accept != NULL};
 	CLEANUP(buf_cleanup) struct buf text;
 	struct writer w;
 	buf_init(&text, REPORT_MAX);
@@ -245,6 +253,10 @@ enum exit_status recover_run(struct wiring *w, const struct arguments *arguments
 {
 	CLEANUP(recover_cleanup)
 	struct recover r = {.w = w, .arguments = arguments, .lock = -1};
+	if (access(source_of(&r), R_OK) != 0) {
+		(void)fprintf(stderr, "holdfastd: %s: %m\n", source_of(&r));
+		return EXIT_IO;
+	}
 	struct err e = hold(&r);
 	if (!err_failed(e))
 		e = wiring_open_token(w);

@@ -113,6 +113,8 @@ static void write_losses(struct writer *w, const struct kms_survey *survey)
 		"adopted\n"
 		"  from the token at the next start.\n"
 		"  Look through: holdfast key, user and access-key list; kms:ListGrants.\n");
+		"  Look through what was done since: holdfast audit show --since TIME.\n",
+		(unsigned long long)(survey->anchor.epoch - survey->mark.epoch));
 }
 
 static void write_work(struct writer *w, const struct rescue_report *report)
@@ -149,14 +151,19 @@ static void write_next(struct writer *w, const struct recover_told *told, struct
 		writer_text(w, "\nThis token cannot be accepted: it is no copy of the other.\n");
 		return;
 	}
+	if (told->accepting)
+		return;
 	writer_text(w, "\nNothing has been changed. To take it as it is (holdfast-recovery(7) says "
 		       "what that means):\n  holdfastd");
 	if (told->restored != NULL)
 		writer_format(w, " --restore %s", told->restored);
 	else
 		writer_text(w, " --recover");
-	writer_format(w, " --accept %s%s\n", report->code,
+	writer_format(w, " --accept %s%s", report->code,
 		      report->token.moved ? " --accept-token" : "");
+	if (told->settings != NULL)
+		writer_format(w, " --config %s", told->settings);
+	writer_text(w, "\n");
 }
 
 void recover_text_write(struct writer *w, const struct recover_told *told)

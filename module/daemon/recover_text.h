@@ -12,6 +12,8 @@ struct recover_told {
 	const char *store;    /* path */
 	const char *restored; /* path of the backup; or NULL */
 	const char *audit_directory, *audit_log;
+	const char *settings; /* path, for the command to accept with; NULL: the default */
+	bool accepting;       /* it was given a code: do not say how */
 };
 
 void recover_text_write(struct writer *w, const struct recover_told *told);

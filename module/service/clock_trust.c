@@ -58,6 +58,12 @@ static const struct {
 		       "clock accept"},
 	[CLOCK_UNKNOWN] = {"unknown", "the sealed mark of trusted time cannot be used",
 			   "see the log lines of the store; mend the store or restore it"},
+	[CLOCK_RECOVERED] = {"recovered",
+			     "the store was accepted in a recovery, and may not know which "
+			     "deletions were cancelled since",
+			     "cancel the deletions that shall not be carried out (kms:ListKeys, "
+			     "kms:CancelKeyDeletion); then, if the clock is right: holdfast clock "
+			     "accept"},
 };
 
 const char *clock_verdict_name(enum clock_verdict verdict)
@@ -138,12 +144,19 @@ static enum clock_verdict judge_start(const struct clock_trust *trust, const str
 	return now->real_ms - mark->trusted_ms > GAP_MS ? CLOCK_GAP : CLOCK_TRUSTED;
 }
 
+static bool is_of_recovery(const struct kms_clock_mark *mark)
+{
+	return mark->held && mark->held_ms == CLOCK_HELD_BY_RECOVERY_MS;
+}
+
 static enum clock_verdict judge(const struct clock_trust *trust, const struct reading *now)
 {
 	if (trust->mark.revision == 0)
 		return CLOCK_UNKNOWN;
 	enum clock_verdict verdict =
 		trust->counting ? judge_running(trust, now) : judge_start(trust, now);
+	if (verdict == CLOCK_APART && is_of_recovery(&trust->mark))
+		return CLOCK_RECOVERED;
 	return verdict == CLOCK_TRUSTED && err_failed(trust->failure) ? CLOCK_UNKNOWN : verdict;
 }
 
@@ -402,7 +415,8 @@ void clock_trust_report(struct clock_trust *trust, struct clock_trust_report *ou
 		.now_ms = now.real_ms,
 		.trusted_ms = trust->mark.trusted_ms,
 		.apart_ms = apart_us(trust, &now) / US_PER_MS,
-		.held_ms = trust->mark.held ? trust->mark.held_ms : 0,
+		.held_ms =
+			trust->mark.held && !is_of_recovery(&trust->mark) ? trust->mark.held_ms : 0,
 		.store = trust->failure,
 	};
 }

@@ -10,6 +10,8 @@
  *   again, or the operator accepts. A shorter gap is a downtime: reported when it is longer than a
  *   day.
  * - UNKNOWN: the mark can be neither read nor stored.
+ * - RECOVERED: a recovery accepted this store, which may not know which deletions were cancelled
+ *   since: held since CLOCK_HELD_BY_RECOVERY_MS. Until the operator accepts.
  *
  * The count. What boot time is measured by (real minus boot) is fixed by the first look that trusts
  * the clock, and by each acceptance. It follows the clock by at most CLOCK_SLEW_PPM of the time
@@ -40,16 +42,18 @@
 #define CLOCK_APART_MS INT64_C(60000)
 #define CLOCK_SLEW_PPM 500 /* as much as adjtime(3) and NTP's frequency do */
 #define CLOCK_GAP_DAYS 400
+#define CLOCK_HELD_BY_RECOVERY_MS 1 /* no clock has shown that */
 #define CLOCK_MARK_INTERVAL_MS INT64_C(60000)
 
 struct clock_trust;
 
 enum clock_verdict {
 	CLOCK_TRUSTED,
-	CLOCK_BEHIND,  /* the mark: it was set back */
-	CLOCK_APART,   /* it was set while the service ran */
-	CLOCK_GAP,     /* too far ahead of the mark at the start */
-	CLOCK_UNKNOWN, /* the mark cannot be read or stored */
+	CLOCK_BEHIND,    /* the mark: it was set back */
+	CLOCK_APART,     /* it was set while the service ran */
+	CLOCK_GAP,       /* too far ahead of the mark at the start */
+	CLOCK_UNKNOWN,   /* the mark cannot be read or stored */
+	CLOCK_RECOVERED, /* an older store was accepted, and nobody has looked since */
 	CLOCK_VERDICT_COUNT
 };
 

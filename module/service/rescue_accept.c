@@ -8,11 +8,11 @@
 #include "codec/json.h"
 #include "codec/uuid.h"
 #include "service/anchor.h"
+#include "service/clock_trust.h"
 #include "service/init.h"
 #include "service/rescue.h"
 
 #define NAMED_MAX 40 /* findings that the record names; all fit AUDIT_RECORD_MAX */
-#define HELD_SINCE_MS 1
 #define NAME_MAX 128
 #define HASH_TEXT (2 * AUDIT_HASH_LEN + 1)
 
@@ -191,8 +191,7 @@ static struct err forget_intents(const struct rescue_options *options)
 }
 
 /* Nor does it know which deletions were cancelled since: none is done before the operator has
- * looked, and says so with `holdfast clock accept`. A hold from the beginning of time does not end
- * by itself: service/clock_trust.h. */
+ * looked, and says so with `holdfast clock accept`: service/clock_trust.h, RECOVERED. */
 static struct err hold_destruction(const struct rescue_options *options)
 {
 	const struct kms_agenda *agenda = &options->agenda;
@@ -206,7 +205,7 @@ static struct err hold_destruction(const struct rescue_options *options)
 		TRY(e);
 	mark.revision++;
 	mark.held = true;
-	mark.held_ms = HELD_SINCE_MS;
+	mark.held_ms = CLOCK_HELD_BY_RECOVERY_MS;
 	return agenda->ops->mark_save(agenda->self, &mark, NULL);
 }
 

@@ -192,5 +192,13 @@ def test_wrong_arguments_are_told(own):
                               ([own.path("nowhere"), "--key", public_key(own)], 74),
                               ([folder, "--key", own.path("missing.pem")], 74)):
         assert own.run("holdfast", "audit", "verify", *arguments, check=False).returncode == status
+    # A folder without a log, mistyped or emptied, is no sound log.
+    empty = own.path("empty")
+    os.mkdir(empty)
+    ran = own.run("holdfast", "audit", "verify", empty, "--key", public_key(own), check=False)
+    assert (ran.returncode, ran.stdout) == (74, "") and f"no audit log in {empty}" in ran.stderr
+    wait_for(lambda: verify(own)[0] == 0, "the token has signed for the log", 30)
+    asked = own.run("holdfast", "audit", "verify", folder, "--socket", own.path("no.sock"), check=False)
+    assert asked.returncode == 69 and "does not answer: No such file or directory.\n" in asked.stderr
     asked = own.run("holdfast", "audit", "verify", folder, "--socket", own.daemon.admin)
     assert asked.stdout.startswith("SOUND\n")

@@ -181,7 +181,13 @@ def test_an_older_store(own):
     with pytest.raises(own.client().exceptions.ClientError):
         opens(own, lost)
     clock = json.loads(own.run("holdfast", "clock", "show", "--json", "--socket", own.daemon.admin).stdout)
-    assert not clock["Trusted"]
+    assert (clock["Trusted"], clock["State"]) == (False, "recovered")
+    assert "CancelKeyDeletion" in clock["Remedy"] and "HeldSince" not in clock
+    own.daemon.stop()
+    assert starts(own)  # which ends no such hold
+    for verb, state in (("show", "recovered"), ("accept", "trusted"), ("show", "trusted")):
+        told = own.run("holdfast", "clock", verb, "--json", "--socket", own.daemon.admin).stdout
+        assert json.loads(told)["State"] == state
 
 
 # --- backups ---
@@ -262,6 +268,24 @@ def test_a_backup_is_made_under_load_and_restored(own):
     assert recover(own, "--restore", own.path(kept))[1]["Verdict"] == "E_STORE_ROLLED_BACK"
 
 
+def test_backups_of_one_second_have_each_a_name(own):
+    made = [backup(own)[1]["Path"] for _ in range(3)]
+    assert len(set(made)) == 3 and all(os.path.exists(path) for path in made)
+
+
+def test_a_report_says_how_to_accept_until_it_is(own):
+    _, made = backup(own)
+    rotate(own, make_key(own, "one"))
+    own.daemon.stop()
+    words = ("holdfast", "recover", "--config", own.daemon.settings, "--restore", made["Path"])
+    told = own.run(*words, check=False).stdout
+    line = told.rstrip().splitlines()[-1]
+    assert line.endswith(f" --config {own.daemon.settings}"), told
+    ran = own.run(*line.split(), check=False)  # as it stands
+    assert ran.returncode == 0, ran.stderr
+    assert "Nothing has been changed" in told and "Nothing has been changed" not in ran.stdout
+
+
 def test_a_backup_that_is_no_store_is_not_restored(own):
     _, made = backup(own)
     with open(made["Path"], "r+b") as file:
@@ -271,7 +295,10 @@ def test_a_backup_that_is_no_store_is_not_restored(own):
     before = digests(own)
     status, _ = recover(own, "--restore", made["Path"])
     assert status not in (SOUND, REFUSED_ROWS, MUST_ACCEPT)
-    assert recover(own, "--restore", own.path("nowhere.db"))[0] not in (SOUND, REFUSED_ROWS, MUST_ACCEPT)
+    missing = own.run("holdfast", "recover", "--restore", own.path("nowhere.db"), "--config",
+                      own.daemon.settings, check=False)
+    assert missing.returncode == 74
+    assert missing.stderr == f"holdfastd: {own.path('nowhere.db')}: No such file or directory\n"
     assert digests(own) == before
 
 

@@ -99,6 +99,13 @@ def test_the_folder_has_five_files_for_its_owner_alone(bundle):
         assert os.stat(os.path.join(bundle, name)).st_mode & 0o77 == 0
 
 
+def test_a_folder_that_is_no_bundle_is_told_in_one_line(calendar, tmp_path):
+    (tmp_path / "one").touch()
+    (tmp_path / "two").touch()
+    code, wrong, _ = verify(calendar.installation, tmp_path)
+    assert (code, wrong) == (65, {"folder": f"there is no bundle in {tmp_path}"})
+
+
 def test_the_lab_verifies_it_with_the_key_alone(calendar, bundle, tmp_path):
     own = calendar.installation
     code, wrong, verdict = verify(own, bundle)

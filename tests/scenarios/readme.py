@@ -20,6 +20,21 @@ def blocks():
         return {match["title"]: match["text"] for match in BLOCK.finditer(file.read())}
 
 
+def test_every_block_ends_and_every_link_leads_somewhere():
+    """A block that is not closed turns the rest of the page into a script."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    fences = re.findall(r"^```.*$", text, re.MULTILINE)
+    assert all(fence == "```" for fence in fences[1::2]) and len(fences) % 2 == 0, fences
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif "://" not in target:
+            assert os.path.exists(os.path.join(ROOT, target.partition("#")[0])), target
+
+
 def run(service, folder, command, **more):
     """With the names that `. ./.holdfast/env` sets, and nothing else."""
     environment = {

@@ -120,6 +120,22 @@ static void groups_have_headings_and_a_verdict_of_their_own(void **state)
 	assert_int_equal(status, EXIT_WARNING);
 }
 
+static void what_is_to_be_done_about_several_rows_is_said_once(void **state)
+{
+	(void)state;
+	render("{\"Status\":\"failure\",\"Checks\":["
+	       "{\"Name\":\"a\",\"Level\":\"failure\",\"Detail\":\"x\",\"Remedy\":\"do\"},"
+	       "{\"Name\":\"b\",\"Level\":\"failure\",\"Detail\":\"y\",\"Remedy\":\"do\"},"
+	       "{\"Name\":\"c\",\"Level\":\"failure\",\"Detail\":\"z\",\"Remedy\":\"other\"}]}",
+	       false);
+	assert_string_equal(text, "Holdfast is NOT WELL.\n\n"
+				  "  a               FAILED  x\n"
+				  "  b               FAILED  y\n"
+				  "                  -> do\n"
+				  "  c               FAILED  z\n"
+				  "                  -> other\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +147,7 @@ int main(void)
 		cmocka_unit_test(what_a_terminal_would_obey_is_replaced),
 		cmocka_unit_test(what_is_not_known_is_not_well),
 		cmocka_unit_test(groups_have_headings_and_a_verdict_of_their_own),
+		cmocka_unit_test(what_is_to_be_done_about_several_rows_is_said_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What holdfast audit verify says of a report, and ends with. */
+#include "cli/audit_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TEXT_MAX 4096
+
+static struct audit_verify_report proven(void)
+{
+	return (struct audit_verify_report){.segments = 1,
+					    .lines = 12,
+					    .records = 10,
+					    .attestations = 2,
+					    .begin = {.sequence = 1},
+					    .head = {.sequence = 12},
+					    .attested = {.sequence = 12},
+					    .first_ms = 1000,
+					    .last_ms = 2000};
+}
+
+static const char *text_of(const struct audit_verify_report *report)
+{
+	static char text[TEXT_MAX];
+	struct writer w;
+	writer_init(&w, text, sizeof text);
+	audit_text_write(report, &w);
+	assert_false(err_failed(writer_end_text(&w)));
+	return text;
+}
+
+static void what_is_signed_for_is_sound(UNUSED void **state)
+{
+	const struct audit_verify_report report = proven();
+	assert_int_equal(audit_text_exit(&report), EXIT_DONE);
+	assert_non_null(strstr(text_of(&report), "SOUND\n"));
+}
+
+/* Whoever can write to the folder can chain a log of his own. */
+static void a_log_that_nothing_signs_for_is_not_called_sound(UNUSED void **state)
+{
+	struct audit_verify_report report = proven();
+	report.attestations = 0;
+	report.attested.sequence = 0;
+	assert_int_equal(audit_text_exit(&report), EXIT_WARNING);
+	assert_null(strstr(text_of(&report), "SOUND"));
+	report.unchained = report.records;
+	assert_int_equal(audit_text_exit(&report), EXIT_WARNING);
+}
+
+static void a_short_tail_is_nothing_to_act_on_and_an_old_one_is(UNUSED void **state)
+{
+	struct audit_verify_report report = proven();
+	report.unattested = 1;
+	report.unattested_ms = report.last_ms;
+	assert_int_equal(audit_text_exit(&report), EXIT_DONE);
+	report.last_ms += INT64_C(11) * 60 * 1000;
+	assert_int_equal(audit_text_exit(&report), EXIT_WARNING);
+}
+
+static void a_problem_is_told_first_whatever_is_signed(UNUSED void **state)
+{
+	struct audit_verify_report report = proven();
+	report.problems = 1;
+	report.first.kind = AUDIT_PROBLEM_REORDERED;
+	assert_int_equal(audit_text_exit(&report), EXIT_REFUSED);
+	assert_int_equal(strncmp(text_of(&report), "NOT SOUND: ", 11), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_signed_for_is_sound),
+		cmocka_unit_test(a_log_that_nothing_signs_for_is_not_called_sound),
+		cmocka_unit_test(a_short_tail_is_nothing_to_act_on_and_an_old_one_is),
+		cmocka_unit_test(a_problem_is_told_first_whatever_is_signed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
