@@ -112,9 +112,7 @@ static void write_losses(struct writer *w, const struct kms_survey *survey)
 		"  what only they can decrypt, grants, users. Versions of keys that it knows are "
 		"adopted\n"
 		"  from the token at the next start.\n"
-		"  Look through: holdfast key, user and access-key list; kms:ListGrants.\n");
-		"  Look through what was done since: holdfast audit show --since TIME.\n",
-		(unsigned long long)(survey->anchor.epoch - survey->mark.epoch));
+		"  Look through what was done since: holdfast audit show --since TIME.\n");
 }
 
 static void write_work(struct writer *w, const struct rescue_report *report)

@@ -34,7 +34,7 @@ static void every_error_has_its_name(void **state)
 		{E_NOMEM, "ThrottlingException", 400},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct error_kms *row = error_cloudtrail_of(ERR(rows[i].code));
+		const struct error_kms *row = error_cloudtrail_of(ERR((uint16_t)rows[i].code));
 		assert_string_equal(row->type, rows[i].type);
 		assert_int_equal(row->status, rows[i].status);
 	}
@@ -47,7 +47,7 @@ static void what_is_kms_alone_is_an_internal_failure(void **state)
 	static const enum err_code codes[] = {E_AUDIT,        E_HSM_AWAY,  E_STORE, E_BUG,
 					      E_KMS_DISABLED, E_KMS_LIMIT, E_FORMAT};
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-		const struct error_kms *row = error_cloudtrail_of(ERR(codes[i]));
+		const struct error_kms *row = error_cloudtrail_of(ERR((uint16_t)codes[i]));
 		assert_string_equal(row->type, "InternalFailure");
 		assert_int_equal(row->status, 500);
 	}
