@@ -3,6 +3,8 @@
 #ifndef HOLDFAST_DAEMON_ARGUMENTS_H
 #define HOLDFAST_DAEMON_ARGUMENTS_H
 
+#include <sys/types.h>
+
 #include "base/err.h"
 
 enum arguments_mode {
@@ -24,6 +26,7 @@ struct arguments {
 	const char *accept;  /* the code of the report; NULL: report alone */
 	bool accept_token;   /* another token that has the installation's keys */
 	bool discard_refused;
+	uid_t operator; /* who started it; recover_become_owner() sets it */
 	bool json;
 };
 

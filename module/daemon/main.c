@@ -143,7 +143,10 @@ int main(int argc, char **argv)
 			       : EXIT_DONE;
 	if (arguments.mode == ARGUMENTS_VERSION)
 		return puts("holdfastd " HOLDFAST_VERSION) < 0 ? EXIT_DEFECT : EXIT_DONE;
-	result = sandbox_enter();
+	if (arguments.mode == ARGUMENTS_RECOVER)
+		result = recover_become_owner(&arguments, &settings);
+	if (!err_failed(result))
+		result = sandbox_enter();
 	if (!err_failed(result))
 		result = reload_begin(&reload, arguments.config, &settings);
 	if (!err_failed(result) && arguments.mode == ARGUMENTS_CHECK)

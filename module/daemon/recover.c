@@ -2,9 +2,12 @@
 #include "daemon/recover.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -50,6 +53,49 @@ static struct err failed(const char *step, const char *path, struct err e)
 	log_event(LOG_ERROR, "recover.failed", LOG_TEXT("step", step), LOG_TEXT("path", path),
 		  LOG_ERR(e));
 	return e;
+}
+
+/* --- as whom --- */
+
+/* The store's or, where there is none, its folder's. */
+static bool find_owner(const char *path, struct stat *out)
+{
+	char folder[PATH_ROOM];
+	if (stat(path, out) == 0)
+		return true;
+	const char *slash = strrchr(path, '/');
+	const struct view part =
+		view_part(view_of_text(path), 0, slash != NULL ? (size_t)(slash - path) + 1 : 0);
+	return !err_failed(text_copy(folder, sizeof folder, part)) &&
+	       stat(folder[0] != '\0' ? folder : ".", out) == 0;
+}
+
+/* With the groups of that user; one without a name has its group alone. */
+static bool become(const struct stat *owner)
+{
+	char room[PASSWD_BYTES];
+	struct passwd row, *found = NULL;
+	bool named =
+		getpwuid_r(owner->st_uid, &row, room, sizeof room, &found) == 0 && found != NULL;
+	gid_t group = named ? found->pw_gid : owner->st_gid;
+	int grouped = named ? initgroups(found->pw_name, group) : setgroups(0, NULL);
+	return grouped == 0 && setgid(group) == 0 && setuid(owner->st_uid) == 0;
+}
+
+NODISCARD struct err recover_become_owner(struct arguments *arguments, struct settings *room)
+{
+	struct stat owner = {0};
+	char message[SETTINGS_MESSAGE_MAX];
+	arguments->operator= getuid();
+	if (geteuid() != 0 || err_failed(settings_read(arguments->config, room, message)) ||
+	    !find_owner(room->store.path, &owner) || owner.st_uid == 0 || become(&owner))
+		return OK;
+	(void)fprintf(
+		stderr,
+		"holdfastd: root may not act as uid %u, whose store this is (%m); run this as "
+		"that user\n",
+		(unsigned)owner.st_uid);
+	return ERR_DETAIL(E_SYSTEM, errno);
 }
 
 /* --- nobody else is at it --- */
@@ -176,20 +222,20 @@ static struct err tell(const struct recover *r)
 
 /* --- accepting --- */
 
-static void user_name(char out[USER_MAX])
+static void user_name(uid_t uid, char out[USER_MAX])
 {
 	char room[PASSWD_BYTES];
 	struct passwd row, *found = NULL;
 	out[0] = '\0';
-	if (getpwuid_r(getuid(), &row, room, sizeof room, &found) == 0 && found != NULL)
+	if (getpwuid_r(uid, &row, room, sizeof room, &found) == 0 && found != NULL)
 		(void)!err_failed(text_copy(out, USER_MAX, view_of_text(found->pw_name)));
 }
 
 static struct err accept_copy(struct recover *r)
 {
 	char user[USER_MAX];
-	user_name(user);
-	const struct rescue_consent consent = {.uid = getuid(),
+	user_name(r->arguments->operator, user);
+	const struct rescue_consent consent = {.uid = r->arguments->operator,
 					       .user = user,
 					       .restored = r->arguments->restore,
 					       .accept_token = r->arguments->accept_token,

@@ -9,6 +9,14 @@
 #include "daemon/wiring.h"
 
 /*
+ * Root looks after an installation as the user whose store it is: what it makes there is that
+ * user's, and what a start could not read it cannot either. Before sandbox_enter(), which leaves
+ * root nothing to change its user with. Settings that cannot be read are told later. `room` is
+ * written over. arguments->operator keeps who it was. E_SYSTEM.
+ */
+NODISCARD struct err recover_become_owner(struct arguments *arguments, struct settings *room);
+
+/*
  * The report goes to standard output, what went wrong to standard error and the log. EXIT_DONE:
  * sound, or accepted; EXIT_WARNING: rows are refused; EXIT_UNWELL: it must be accepted before a
  * start; EXIT_REFUSED: another code. Else exit_of() what failed. What was opened is for

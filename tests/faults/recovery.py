@@ -7,15 +7,17 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 
 import pytest
 
 from holdfast import wait_for
-from holdfast.installation import program
+from holdfast.installation import Installation, program
 
 SOUND, REFUSED_ROWS, MUST_ACCEPT = 0, 1, 2
+NOBODY = 65534
 REFUSED, AWAY, CONFIGURATION = 65, 69, 78
 
 
@@ -284,6 +286,43 @@ def test_a_report_says_how_to_accept_until_it_is(own):
     ran = own.run(*line.split(), check=False)  # as it stands
     assert ran.returncode == 0, ran.stderr
     assert "Nothing has been changed" in told and "Nothing has been changed" not in ran.stdout
+
+
+def give(there, uid):
+    """Store, audit log and backups, as the package has them; the token stays another user's."""
+    for folder in (there.directory, there.path("backups"), there.daemon.audit,
+                   os.path.dirname(there.daemon.audit)):
+        os.chown(folder, uid, uid)
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            if name.startswith(("holdfast.db", "holdfast-2", "audit-", "lock")):
+                os.chown(path, uid, uid)
+    os.chmod(there.daemon.settings, 0o644)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become another user")
+def test_root_works_as_the_user_whose_store_it_is():
+    """As under the packaged units, where root has no capability to write into another's folder."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+        os.chmod(folder, 0o755)
+        users = {"token": {"user": "root", "daemon_users": "nobody"}}
+        there = Installation(folder, settings=users).initialise()
+        try:
+            there.start()
+            _, made = backup(there)
+            rotate(there, make_key(there, "one"))
+            there.daemon.stop()
+            give(there, NOBODY)
+            accept(there, "--restore", made["Path"])
+            stores = [name for name in os.listdir(folder) if name.startswith("holdfast.db")]
+            assert len(stores) == 2
+            assert {os.stat(there.path(name)).st_uid for name in stores} == {NOBODY}
+            give(there, 0)
+            assert starts(there)
+            told, = records(there, "RecoverStore")
+            assert told["userIdentity"]["principalId"] == "uid:0"  # who it was
+        finally:
+            there.cleanup()
 
 
 def test_a_backup_that_is_no_store_is_not_restored(own):
