@@ -29,6 +29,7 @@ struct service {
 	struct refused *refused;
 	struct key_numbers *key_numbers;
 	struct pool *pool;
+	_Atomic uint32_t lookups; /* LookupEvents under way: lookup_page.h */
 	struct outbox *outbox;
 	struct readiness *readiness;
 	struct clock_trust *clock_trust;

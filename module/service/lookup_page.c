@@ -193,8 +193,20 @@ NODISCARD struct err lookup_page_none(struct call_work *work)
 	return keep(work, &none);
 }
 
-NODISCARD struct err lookup_page_find(struct call_work *work,
-				      const struct lookup_question *question)
+NODISCARD struct err lookup_enter(_Atomic uint32_t *under_way, uint32_t threads)
+{
+	if (atomic_fetch_add(under_way, 1) < MAX_OF(threads / 2, UINT32_C(1)))
+		return OK;
+	lookup_leave(under_way);
+	return ERR(E_BUSY);
+}
+
+void lookup_leave(_Atomic uint32_t *under_way)
+{
+	atomic_fetch_sub(under_way, 1);
+}
+
+static struct err find(struct call_work *work, const struct lookup_question *question)
 {
 	const struct service_options *options = &work->service->options;
 	CLEANUP(page_cleanup) struct page page = {.count = 0};
@@ -218,6 +230,16 @@ NODISCARD struct err lookup_page_find(struct call_work *work,
 			 places, &more));
 	TRY(keep(work, &page));
 	return more ? write_token(work, &place, places) : OK;
+}
+
+NODISCARD struct err lookup_page_find(struct call_work *work,
+				      const struct lookup_question *question)
+{
+	_Atomic uint32_t *under_way = &work->service->lookups;
+	TRY(lookup_enter(under_way, work->service->options.blocking_threads));
+	struct err e = find(work, question);
+	lookup_leave(under_way);
+	return e;
 }
 
 void lookup_page_encode(struct call_work *work, struct json_out *out)

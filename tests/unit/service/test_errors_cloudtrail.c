@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How errors look to a client of CloudTrail. */
+/* How errors look to a client of CloudTrail, and how many may look at once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 
 #include "service/cloudtrail.h"
 #include "service/errors_cloudtrail.h"
+#include "service/lookup_page.h"
 
 static void every_error_has_its_name(void **state)
 {
@@ -64,12 +65,29 @@ static void targets_are_told_apart(void **state)
 	assert_false(cloudtrail_has_target(VIEW_NONE));
 }
 
+static void half_of_the_threads_may_look(void **state)
+{
+	(void)state;
+	_Atomic uint32_t under_way = 0;
+	for (int round = 0; round < 2; round++) {
+		assert_false(err_failed(lookup_enter(&under_way, 5)));
+		assert_false(err_failed(lookup_enter(&under_way, 5)));
+		assert_true(err_is(lookup_enter(&under_way, 5), E_BUSY));
+		assert_true(err_is(lookup_enter(&under_way, 5), E_BUSY));
+		lookup_leave(&under_way);
+		lookup_leave(&under_way);
+	}
+	assert_false(err_failed(lookup_enter(&under_way, 1)));
+	assert_true(err_is(lookup_enter(&under_way, 1), E_BUSY));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_error_has_its_name),
 		cmocka_unit_test(what_is_kms_alone_is_an_internal_failure),
 		cmocka_unit_test(targets_are_told_apart),
+		cmocka_unit_test(half_of_the_threads_may_look),
 	};
 	return cmocka_run_group_tests_name("service errors_cloudtrail", tests, NULL, NULL);
 }
