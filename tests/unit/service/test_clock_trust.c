@@ -408,6 +408,54 @@ static void after_a_restart_a_clock_set_back_does_not_end_it(void **state)
 	assert_int_equal(verdict(*state), CLOCK_APART);
 }
 
+/* ---- after a recovery ---- */
+
+/* As --recover leaves the mark of the store that it accepts. */
+static void restart_recovered(void **state)
+{
+	pass(*state, MINUTE);
+	store.mark.revision++;
+	store.mark.held = true;
+	store.mark.held_ms = CLOCK_HELD_BY_RECOVERY_MS;
+	restart(state);
+}
+
+static void a_hold_of_a_recovery_is_ended_by_no_clock(void **state)
+{
+	restart_recovered(state);
+	assert_int_equal(verdict(*state), CLOCK_RECOVERED);
+	pass(*state, 2 * HOUR);
+	assert_int_equal(verdict(*state), CLOCK_RECOVERED);
+	set_clock(30 * DAY);
+	assert_int_equal(verdict(*state), CLOCK_RECOVERED);
+	set_clock(-60 * DAY);
+	assert_int_equal(verdict(*state), CLOCK_RECOVERED);
+	set_clock(30 * DAY);
+	assert_int_equal(verdict(*state), CLOCK_RECOVERED);
+	restart(state);
+	assert_int_equal(verdict(*state), CLOCK_RECOVERED);
+	assert_true(store.mark.held);
+}
+
+static void a_hold_of_a_recovery_names_no_time(void **state)
+{
+	struct clock_trust_report report;
+	restart_recovered(state);
+	clock_trust_report(*state, &report);
+	assert_int_equal(report.held_ms, 0);
+}
+
+static void a_hold_of_a_recovery_ends_when_it_is_accepted(void **state)
+{
+	struct kms_outbox_record record = {.event_id = "e-1", .line = VIEW_LITERAL("{}")};
+	restart_recovered(state);
+	assert_false(err_failed(clock_trust_accept(*state, &record)));
+	assert_int_equal(verdict(*state), CLOCK_TRUSTED);
+	assert_false(store.mark.held);
+	restart(state);
+	assert_int_equal(verdict(*state), CLOCK_TRUSTED);
+}
+
 /* ---- the operator's word ---- */
 
 static void accepted_the_mark_and_the_count_begin_anew(void **state)
@@ -584,6 +632,9 @@ int main(void)
 		CASE(a_restart_does_not_end_a_hold),
 		CASE(after_a_restart_a_clock_that_cannot_be_early_ends_it),
 		CASE(after_a_restart_a_clock_set_back_does_not_end_it),
+		CASE(a_hold_of_a_recovery_is_ended_by_no_clock),
+		CASE(a_hold_of_a_recovery_names_no_time),
+		CASE(a_hold_of_a_recovery_ends_when_it_is_accepted),
 		CASE(accepted_the_mark_and_the_count_begin_anew),
 		CASE(accepted_the_mark_goes_back_too),
 		CASE(accepted_against_a_change_of_another_daemon),
