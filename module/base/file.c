@@ -16,3 +16,9 @@ NODISCARD struct err file_write(int fd, struct view bytes)
 	}
 	return OK;
 }
+
+void file_close(const int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -29,17 +30,11 @@ static struct {
 
 static atomic_int failure;
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 static struct err open_at(const char *path, int *out)
 {
 	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	struct stat st = {0};
-	CLEANUP(close_fd) int fd = open(path, flags | O_CREAT | O_EXCL, MODE);
+	CLEANUP(file_close) int fd = open(path, flags | O_CREAT | O_EXCL, MODE);
 	if (fd >= 0 && fchmod(fd, MODE) != 0) /* whatever the umask is */
 		return ERR_DETAIL(E_SYSTEM, errno);
 	if (fd < 0 && errno == EEXIST)
@@ -166,7 +161,7 @@ static struct err open_options(const struct log_file_options *options, char path
 
 NODISCARD struct err log_file_check(const struct log_file_options *options)
 {
-	CLEANUP(close_fd) int fd = -1;
+	CLEANUP(file_close) int fd = -1;
 	char path[PATH_ROOM];
 	return open_options(options, path, &fd);
 }
@@ -180,7 +175,7 @@ static void limits_set(uint64_t file_bytes, uint32_t files_kept)
 
 NODISCARD struct err log_file_open(const struct log_file_options *options)
 {
-	CLEANUP(close_fd) int fd = -1;
+	CLEANUP(file_close) int fd = -1;
 	char path[PATH_ROOM];
 	TRY(open_options(options, path, &fd));
 	LOCK_SCOPE(&file.lock);

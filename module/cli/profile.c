@@ -43,16 +43,10 @@ static struct err find_path(const struct place *place, char out[PROFILE_PATH_MAX
 	return text_format(out, PROFILE_PATH_MAX, "%s/.aws/%s", home, place->file);
 }
 
-static void close_descriptor(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 /* A file that is not there is empty. */
 static struct err read_file(const char *path, struct buf *out)
 {
-	CLEANUP(close_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? OK : fail(path, strerrordesc_np(errno));
 	uint8_t piece[READ_AT_ONCE];
@@ -178,7 +172,7 @@ static struct err replace_file(const char *path, struct view content)
 {
 	char beside[PROFILE_PATH_MAX + 8];
 	TRY(text_format(beside, sizeof beside, "%s.XXXXXX", path));
-	CLEANUP(close_descriptor) int fd = mkostemp(beside, O_CLOEXEC);
+	CLEANUP(file_close) int fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return fail(beside, strerrordesc_np(errno));
 	struct err e = file_write(fd, content);

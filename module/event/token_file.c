@@ -6,17 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #define HEADER "Authorization: Bearer "
 #define HEADER_LEN (sizeof HEADER - 1)
 #define TOKEN_MAX 4096
-
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 /* As the private key of [tls]: the service's own, or root's and readable for one group. */
 static const char *file_fault(int fd)
@@ -67,7 +62,7 @@ NODISCARD struct err token_file_read(const char *path, struct secret **out, cons
 	CLEANUP(secret_free) struct secret *header = NULL;
 	*fault = NULL;
 	TRY(secret_new(HEADER_LEN + TOKEN_MAX + 3, &header));
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	*fault = file_fault(fd);
 	if (*fault != NULL)
 		return ERR(E_SETTINGS);
