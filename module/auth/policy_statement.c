@@ -5,6 +5,8 @@
  */
 #include "auth/policy_build.h"
 
+#include "base/ascii.h"
+
 enum element {
 	SID,
 	EFFECT,
@@ -87,18 +89,13 @@ static NODISCARD struct err check_pair(struct policy_build *build, const struct 
 	return OK;
 }
 
-static bool is_letter_or_digit(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /* IAM: letters and digits. KMS: names with blanks, as the default key policy has one. */
 static bool is_sid(enum auth_policy_kind kind, struct view sid)
 {
 	for (size_t i = 0; i < sid.len; i++) {
 		uint8_t c = sid.ptr[i];
 		bool printable = c >= 0x20 && c < 0x7f;
-		if (!is_letter_or_digit(c) && !(kind == AUTH_POLICY_KEY && printable))
+		if (!ascii_is(c, ASCII_ALPHANUMERIC) && !(kind == AUTH_POLICY_KEY && printable))
 			return false;
 	}
 	return true;
@@ -147,7 +144,7 @@ static bool is_action(struct view text)
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.ptr[i];
 		bool other = c == '*' || c == '?' || c == '-' || c == '_';
-		if (i != colon && !is_letter_or_digit(c) && !other)
+		if (i != colon && !ascii_is(c, ASCII_ALPHANUMERIC) && !other)
 			return false;
 	}
 	return colon > 0 && colon + 1 < text.len;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/writer.h"
@@ -81,13 +82,8 @@ static bool has_section(struct view content, const char *heading)
 /* What a section's name may be without any quoting. */
 static bool is_name(struct view name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		uint8_t c = name.ptr[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
-			return false;
-	}
-	return name.len > 0 && name.len <= NAME_MAX_LEN;
+	return name.len <= NAME_MAX_LEN &&
+	       ascii_consists_of(name, ASCII_ALPHANUMERIC, VIEW_LITERAL("-_."));
 }
 
 /* The folder of a file, made when only it is missing. */

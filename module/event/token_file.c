@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -34,9 +35,7 @@ static bool is_token(struct view token)
 	size_t at = 0;
 	for (; at < token.len; at++) {
 		uint8_t c = token.ptr[at];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		bool digit = c >= '0' && c <= '9';
-		if (!letter && !digit && view_find(VIEW_LITERAL("-._~+/"), c) == 6)
+		if (!ascii_is(c, ASCII_ALPHANUMERIC) && view_find(VIEW_LITERAL("-._~+/"), c) == 6)
 			break;
 	}
 	size_t begun = at;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing to a descriptor: all of it, in as many pieces as the kernel takes, or an errno. */
+/* Writing to a descriptor: all of it, in as many pieces as the kernel takes, or an errno; its end.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -60,12 +61,26 @@ static void a_failure_carries_its_errno(void **state)
 	assert_int_equal(e.detail, EBADF);
 }
 
+static void a_descriptor_is_closed_and_none_is_left_alone(void **state)
+{
+	(void)state;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), none = -1;
+	assert_true(fd >= 0);
+	file_close(&fd);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(errno, EBADF);
+	errno = 0;
+	file_close(&none);
+	assert_int_equal(errno, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_is_written_whatever_a_write_takes),
 		cmocka_unit_test(nothing_is_no_write),
 		cmocka_unit_test(a_failure_carries_its_errno),
+		cmocka_unit_test(a_descriptor_is_closed_and_none_is_left_alone),
 	};
 	return cmocka_run_group_tests_name("base_file", tests, NULL, NULL);
 }
