@@ -59,17 +59,6 @@ NODISCARD struct err evidence_sums(const struct evidence_bundle *bundle, struct 
 
 /* ---- the signature ---- */
 
-static void put_hex(struct json_out *out, const char *name, struct view bytes)
-{
-	char text[2 * SHA256_LEN + 1] = "";
-	struct writer w;
-	writer_init(&w, text, sizeof text);
-	hex_encode(&w, bytes);
-	if (err_failed(writer_end_text(&w)))
-		writer_fail(out->w, ERR(E_BUG));
-	json_out_text(out, name, view_of_text(text));
-}
-
 NODISCARD struct err evidence_signature_write(const struct evidence_signature *signature,
 					      struct buf *out)
 {
@@ -84,7 +73,7 @@ NODISCARD struct err evidence_signature_write(const struct evidence_signature *s
 	json_out_text(&json, "Statement", VIEW_LITERAL(AUDIT_STATEMENT_DOMAIN));
 	json_out_text(&json, "Installation", view_of_text(signature->installation));
 	json_out_text(&json, "Time", view_of_text(time));
-	put_hex(&json, "Sha256Sums", VIEW_ARRAY(signature->digest));
+	json_out_hex(&json, "Sha256Sums", VIEW_ARRAY(signature->digest));
 	json_out_text(&json, "KeyFingerprint", view_of_text(fingerprint));
 	json_out_text(&json, "Algorithm", VIEW_LITERAL(ALGORITHM));
 	json_out_base64(&json, "Signature", VIEW_ARRAY(signature->signature));

@@ -5,7 +5,6 @@
 
 #include "base/mem.h"
 #include "base/metric.h"
-#include "codec/hex.h"
 #include "codec/timestamp.h"
 #include "crypto/digest.h"
 #include "kms/context.h"
@@ -31,17 +30,6 @@ void key_evidence_time(struct json_out *out, const char *name, int64_t unix_ms)
 	if (unix_ms == 0)
 		return;
 	timestamp_iso(unix_ms, true, text);
-	put_text(out, name, text);
-}
-
-static void put_hex(struct json_out *out, const char *name, struct view bytes)
-{
-	char text[2 * SHA256_LEN + 1] = "";
-	struct writer w;
-	writer_init(&w, text, sizeof text);
-	hex_encode(&w, bytes);
-	if (err_failed(writer_end_text(&w)))
-		writer_fail(out->w, ERR(E_BUG));
 	put_text(out, name, text);
 }
 
@@ -105,7 +93,7 @@ static struct err put_policy(const struct kms_key *key, struct json_out *out)
 	struct view policy = view_of_text(key->policy);
 	TRY(digest_sha256(&policy, 1, digest));
 	json_out_text(out, "Policy", policy);
-	put_hex(out, "PolicySha256", VIEW_ARRAY(digest));
+	json_out_hex(out, "PolicySha256", VIEW_ARRAY(digest));
 	return OK;
 }
 
@@ -245,7 +233,7 @@ NODISCARD struct err key_evidence_write_version(struct service *service,
 	key_evidence_time(out, "Created", version->created_ms);
 	put_text(out, "MadeBy", makers[version->rotation]);
 	json_out_integer(out, "Suite", version->suite);
-	put_hex(out, "TokenId", VIEW_ARRAY(version->token_id.bytes));
+	json_out_hex(out, "TokenId", VIEW_ARRAY(version->token_id.bytes));
 	key_metadata_material(version->material_id, "MaterialId", out);
 	put_text(out, "Material", materials[version->material]);
 	key_evidence_time(out, "ValidTo", version->valid_to_ms);
