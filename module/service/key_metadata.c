@@ -9,11 +9,9 @@ void key_metadata_material(const uint8_t id[KMS_MATERIAL_ID_LEN], const char *na
 
 static void write_material(const struct kms_key_full *full, const char *name, struct json_out *out)
 {
-	for (size_t i = 0; i < full->version_count; i++) {
-		const struct kms_version *version = &full->versions[i];
-		if (version->number == full->key.current_version)
-			key_metadata_material(version->material_id, name, out);
-	}
+	const struct kms_version *current = kms_key_full_version(full, full->key.current_version);
+	if (current != NULL)
+		key_metadata_material(current->material_id, name, out);
 }
 
 static void write_text(struct json_out *out, const char *name, const char *text)
