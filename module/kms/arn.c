@@ -22,6 +22,12 @@ bool kms_key_id_equal(const struct kms_key_id *a, const struct kms_key_id *b)
 	return a->multi_region == b->multi_region && mem_equal(a->bytes, b->bytes, sizeof a->bytes);
 }
 
+void kms_key_id_name(const struct kms_key_id *id, uint8_t out[KMS_KEY_ID_NAME])
+{
+	mem_copy(out, KMS_KEY_ID_NAME, id->bytes, sizeof id->bytes);
+	out[sizeof id->bytes] = id->multi_region;
+}
+
 NODISCARD struct err kms_key_id_make(bool multi_region, struct kms_key_id *out)
 {
 	struct kms_key_id id = {.multi_region = multi_region};
