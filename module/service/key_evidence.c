@@ -7,9 +7,9 @@
 #include "base/metric.h"
 #include "codec/timestamp.h"
 #include "crypto/digest.h"
-#include "kms/context.h"
 #include "kms/rotation.h"
 #include "service/core.h"
+#include "service/grant_listing.h"
 #include "service/key_metadata.h"
 #include "service/last_use.h"
 #include "service/refused.h"
@@ -249,32 +249,6 @@ NODISCARD struct err key_evidence_write_version(struct service *service,
 
 /* ---- grants ---- */
 
-static void put_operations(uint32_t operations, struct json_out *out)
-{
-	enum kms_grant_operation operation;
-	json_out_begin_array(out, "Operations");
-	for (size_t i = 0; (operation = kms_grant_operation_at(i)) != KMS_GRANT_NONE; i++)
-		if (operations & operation)
-			put_text(out, NULL, kms_grant_operation_name(operation));
-	json_out_end_array(out);
-}
-
-static void put_constraint(const struct kms_grant *grant, struct json_out *out)
-{
-	struct kms_context_pair pairs[KMS_GRANT_PAIRS_MAX];
-	size_t count = 0;
-	if (grant->constraint == KMS_GRANT_UNCONSTRAINED)
-		return;
-	if (err_failed(kms_context_decode(grant->context, pairs, KMS_GRANT_PAIRS_MAX, &count)))
-		writer_fail(out->w, ERR(E_BUG)); /* the port hands out sound grants */
-	json_out_begin_object(out, grant->constraint == KMS_GRANT_CONTEXT_SUBSET
-					   ? "EncryptionContextSubset"
-					   : "EncryptionContextEquals");
-	for (size_t i = 0; i < count; i++)
-		json_out_named_text(out, pairs[i].key, pairs[i].value);
-	json_out_end_object(out);
-}
-
 void key_evidence_write_grant(const struct kms_grant *grant, struct json_out *out)
 {
 	char id[KMS_KEY_ID_TEXT + 1];
@@ -290,8 +264,8 @@ void key_evidence_write_grant(const struct kms_grant *grant, struct json_out *ou
 	if (grant->retiring[0] != '\0')
 		put_text(out, "Retiring", grant->retiring);
 	put_text(out, "Issuer", grant->issuer);
-	put_operations(grant->operations, out);
-	put_constraint(grant, out);
+	grant_listing_write_operations(grant->operations, out);
+	grant_listing_write_constraint(grant, out);
 	json_out_end_object(out);
 	json_out_end_object(out);
 }
