@@ -15,6 +15,7 @@
 #include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/scheduler.h"
+#include "the_world.h"
 
 #define PERIOD_DAYS 365
 #define PERIOD_MS (PERIOD_DAYS * WORLD_DAY_MS)
@@ -22,10 +23,10 @@
 
 static void watch_agenda(struct kms_agenda_ops *ops);
 
-static struct world world = {.adjust = breakage_adjust,
-			     .adjust_agenda = watch_agenda,
-			     .due_interval_ms = INTERVAL_MS,
-			     .due_share_percent = 100};
+struct world world = {.adjust = breakage_adjust,
+		      .adjust_agenda = watch_agenda,
+		      .due_interval_ms = INTERVAL_MS,
+		      .due_share_percent = 100};
 
 static struct scheduler_report report(void)
 {
@@ -87,20 +88,6 @@ static void await_done(uint64_t wanted)
 	for (unsigned i = 0; i < 1000 && report().done[KMS_DUE_ROTATION] < wanted; i++)
 		(void)usleep(10000);
 	assert_int_equal(report().done[KMS_DUE_ROTATION], wanted);
-}
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
 }
 
 static int mend(UNUSED void **state)
@@ -594,5 +581,5 @@ int main(void)
 		cmocka_unit_test_teardown(test_sessions_that_ended_are_removed_hourly, mend),
 		cmocka_unit_test_teardown(test_the_status_tells_what_is_late_and_why, mend),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

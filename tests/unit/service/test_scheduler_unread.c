@@ -7,16 +7,17 @@
 #include "lives.h"
 #include "service/core.h"
 #include "service/scheduler.h"
+#include "the_world.h"
 
 #define PERIOD_DAYS 365
 #define PERIOD_MS (PERIOD_DAYS * WORLD_DAY_MS)
 
 static void watch_agenda(struct kms_agenda_ops *ops);
 
-static struct world world = {.adjust = breakage_adjust,
-			     .adjust_agenda = watch_agenda,
-			     .due_interval_ms = 20,
-			     .due_share_percent = 100};
+struct world world = {.adjust = breakage_adjust,
+		      .adjust_agenda = watch_agenda,
+		      .due_interval_ms = 20,
+		      .due_share_percent = 100};
 
 static struct kms_agenda_ops agenda;
 static atomic_bool expiries_unread, failures_unread, is_gone;
@@ -58,20 +59,6 @@ static void watch_agenda(struct kms_agenda_ops *ops)
 	ops->failures = failures;
 	ops->claim_take = claim_take;
 	ops->claim_fail = claim_fail;
-}
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
 }
 
 static struct err held(enum kms_due_kind kind)
@@ -131,5 +118,5 @@ int main(void)
 		cmocka_unit_test(test_a_key_that_is_gone_holds_up_nobody),
 		cmocka_unit_test(test_what_cannot_be_read_holds_up_nothing_else),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }
