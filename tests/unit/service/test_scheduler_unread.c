@@ -68,13 +68,6 @@ static struct err held(enum kms_due_kind kind)
 	return now.held[kind];
 }
 
-static void await_versions(const struct kms_key_id *id, size_t versions)
-{
-	for (unsigned i = 0; i < 1000 && life_versions(&world, id) < versions; i++)
-		(void)usleep(10000);
-	assert_int_equal(life_versions(&world, id), versions);
-}
-
 /* Another daemon ended it in between; or it hangs on a row that somebody made. */
 static void test_a_key_that_is_gone_holds_up_nobody(UNUSED void **state)
 {
@@ -84,10 +77,10 @@ static void test_a_key_that_is_gone_holds_up_nobody(UNUSED void **state)
 	world_advance(1000);
 	struct kms_key_id behind = life_begin(&world, PERIOD_DAYS, id);
 	world_advance(PERIOD_MS);
-	await_versions(&behind, 2);
+	life_await_versions(&world, &behind, 2);
 	assert_int_equal(life_versions(&world, &gone), 1);
 	atomic_store(&is_gone, false);
-	await_versions(&gone, 2);
+	life_await_versions(&world, &gone, 2);
 }
 
 /* Rows of claims and lists are not sealed. One that nobody can read is told, and not more. */
@@ -104,8 +97,8 @@ static void test_what_cannot_be_read_holds_up_nothing_else(UNUSED void **state)
 	for (unsigned i = 0; i < 1000 && atomic_load(&put_off) == 0; i++)
 		(void)usleep(10000);
 	world_advance(60000);
-	await_versions(&first, 2);
-	await_versions(&then, 2);
+	life_await_versions(&world, &first, 2);
+	life_await_versions(&world, &then, 2);
 	for (unsigned i = 0; i < 500 && !err_failed(held(KMS_DUE_EXPIRY)); i++)
 		(void)usleep(1000);
 	assert_err(held(KMS_DUE_EXPIRY), E_STORE);
