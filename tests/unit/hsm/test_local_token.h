@@ -6,14 +6,8 @@
 #ifndef HOLDFAST_TESTS_TEST_LOCAL_TOKEN_H
 #define HOLDFAST_TESTS_TEST_LOCAL_TOKEN_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "hsm/p11/instance.h"
+#include "tests/support/assert_err.h"
 
 enum token_kind { TOKEN_SOFTHSM, TOKEN_NSS, TOKEN_SHIM };
 
@@ -41,22 +35,6 @@ void token_shim(const struct token *t, const char *script);
 
 #define MODULE_SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
 #define MODULE_NSS "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
-
-#define assert_ok(call)                                                                       \
-	do {                                                                                  \
-		struct err result_ = (call);                                                  \
-		if (err_failed(result_))                                                      \
-			fail_msg("%s at %s:%u, detail 0x%x", err_name(result_), result_.file, \
-				 result_.line, result_.detail);                               \
-	} while (0)
-
-#define assert_err(call, expected)                                                       \
-	do {                                                                             \
-		struct err result_ = (call);                                             \
-		if (!err_is(result_, expected))                                          \
-			fail_msg("%s at %s:%u, detail 0x%x, not %s", err_name(result_),  \
-				 result_.file, result_.line, result_.detail, #expected); \
-	} while (0)
 
 /* Operations with a deadline of ten seconds and inputs that the tests share. */
 struct hsm_op op_of(enum hsm_verb verb);

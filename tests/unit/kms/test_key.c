@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check.h"
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "kms/key.h"
 #include "kms/store.h"
+#include "tests/support/assert_err.h"
 
 static struct kms_key sample(enum kms_key_state state)
 {
