@@ -26,6 +26,8 @@ struct token {
 void token_make(struct token *t, enum token_kind kind);
 void token_open(struct token *t);
 void token_close(struct token *t);
+/* Asks until the token is up; how long it may stay away is its own backoff, not a guess. */
+void token_await_up(const struct token *t);
 /* Closes, and removes the directory. */
 void token_remove(struct token *t);
 /* The one directory of a SoftHSM token. */
@@ -52,5 +54,7 @@ struct err open_text(struct hsm *hsm, const struct hsm_sealing *s, struct view s
 
 /* The PKCS#11 module itself, beside the implementation, in the same process. */
 CK_FUNCTION_LIST *token_raw(const struct token *t, CK_SESSION_HANDLE *session);
+/* The objects of the token in sessions of this process: message keys and the canary. */
+size_t token_session_objects(const struct token *t);
 
 #endif
