@@ -159,29 +159,19 @@ static NODISCARD struct err compile_action(struct policy_build *build, struct vi
 	return policy_pattern_compile(build, text, &options, out);
 }
 
-#define ARN_COLONS 5
-
-static size_t count_colons(struct view text)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < text.len; i++)
-		count += text.ptr[i] == ':';
-	return count;
-}
-
 /* IAM, "Resource": an ARN with fewer than six parts has wildcards in the missing ones. */
 static NODISCARD struct err complete_arn(struct policy_build *build, struct view *arn)
 {
 	struct writer w;
-	size_t colons = count_colons(*arn);
+	size_t colons = policy_arn_colons(*arn);
 	uint8_t *room;
-	if (colons >= ARN_COLONS)
+	if (colons >= POLICY_ARN_COLONS)
 		return OK;
-	size_t size = arn->len + 2 * (ARN_COLONS - colons);
+	size_t size = arn->len + 2 * (POLICY_ARN_COLONS - colons);
 	TRY(POLICY_NEW_ARRAY(&build->policy->arena, size, &room));
 	writer_init(&w, room, size);
 	writer_bytes(&w, *arn);
-	for (; colons < ARN_COLONS; colons++)
+	for (; colons < POLICY_ARN_COLONS; colons++)
 		writer_text(&w, ":*");
 	TRY(writer_end(&w));
 	*arn = view_of(room, size);
