@@ -2,6 +2,7 @@
 /* One value against its row: a small function per type. Messages say what is wrong; what to do. */
 #include <arpa/inet.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/table.h"
@@ -105,8 +106,7 @@ static struct err check_choice(const struct setting *row, const char *value, cha
  * they are needed, settings_user(). */
 static bool is_user_byte(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || c == '-' || c == '.';
+	return ascii_is((uint8_t)c, ASCII_ALPHANUMERIC) || c == '_' || c == '-' || c == '.';
 }
 
 static struct err check_users(const struct setting *row, const char *value, char *message)

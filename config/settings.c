@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/table.h"
@@ -352,12 +353,6 @@ NODISCARD struct err settings_parse(const char *name, const char *text, size_t l
 
 /* --- The file. --- */
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 /* Who can write this file decides where keys live. */
 static const char *file_fault(const struct stat *st)
 {
@@ -398,7 +393,7 @@ NODISCARD struct err settings_read(const char *path, struct settings *out,
 	settings_defaults(out);
 	message[0] = '\0';
 	/* O_NONBLOCK: a FIFO in the file's place must not hold the start up. */
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st = {0};
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		int saved = errno;

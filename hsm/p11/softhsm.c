@@ -27,12 +27,6 @@
 #define RECENT_S 60 /* longer than the kernel keeps what was written to itself */
 #define COPY_TEMPORARY P11_SOFTHSM_COPY ".new"
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 static void close_dir(DIR **dir)
 {
 	if (*dir != NULL)
@@ -49,7 +43,7 @@ static struct err read_file(int dir, const char *name, size_t max, struct buf *o
 {
 	/* The configuration may be a link; what lies in a token's directory may not. */
 	int follow = dir == AT_FDCWD ? 0 : O_NOFOLLOW;
-	CLEANUP(close_fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | follow);
+	CLEANUP(file_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | follow);
 	if (fd < 0)
 		return errno == ENOENT ? ERR(E_NOT_FOUND) : system_error();
 	buf_init(out, max);
@@ -69,7 +63,7 @@ static struct err read_file(int dir, const char *name, size_t max, struct buf *o
 /* Replaces a file at once or not at all, on disk when this returns. */
 static struct err write_file(int dir, const char *name, struct view bytes)
 {
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = openat(dir, COPY_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 			S_IRUSR | S_IWUSR);
 	if (fd < 0)
@@ -200,7 +194,7 @@ static struct err sync_file(int dir, const char *name, const struct timespec *ma
 	if (is_lock(name) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    !S_ISREG(st.st_mode) || st.st_size == 0 || older(&st.st_mtim, mark))
 		return OK;
-	CLEANUP(close_fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(file_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ENOENT ? OK : system_error();
 	return fsync(fd) == 0 ? OK : system_error();
@@ -248,7 +242,7 @@ static struct err visit_all(const struct p11_softhsm *softhsm, enum task task,
 	for (const struct dirent *d = readdir(tokens); d != NULL; d = readdir(tokens)) {
 		if (d->d_name[0] == '.')
 			continue;
-		CLEANUP(close_fd)
+		CLEANUP(file_close)
 		int dir = openat(dirfd(tokens), d->d_name,
 				 O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (dir >= 0)
@@ -316,7 +310,7 @@ static struct err sync_told(const struct p11_softhsm *softhsm, size_t index,
 			    const struct p11_softhsm_written *written)
 {
 	char path[PATH_MAX];
-	CLEANUP(close_fd) int dir = -1;
+	CLEANUP(file_close) int dir = -1;
 	TRY(text_format(path, sizeof(path), "%s/%s", softhsm->token_dir,
 			softhsm->watch.dirs[index].name));
 	for (size_t i = 0; i < written->count; i++) {
@@ -365,7 +359,7 @@ NODISCARD struct err p11_softhsm_sync_new_token(const struct p11_softhsm *sofths
 	if (!softhsm->active)
 		return OK;
 	TRY(visit_all(softhsm, TASK_SYNC, &ever));
-	CLEANUP(close_fd) int fd = open(softhsm->token_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(softhsm->token_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) != 0)
 		return system_error();
 	return OK;

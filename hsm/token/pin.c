@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/entropy.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -17,12 +18,6 @@
 
 /* 64 characters, so that six random bits choose one without bias. */
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 static struct err complain(char message[SETTINGS_MESSAGE_MAX], const char *source, const char *what,
 			   int detail)
@@ -133,7 +128,7 @@ static struct err file_check(int fd, const char *path, char message[SETTINGS_MES
 static struct err read_file(const char *path, struct secret **out,
 			    char message[SETTINGS_MESSAGE_MAX])
 {
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return complain(message, path,
 				errno == ENOENT ? "there is no such file"
@@ -173,7 +168,7 @@ NODISCARD struct err pin_read(const char *source, struct secret **out,
 		return OK;
 	int64_t number = -1;
 	TRY(text_parse_integer(view_of_text(rest), FD_MIN, FD_MAX, &number));
-	CLEANUP(close_fd) int fd = (int)number;
+	CLEANUP(file_close) int fd = (int)number;
 	return read_fd(fd, source, out, message);
 }
 
@@ -201,7 +196,7 @@ NODISCARD struct err pin_directory_sync(const char *path)
 	while (len > 1 && directory[len - 1] != '/')
 		len--;
 	directory[len] = '\0';
-	CLEANUP(close_fd) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) != 0)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	return OK;
@@ -225,7 +220,7 @@ NODISCARD struct err pin_read_or_make(const char *path, struct secret **out, boo
 {
 	*out = NULL;
 	*made = false;
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 && errno == EEXIST)
 		return read_file(path, out, message);

@@ -22,12 +22,6 @@ static const char *const suffixes[] = {
 	[PINSTAGE_REFUSED] = ".refused",
 };
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 static struct err system_error(void)
 {
 	return ERR_DETAIL(E_SYSTEM, errno);
@@ -61,7 +55,7 @@ NODISCARD struct err pinstage_write(const char *file, const struct secret *pin)
 	TRY(pinstage_path(file, PINSTAGE_NEW, path, sizeof path));
 	if (stat(file, &st) != 0 || (unlink(path) != 0 && errno != ENOENT))
 		return system_error();
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return system_error();
@@ -100,7 +94,7 @@ NODISCARD struct err pinstage_mark(const char *state_directory, const char *file
 	char path[PATH_MAX], fresh[PATH_MAX];
 	TRY(mark_path(state_directory, path));
 	TRY(text_format(fresh, sizeof fresh, "%s/" MARK ".new", state_directory));
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return system_error();
@@ -123,7 +117,7 @@ static struct err mark_read(const char *state_directory, char out[PATH_MAX])
 	char path[PATH_MAX];
 	out[0] = '\0';
 	TRY(mark_path(state_directory, path));
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ENOENT ? OK : system_error();
 	char text[PATH_MAX];

@@ -13,17 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 #define BACKLOG 128
 #define LOCK_PAUSE_MS 20
 #define ANSWERS_MAX 15 /* looks at a socket, LOCK_PAUSE_MS apart, before it is somebody else's */
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 static int take_fd(int *fd)
 {
@@ -65,7 +60,7 @@ NODISCARD struct err place_lock(const char *directory, int *fd, char message[SET
 				"runs holdfast-token");
 	char path[PATH_MAX];
 	TRY(text_format(path, sizeof path, "%s/lock", directory));
-	CLEANUP(close_fd) int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	CLEANUP(file_close) int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (lock < 0)
 		return complain(message, ERR_DETAIL(E_SYSTEM, errno), path,
 				"the lock cannot be opened; check the owner of state_directory");
@@ -102,7 +97,7 @@ static struct err inherited(int *fd, char message[SETTINGS_MESSAGE_MAX])
 
 static bool somebody_answers(const struct sockaddr_un *address)
 {
-	CLEANUP(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEANUP(file_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	return fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
 			   errno == EAGAIN);
 }
@@ -147,7 +142,8 @@ static struct err bind_at(const char *path, int *fd, char message[SETTINGS_MESSA
 		return complain(message, ERR(E_SETTINGS), path,
 				"a socket's path may have at most 107 bytes");
 	TRY(stale_remove(&address, message));
-	CLEANUP(close_fd) int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEANUP(file_close)
+	int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (made < 0 || bind(made, (const struct sockaddr *)&address, sizeof address) != 0)
 		return complain(message, ERR_DETAIL(E_SYSTEM, errno), path,
 				"the socket cannot be made; make its directory, owned by the user "

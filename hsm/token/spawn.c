@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "hsm/token/calls.h"
 #include "hsm/token/process.h"
 
@@ -16,12 +17,6 @@
 
 static_assert(ORDERS_FD_END <= FD_ASIDE, "descriptors can be moved aside");
 static_assert(ORDERS_PIN_MAX <= 4096, "a PIN fits into a pipe without a reader");
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 /* What concerns the supervisor's relation to the service manager alone. */
 static const char *const own_variables[] = {
@@ -73,7 +68,7 @@ static struct err pin_pipe(const struct secret *pin, int *fd)
 	struct view bytes = secret_view(pin);
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return ERR_DETAIL(E_SYSTEM, errno);
-	CLEANUP(close_fd) UNUSED int writing = ends[1];
+	CLEANUP(file_close) UNUSED int writing = ends[1];
 	*fd = ends[0];
 	if (bytes.len > 0 && write(ends[1], bytes.ptr, bytes.len) != (ssize_t)bytes.len)
 		return ERR_DETAIL(E_SYSTEM, errno);
@@ -82,8 +77,8 @@ static struct err pin_pipe(const struct secret *pin, int *fd)
 
 NODISCARD struct err spawn_worker(const struct spawn_options *options, pid_t *pid)
 {
-	CLEANUP(close_fd) int orders_fd = -1;
-	CLEANUP(close_fd) int pin_fd = -1;
+	CLEANUP(file_close) int orders_fd = -1;
+	CLEANUP(file_close) int pin_fd = -1;
 	TRY(orders_write(options->orders, &orders_fd));
 	TRY(pin_pipe(options->pin, &pin_fd));
 	const int given[] = {options->listen_fd, orders_fd, pin_fd, options->page_fd,

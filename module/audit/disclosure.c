@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/disclosure.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "codec/json.h"
@@ -13,10 +14,7 @@
 
 static bool is_account(struct view text)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-	return text.len == 12;
+	return text.len == 12 && ascii_consists_of(text, ASCII_DIGIT, VIEW_NONE);
 }
 
 /* Both protocols' names of a denial. */

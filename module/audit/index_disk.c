@@ -14,16 +14,10 @@
 #define FILE_MODE 0640
 #define PATH_ROOM (SEGMENT_NAME_MAX + 16)
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 static struct err read_file(int directory, const char *name, struct buf *out)
 {
 	struct stat st = {0};
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return errno == ENOENT ? ERR(E_NOT_FOUND) : ERR_DETAIL(E_AUDIT, errno);
@@ -79,7 +73,7 @@ NODISCARD struct err audit_index_save(int directory, const char *segment,
 	TRY(text_format(making, sizeof making, "%s.new", name));
 	TRY(audit_index_encode(index, segment, sealer, &file));
 	(void)unlinkat(directory, making, 0); /* of a run that was killed, or no file at all */
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = openat(directory, making, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 			FILE_MODE);
 	if (fd < 0)

@@ -27,12 +27,6 @@
 #define DIGITS_MIN 6
 #define WINDOW ((size_t)64 << 10)
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 /* Hands a descriptor over to its next owner. */
 static int take_fd(int *fd)
 {
@@ -49,10 +43,10 @@ static void close_directory(DIR **d)
 
 NODISCARD struct err recovery_lock(const char *path, int *directory, int *lock)
 {
-	CLEANUP(close_fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return ERR_DETAIL(E_AUDIT, errno);
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int held = openat(dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
 	if (held < 0)
 		return ERR_DETAIL(E_AUDIT, errno);
@@ -66,10 +60,10 @@ NODISCARD struct err recovery_lock(const char *path, int *directory, int *lock)
 NODISCARD struct err recovery_hold(const char *path, int *lock)
 {
 	*lock = -1;
-	CLEANUP(close_fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return errno == ENOENT ? OK : ERR_DETAIL(E_AUDIT, errno);
-	CLEANUP(close_fd) int held = openat(dir, LOCK_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(file_close) int held = openat(dir, LOCK_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (held < 0)
 		return errno == ENOENT ? OK : ERR_DETAIL(E_AUDIT, errno);
 	if (flock(held, LOCK_EX | LOCK_NB) != 0)
@@ -117,7 +111,7 @@ NODISCARD struct err segment_find(int directory, uint64_t below, char name[SEGME
 {
 	name[0] = '\0';
 	*sequence = 0;
-	CLEANUP(close_fd) int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(close_directory) DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	if (d == NULL)
 		return ERR_DETAIL(E_AUDIT, errno);
@@ -191,7 +185,7 @@ static struct err save_torn(int directory, const char *name, int from, const str
 {
 	char torn[SEGMENT_NAME_MAX + 8];
 	TRY(text_format(torn, sizeof torn, "%s.torn", name));
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = openat(directory, torn,
 			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 			TORN_MODE);
@@ -220,7 +214,7 @@ NODISCARD struct err recovery_open(int directory, const char *name, int *fd, uin
 	struct scan scan;
 	CLEANUP(mem_free_at) uint8_t *room = NULL;
 	TRY(MEM_NEW_ARRAY(WINDOW, &room));
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int segment = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (segment < 0 || fstat(segment, &st) != 0)
 		return ERR_DETAIL(E_AUDIT, errno);

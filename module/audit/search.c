@@ -11,6 +11,7 @@
 
 #include "audit/record.h"
 #include "audit/segment.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "codec/json.h"
@@ -25,12 +26,6 @@ struct search {
 	uint64_t seen; /* bytes */
 	bool found;
 };
-
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 /* A context of the caller's may hold the same text deeper in the record. */
 static bool is_event(struct view line, const char *event_id)
@@ -101,7 +96,7 @@ NODISCARD struct err audit_log_contains(const char *directory, const char *event
 	CLEANUP(mem_free_at) uint8_t *window = NULL;
 	TRY(MEM_NEW_ARRAY(WINDOW, &window));
 	search.window = window;
-	CLEANUP(close_fd) int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return ERR_DETAIL(E_AUDIT, errno);
 	char name[SEGMENT_NAME_MAX];
@@ -111,7 +106,7 @@ NODISCARD struct err audit_log_contains(const char *directory, const char *event
 		if (err_is(e, E_NOT_FOUND))
 			return OK;
 		TRY(e);
-		CLEANUP(close_fd)
+		CLEANUP(file_close)
 		int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		if (fd < 0)
 			return ERR_DETAIL(E_AUDIT, errno);

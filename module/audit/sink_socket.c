@@ -5,25 +5,18 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "audit/sink_local.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 NODISCARD struct err sink_connect(const char *path, int send_bytes, int *fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	TRY(text_copy(address.sun_path, sizeof address.sun_path, view_of_text(path)));
 	int fresh = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	CLEANUP(close_fd) int owned = fresh;
+	CLEANUP(file_close) int owned = fresh;
 	if (owned < 0 || connect(owned, (const struct sockaddr *)&address, sizeof address) != 0)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	if (send_bytes > 0)
@@ -56,7 +49,7 @@ NODISCARD struct err sink_send_file(int fd, struct view message)
 		uint8_t room[CMSG_SPACE(sizeof(int))];
 	} control = {.room = {0}};
 	struct msghdr header = {.msg_control = &control, .msg_controllen = sizeof control.room};
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int file = memfd_create("holdfast-audit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (file < 0)
 		return ERR_DETAIL(E_SYSTEM, errno);

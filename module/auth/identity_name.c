@@ -5,6 +5,7 @@
  */
 #include "auth/identity.h"
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 #define LABEL_MAX 63       /* RFC 1035 §2.3.4 */
@@ -17,36 +18,16 @@
 #define SERVICE_DOMAIN_CHINA VIEW_LITERAL(".amazonaws.com.cn")
 #define BUILT_IN_ACCOUNT "aws" /* of the ARNs of policies that are there without being made */
 
-static bool is_digit(uint8_t c)
+static bool consists_of(struct view text, unsigned classes, size_t min, size_t max)
 {
-	return c >= '0' && c <= '9';
-}
-
-static bool is_lower(uint8_t c)
-{
-	return c >= 'a' && c <= 'z';
-}
-
-static bool is_label_byte(uint8_t c)
-{
-	return is_lower(c) || is_digit(c) || c == '-';
+	return text.len >= min && text.len <= max && ascii_consists_of(text, classes, VIEW_NONE);
 }
 
 /* IAM API: names are [\w+=,.@-]+ */
-static bool is_name_byte(uint8_t c)
+static bool is_name(struct view text, size_t min, size_t max)
 {
-	return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') ||
-	       view_find(VIEW_LITERAL("_+=,.@-"), c) < sizeof "_+=,.@-" - 1;
-}
-
-static bool consists_of(struct view text, bool (*is)(uint8_t), size_t min, size_t max)
-{
-	if (text.len < min || text.len > max)
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		if (!is(text.ptr[i]))
-			return false;
-	return true;
+	return text.len >= min && text.len <= max &&
+	       ascii_consists_of(text, ASCII_ALPHANUMERIC, VIEW_LITERAL("_+=,.@-"));
 }
 
 static bool ends_with(struct view text, struct view end)
@@ -58,8 +39,9 @@ static bool ends_with(struct view text, struct view end)
 
 static bool is_label(struct view text)
 {
-	return consists_of(text, is_label_byte, 1, LABEL_MAX) && text.ptr[0] != '-' &&
-	       text.ptr[text.len - 1] != '-';
+	return text.len <= LABEL_MAX &&
+	       ascii_consists_of(text, ASCII_LOWER | ASCII_DIGIT, VIEW_LITERAL("-")) &&
+	       text.ptr[0] != '-' && text.ptr[text.len - 1] != '-';
 }
 
 /* us-east-1, us-gov-west-1: two letters, perhaps "gov", a word, a number. */
@@ -69,9 +51,9 @@ static bool is_region(struct view text)
 	struct view word = view_cut(&text, '-');
 	if (view_equal_text(word, "gov"))
 		word = view_cut(&text, '-');
-	return consists_of(country, is_lower, 2, 2) &&
-	       consists_of(word, is_lower, 1, REGION_WORD_MAX) &&
-	       consists_of(text, is_digit, 1, REGION_NUMBER_MAX) && text.ptr[0] != '0';
+	return consists_of(country, ASCII_LOWER, 2, 2) &&
+	       consists_of(word, ASCII_LOWER, 1, REGION_WORD_MAX) &&
+	       consists_of(text, ASCII_DIGIT, 1, REGION_NUMBER_MAX) && text.ptr[0] != '0';
 }
 
 static bool is_service(struct view text)
@@ -90,27 +72,27 @@ static bool is_service(struct view text)
 
 static bool is_account(struct view text)
 {
-	return consists_of(text, is_digit, AUTH_ACCOUNT_LEN, AUTH_ACCOUNT_LEN);
+	return consists_of(text, ASCII_DIGIT, AUTH_ACCOUNT_LEN, AUTH_ACCOUNT_LEN);
 }
 
 static bool is_user(struct view text)
 {
-	return consists_of(text, is_name_byte, 1, USER_NAME_MAX);
+	return is_name(text, 1, USER_NAME_MAX);
 }
 
 static bool is_role(struct view text)
 {
-	return consists_of(text, is_name_byte, 1, ROLE_NAME_MAX);
+	return is_name(text, 1, ROLE_NAME_MAX);
 }
 
 static bool is_group_or_policy(struct view text)
 {
-	return consists_of(text, is_name_byte, 1, AUTH_NAME_MAX);
+	return is_name(text, 1, AUTH_NAME_MAX);
 }
 
 static bool is_session(struct view text)
 {
-	return consists_of(text, is_name_byte, SESSION_NAME_MIN, AUTH_SESSION_NAME_MAX);
+	return is_name(text, SESSION_NAME_MIN, AUTH_SESSION_NAME_MAX);
 }
 
 static const struct kind_row {

@@ -43,6 +43,10 @@ NODISCARD struct err policy_list_count(struct policy_build *build, const struct 
 				       size_t *out);
 const struct json *policy_list_at(const struct json *list, size_t at);
 
+/* policy_pattern.c; six parts, and what stands between them. */
+#define POLICY_ARN_COLONS 5
+size_t policy_arn_colons(struct view text);
+
 /* policy_pattern.c; `text` need not outlive the call. */
 struct policy_pattern_options {
 	bool wildcards, variables, any_case, arn;

@@ -6,7 +6,6 @@
 #include "auth/policy_build.h"
 #include "base/mem.h"
 
-#define ARN_COLONS 5
 #define LONG_LITERAL 32
 #define BYTES_PER_STEP 32
 
@@ -118,7 +117,7 @@ static NODISCARD struct err fill_pieces(struct tokens t, struct policy_pattern *
 	return OK;
 }
 
-static size_t count_colons(struct view text)
+size_t policy_arn_colons(struct view text)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < text.len; i++)
@@ -137,7 +136,7 @@ static void choose_shape(struct policy_pattern *pattern)
 	else if (count == 1 && pieces[0].kind == PIECE_RUN)
 		pattern->shape = PATTERN_ANY;
 	else if (count == 2 && pieces[0].kind == PIECE_LITERAL && pieces[1].kind == PIECE_RUN &&
-		 (!pattern->arn || count_colons(pieces[0].literal) >= ARN_COLONS))
+		 (!pattern->arn || policy_arn_colons(pieces[0].literal) >= POLICY_ARN_COLONS))
 		pattern->shape = PATTERN_PREFIX;
 	if (pattern->shape == PATTERN_EXACT || pattern->shape == PATTERN_PREFIX)
 		pattern->literal = count > 0 ? pieces[0].literal : VIEW_NONE;
@@ -274,7 +273,7 @@ static size_t fence_of(struct view text)
 {
 	size_t colons = 0;
 	for (size_t i = 0; i < text.len; i++)
-		if (text.ptr[i] == ':' && ++colons == ARN_COLONS)
+		if (text.ptr[i] == ':' && ++colons == POLICY_ARN_COLONS)
 			return i + 1;
 	return 0;
 }

@@ -5,38 +5,25 @@
  */
 #include "auth/policy_build.h"
 
+#include "base/ascii.h"
+
 #define ID_MIN 16 /* IAM API: idType */
 
 static bool is_account(struct view text)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-	return text.len == AUTH_ACCOUNT_LEN;
+	return text.len == AUTH_ACCOUNT_LEN && ascii_consists_of(text, ASCII_DIGIT, VIEW_NONE);
 }
 
 static bool is_name(struct view text, const char *further)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.ptr[i];
-		bool plain =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		struct view others = view_of_text(further);
-		if (!plain && view_find(others, c) == others.len)
-			return false;
-	}
-	return text.len > 0;
+	return ascii_consists_of(text, ASCII_ALPHANUMERIC, view_of_text(further));
 }
 
 /* Users: AIDA; roles: AROA. Groups are no principals. */
 static bool is_unique_id(struct view text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.ptr[i];
-		if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9'))
-			return false;
-	}
 	return text.len >= ID_MIN && text.len <= AUTH_PRINCIPAL_ID_LEN &&
+	       ascii_consists_of(text, ASCII_UPPER | ASCII_DIGIT, VIEW_NONE) &&
 	       (view_starts_with(text, VIEW_LITERAL("AIDA")) ||
 		view_starts_with(text, VIEW_LITERAL("AROA")));
 }

@@ -5,6 +5,8 @@
  */
 #include "auth/policy_build.h"
 
+#include "base/ascii.h"
+
 enum element {
 	SID,
 	EFFECT,
@@ -87,18 +89,13 @@ static NODISCARD struct err check_pair(struct policy_build *build, const struct 
 	return OK;
 }
 
-static bool is_letter_or_digit(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /* IAM: letters and digits. KMS: names with blanks, as the default key policy has one. */
 static bool is_sid(enum auth_policy_kind kind, struct view sid)
 {
 	for (size_t i = 0; i < sid.len; i++) {
 		uint8_t c = sid.ptr[i];
 		bool printable = c >= 0x20 && c < 0x7f;
-		if (!is_letter_or_digit(c) && !(kind == AUTH_POLICY_KEY && printable))
+		if (!ascii_is(c, ASCII_ALPHANUMERIC) && !(kind == AUTH_POLICY_KEY && printable))
 			return false;
 	}
 	return true;
@@ -147,7 +144,7 @@ static bool is_action(struct view text)
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.ptr[i];
 		bool other = c == '*' || c == '?' || c == '-' || c == '_';
-		if (i != colon && !is_letter_or_digit(c) && !other)
+		if (i != colon && !ascii_is(c, ASCII_ALPHANUMERIC) && !other)
 			return false;
 	}
 	return colon > 0 && colon + 1 < text.len;
@@ -162,29 +159,19 @@ static NODISCARD struct err compile_action(struct policy_build *build, struct vi
 	return policy_pattern_compile(build, text, &options, out);
 }
 
-#define ARN_COLONS 5
-
-static size_t count_colons(struct view text)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < text.len; i++)
-		count += text.ptr[i] == ':';
-	return count;
-}
-
 /* IAM, "Resource": an ARN with fewer than six parts has wildcards in the missing ones. */
 static NODISCARD struct err complete_arn(struct policy_build *build, struct view *arn)
 {
 	struct writer w;
-	size_t colons = count_colons(*arn);
+	size_t colons = policy_arn_colons(*arn);
 	uint8_t *room;
-	if (colons >= ARN_COLONS)
+	if (colons >= POLICY_ARN_COLONS)
 		return OK;
-	size_t size = arn->len + 2 * (ARN_COLONS - colons);
+	size_t size = arn->len + 2 * (POLICY_ARN_COLONS - colons);
 	TRY(POLICY_NEW_ARRAY(&build->policy->arena, size, &room));
 	writer_init(&w, room, size);
 	writer_bytes(&w, *arn);
-	for (; colons < ARN_COLONS; colons++)
+	for (; colons < POLICY_ARN_COLONS; colons++)
 		writer_text(&w, ":*");
 	TRY(writer_end(&w));
 	*arn = view_of(room, size);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include "auth/policy_local.h"
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "codec/timestamp.h"
@@ -13,18 +14,13 @@
 #define FRACTION_PER_MS ((int64_t)1000000000000000)
 #define MAPPED_BITS 96 /* RFC 4291 §2.5.5.2: ::ffff:0:0/96 */
 
-static bool is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static NODISCARD struct err parse_fraction(struct view digits, int64_t *out)
 {
 	*out = 0;
 	REQUIRE(digits.len > 0 && digits.len <= FRACTION_DIGITS, E_FORMAT);
 	for (size_t i = 0; i < FRACTION_DIGITS; i++) {
 		uint8_t c = i < digits.len ? digits.ptr[i] : '0';
-		REQUIRE(is_digit(c), E_FORMAT);
+		REQUIRE(ascii_is(c, ASCII_DIGIT), E_FORMAT);
 		*out = *out * 10 + (c - '0');
 	}
 	return OK;
@@ -38,7 +34,7 @@ NODISCARD struct err policy_number_parse(struct view text, struct policy_number 
 	bool sign = negative || (text.len > 0 && text.ptr[0] == '+');
 	struct view fraction = view_part(text, sign ? 1 : 0, text.len);
 	struct view whole = view_cut(&fraction, '.');
-	REQUIRE(whole.len > 0 && is_digit(whole.ptr[0]), E_FORMAT);
+	REQUIRE(whole.len > 0 && ascii_is(whole.ptr[0], ASCII_DIGIT), E_FORMAT);
 	TRY(text_parse_integer(whole, 0, INT64_MAX, &number.whole));
 	if (fraction.ptr != NULL)
 		TRY(parse_fraction(fraction, &number.fraction));
@@ -73,11 +69,11 @@ static NODISCARD struct err take_offset(struct view *text, int64_t *offset_ms)
 	bool colon = offset.len == 5 && offset.ptr[2] == ':';
 	int64_t hours, minutes = 0;
 	REQUIRE(colon || offset.len == 4 || offset.len == 2, E_FORMAT);
-	REQUIRE(is_digit(offset.ptr[0]), E_FORMAT);
+	REQUIRE(ascii_is(offset.ptr[0], ASCII_DIGIT), E_FORMAT);
 	TRY(text_parse_integer(view_part(offset, 0, 2), 0, 23, &hours));
 	if (offset.len > 2) {
 		struct view rest = view_part(offset, colon ? 3 : 2, 2);
-		REQUIRE(is_digit(rest.ptr[0]), E_FORMAT);
+		REQUIRE(ascii_is(rest.ptr[0], ASCII_DIGIT), E_FORMAT);
 		TRY(text_parse_integer(rest, 0, 59, &minutes));
 	}
 	*offset_ms = (hours * 60 + minutes) * MS_PER_MINUTE * (text->ptr[at] == '-' ? -1 : 1);
@@ -162,7 +158,7 @@ NODISCARD struct err policy_network_parse(struct view text, struct policy_networ
 	TRY(parse_address(address, out->bytes, &mapped));
 	int64_t most = mapped ? 32 : 128, count = most;
 	if (bits.ptr != NULL) {
-		REQUIRE(bits.len > 0 && is_digit(bits.ptr[0]), E_FORMAT);
+		REQUIRE(bits.len > 0 && ascii_is(bits.ptr[0], ASCII_DIGIT), E_FORMAT);
 		TRY(text_parse_integer(bits, 0, most, &count));
 	}
 	out->bits = (uint8_t)(count + (mapped ? MAPPED_BITS : 0));

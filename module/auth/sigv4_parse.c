@@ -4,6 +4,7 @@
  * what the client claims; whether it may be believed, the later stages find out.
  */
 #include "auth/sigv4_local.h"
+#include "base/ascii.h"
 #include "base/text.h"
 #include "codec/timestamp.h"
 
@@ -133,21 +134,13 @@ static NODISCARD struct err check_complete(const struct view values[PARAMETER_CO
 
 static bool is_access_key_id(struct view id)
 {
-	for (size_t i = 0; i < id.len; i++) {
-		uint8_t c = id.ptr[i];
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		      c == '_'))
-			return false;
-	}
-	return id.len > 0 && id.len <= AUTH_ACCESS_KEY_ID_MAX;
+	return id.len <= AUTH_ACCESS_KEY_ID_MAX &&
+	       ascii_consists_of(id, ASCII_ALPHANUMERIC, VIEW_LITERAL("_"));
 }
 
 static bool is_date(struct view date)
 {
-	for (size_t i = 0; i < date.len; i++)
-		if (date.ptr[i] < '0' || date.ptr[i] > '9')
-			return false;
-	return date.len == SIGV4_DATE_LEN;
+	return date.len == SIGV4_DATE_LEN && ascii_consists_of(date, ASCII_DIGIT, VIEW_NONE);
 }
 
 static bool is_scope_part(struct view part)

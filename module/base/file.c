@@ -2,7 +2,29 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+NODISCARD struct err file_open_appended(const char *path, int access, mode_t mode, int *out)
+{
+	const int flags = access | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	struct stat st = {0};
+	CLEANUP(file_close) int fd = open(path, flags | O_CREAT | O_EXCL, mode);
+	if (fd >= 0 && fchmod(fd, mode) != 0) /* whatever the umask is */
+		return ERR_DETAIL(E_SYSTEM, errno);
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, flags);
+	/* Set aside in between by another process: then there is room for a new one. */
+	if (fd < 0 && errno == ENOENT)
+		fd = open(path, flags | O_CREAT, mode);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return ERR_DETAIL(E_SYSTEM, errno);
+	REQUIRE(S_ISREG(st.st_mode), E_SETTINGS);
+	*out = fd;
+	fd = -1;
+	return OK;
+}
 
 NODISCARD struct err file_write(int fd, struct view bytes)
 {
@@ -15,4 +37,10 @@ NODISCARD struct err file_write(int fd, struct view bytes)
 		bytes = view_part(bytes, (size_t)n, bytes.len);
 	}
 	return OK;
+}
+
+void file_close(const int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
 }

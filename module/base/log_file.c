@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -29,33 +30,6 @@ static struct {
 
 static atomic_int failure;
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
-static struct err open_at(const char *path, int *out)
-{
-	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-	struct stat st = {0};
-	CLEANUP(close_fd) int fd = open(path, flags | O_CREAT | O_EXCL, MODE);
-	if (fd >= 0 && fchmod(fd, MODE) != 0) /* whatever the umask is */
-		return ERR_DETAIL(E_SYSTEM, errno);
-	if (fd < 0 && errno == EEXIST)
-		fd = open(path, flags);
-	/* Set aside in between by another process: then there is room for a new one. */
-	if (fd < 0 && errno == ENOENT)
-		fd = open(path, flags | O_CREAT, MODE);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return ERR_DETAIL(E_SYSTEM, errno);
-	if (!S_ISREG(st.st_mode))
-		return ERR(E_SETTINGS);
-	*out = fd;
-	fd = -1;
-	return OK;
-}
-
 /* A signal handler may ask for it meanwhile: never a number that is closed already. */
 static void put_fd(int fd)
 {
@@ -70,7 +44,7 @@ static void put_fd(int fd)
 static int reopen(void)
 {
 	int fd = -1;
-	struct err e = open_at(file.path, &fd);
+	struct err e = file_open_appended(file.path, O_WRONLY, MODE, &fd);
 	if (!err_failed(e))
 		put_fd(fd);
 	else if (e.detail == 0)
@@ -161,12 +135,12 @@ static struct err open_options(const struct log_file_options *options, char path
 	path[0] = '\0';
 	if (options->path != NULL)
 		TRY(text_copy(path, PATH_ROOM, view_of_text(options->path)));
-	return path[0] != '\0' ? open_at(path, fd) : OK;
+	return path[0] != '\0' ? file_open_appended(path, O_WRONLY, MODE, fd) : OK;
 }
 
 NODISCARD struct err log_file_check(const struct log_file_options *options)
 {
-	CLEANUP(close_fd) int fd = -1;
+	CLEANUP(file_close) int fd = -1;
 	char path[PATH_ROOM];
 	return open_options(options, path, &fd);
 }
@@ -180,7 +154,7 @@ static void limits_set(uint64_t file_bytes, uint32_t files_kept)
 
 NODISCARD struct err log_file_open(const struct log_file_options *options)
 {
-	CLEANUP(close_fd) int fd = -1;
+	CLEANUP(file_close) int fd = -1;
 	char path[PATH_ROOM];
 	TRY(open_options(options, path, &fd));
 	LOCK_SCOPE(&file.lock);

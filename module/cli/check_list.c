@@ -3,10 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "base/text.h"
 #include "cli/status_text.h"
 
 #define LIST_MAX ((size_t)1 << 20)
@@ -97,21 +94,13 @@ NODISCARD struct err check_list_end(struct check_list *list,
 	return json_out_end(&list->out);
 }
 
-/* no-color.org: whoever sets NO_COLOR wants none. */
-static bool wants_colour(void)
-{
-	const char *terminal = getenv("TERM");
-	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && terminal != NULL &&
-	       !text_equal(terminal, "dumb");
-}
-
 static struct err render(const struct check_list *list, struct buf *text)
 {
 	CLEANUP(json_free) struct json *document = NULL;
 	struct writer w;
 	writer_init_buf(&w, text);
 	TRY(json_parse(buf_view(&list->text), &document));
-	status_text_write(&w, document, wants_colour());
+	status_text_write(&w, document, status_text_wants_colour());
 	return writer_end(&w);
 }
 

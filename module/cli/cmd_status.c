@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holdfast status: is the service well, and if not, what to do. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "base/text.h"
 #include "cli/command.h"
 #include "cli/outside.h"
 #include "cli/status_text.h"
@@ -15,14 +12,6 @@
 static void print(FILE *stream, struct view text)
 {
 	(void)fwrite(text.ptr, 1, text.len, stream);
-}
-
-/* no-color.org: whoever sets NO_COLOR wants none. */
-static bool wants_colour(void)
-{
-	const char *terminal = getenv("TERM");
-	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && terminal != NULL &&
-	       !text_equal(terminal, "dumb");
 }
 
 static enum exit_status show(const struct command_context *context, struct view json)
@@ -37,7 +26,7 @@ static enum exit_status show(const struct command_context *context, struct view 
 	if (context->json)
 		writer_bytes(&w, json);
 	else
-		status_text_write(&w, status, wants_colour());
+		status_text_write(&w, status, status_text_wants_colour());
 	if (context->json)
 		writer_text(&w, "\n");
 	if (err_failed(writer_end(&w)))

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/evidence.h"
@@ -58,17 +59,6 @@ NODISCARD struct err evidence_sums(const struct evidence_bundle *bundle, struct 
 
 /* ---- the signature ---- */
 
-static void put_hex(struct json_out *out, const char *name, struct view bytes)
-{
-	char text[2 * SHA256_LEN + 1] = "";
-	struct writer w;
-	writer_init(&w, text, sizeof text);
-	hex_encode(&w, bytes);
-	if (err_failed(writer_end_text(&w)))
-		writer_fail(out->w, ERR(E_BUG));
-	json_out_text(out, name, view_of_text(text));
-}
-
 NODISCARD struct err evidence_signature_write(const struct evidence_signature *signature,
 					      struct buf *out)
 {
@@ -83,7 +73,7 @@ NODISCARD struct err evidence_signature_write(const struct evidence_signature *s
 	json_out_text(&json, "Statement", VIEW_LITERAL(AUDIT_STATEMENT_DOMAIN));
 	json_out_text(&json, "Installation", view_of_text(signature->installation));
 	json_out_text(&json, "Time", view_of_text(time));
-	put_hex(&json, "Sha256Sums", VIEW_ARRAY(signature->digest));
+	json_out_hex(&json, "Sha256Sums", VIEW_ARRAY(signature->digest));
 	json_out_text(&json, "KeyFingerprint", view_of_text(fingerprint));
 	json_out_text(&json, "Algorithm", VIEW_LITERAL(ALGORITHM));
 	json_out_base64(&json, "Signature", VIEW_ARRAY(signature->signature));
@@ -133,12 +123,6 @@ static void close_folder(DIR **folder)
 		(void)closedir(*folder);
 }
 
-static void close_descriptor(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 static enum exit_status cannot(const char *what, const char *path, const char *name,
 			       enum exit_status status)
 {
@@ -181,11 +165,11 @@ static bool write_all(int fd, struct view bytes)
 
 enum exit_status evidence_folder_write(const char *path, const struct evidence_bundle *bundle)
 {
-	CLEANUP(close_descriptor) int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return cannot("open", path, "", EXIT_CREATE);
 	for (size_t i = 0; i < EVIDENCE_FILE_COUNT; i++) {
-		CLEANUP(close_descriptor)
+		CLEANUP(file_close)
 		int fd = openat(folder, names[i],
 				O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
@@ -216,7 +200,7 @@ static void read_file(int folder, enum evidence_file file, struct evidence_bundl
 		      struct check_list *list)
 {
 	struct stat st = {0};
-	CLEANUP(close_descriptor)
+	CLEANUP(file_close)
 	int fd = openat(folder, names[file], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	if (fd >= 0 && !is_file)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/writer.h"
@@ -43,16 +44,10 @@ static struct err find_path(const struct place *place, char out[PROFILE_PATH_MAX
 	return text_format(out, PROFILE_PATH_MAX, "%s/.aws/%s", home, place->file);
 }
 
-static void close_descriptor(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 /* A file that is not there is empty. */
 static struct err read_file(const char *path, struct buf *out)
 {
-	CLEANUP(close_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? OK : fail(path, strerrordesc_np(errno));
 	uint8_t piece[READ_AT_ONCE];
@@ -87,13 +82,8 @@ static bool has_section(struct view content, const char *heading)
 /* What a section's name may be without any quoting. */
 static bool is_name(struct view name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		uint8_t c = name.ptr[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
-			return false;
-	}
-	return name.len > 0 && name.len <= NAME_MAX_LEN;
+	return name.len <= NAME_MAX_LEN &&
+	       ascii_consists_of(name, ASCII_ALPHANUMERIC, VIEW_LITERAL("-_."));
 }
 
 /* The folder of a file, made when only it is missing. */
@@ -178,7 +168,7 @@ static struct err replace_file(const char *path, struct view content)
 {
 	char beside[PROFILE_PATH_MAX + 8];
 	TRY(text_format(beside, sizeof beside, "%s.XXXXXX", path));
-	CLEANUP(close_descriptor) int fd = mkostemp(beside, O_CLOEXEC);
+	CLEANUP(file_close) int fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return fail(beside, strerrordesc_np(errno));
 	struct err e = file_write(fd, content);

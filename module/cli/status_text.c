@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/status_text.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
 /* How a level looks. */
 static const struct look {
 	const char *level; /* as the status has it */
@@ -130,6 +135,14 @@ void status_text_write(struct writer *w, const struct json *status, bool colour)
 		put_group(w, check, &group);
 		put_check(w, check, next_remedy(status, i), width, colour);
 	}
+}
+
+/* no-color.org: whoever sets NO_COLOR wants none. */
+bool status_text_wants_colour(void)
+{
+	const char *terminal = getenv("TERM");
+	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && terminal != NULL &&
+	       !text_equal(terminal, "dumb");
 }
 
 enum exit_status status_text_exit(const struct json *status)

@@ -13,6 +13,9 @@
  */
 void status_text_write(struct writer *w, const struct json *status, bool colour);
 
+/* Whether standard output is a terminal that shows colours to somebody who wants them. */
+bool status_text_wants_colour(void);
+
 /* EXIT_DONE, EXIT_WARNING, EXIT_UNWELL; EXIT_DEFECT when it is no status. */
 enum exit_status status_text_exit(const struct json *status);
 

@@ -84,6 +84,7 @@ void json_out_bool(struct json_out *out, const char *name, bool value);
 void json_out_null(struct json_out *out, const char *name);
 void json_out_base64(struct json_out *out, const char *name,
 		     struct view bytes); /* secrets may pass */
+void json_out_hex(struct json_out *out, const char *name, struct view bytes);
 void json_out_time(struct json_out *out, const char *name,
 		   int64_t unix_ms); /* AWS JSON: seconds, ms fraction */
 void json_out_value(struct json_out *out, const char *name,

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "codec/base64.h"
+#include "codec/hex.h"
 
 #define OUT_DEPTH_MAX 31 /* a bit each in `started` and `objects`; bit 0 is outside the root */
 #define NUMBER_TEXT 40
@@ -201,6 +202,14 @@ void json_out_base64(struct json_out *out, const char *name, struct view bytes)
 	put_lead_text(out, name);
 	writer_u8(out->w, '"');
 	base64_encode(out->w, bytes);
+	writer_u8(out->w, '"');
+}
+
+void json_out_hex(struct json_out *out, const char *name, struct view bytes)
+{
+	put_lead_text(out, name);
+	writer_u8(out->w, '"');
+	hex_encode(out->w, bytes);
 	writer_u8(out->w, '"');
 }
 

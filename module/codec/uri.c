@@ -2,12 +2,12 @@
 /* RFC 3986 §2.1 and §2.3; "Create a signed AWS API request": UriEncode(). */
 #include "codec/uri.h"
 
+#include "base/ascii.h"
 #include "codec/hex.h"
 
 static bool is_unreserved(uint8_t c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
+	return ascii_is(c, ASCII_ALPHANUMERIC) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 static void put_escape(struct writer *w, uint8_t c)

@@ -4,6 +4,7 @@
 #include <getopt.h>
 
 #include "auth/identity.h"
+#include "base/ascii.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "config/settings.h"
@@ -113,22 +114,18 @@ static struct err wrong(char message[ARGUMENTS_MESSAGE_MAX], const char *what, c
 	return ERR(E_USAGE);
 }
 
-static bool all_of(const char *text, size_t min, size_t max, const char *also, bool upper)
+static bool is_region(const char *text)
 {
-	struct view all = view_of_text(text), extra = view_of_text(also);
-	for (size_t i = 0; i < all.len; i++) {
-		uint8_t c = all.ptr[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-			     (upper && c >= 'A' && c <= 'Z');
-		if (!plain && view_find(extra, c) == extra.len)
-			return false;
-	}
-	return all.len >= min && all.len <= max;
+	struct view region = view_of_text(text);
+	return region.len <= REGION_MAX && ascii_is((uint8_t)text[0], ASCII_LOWER) &&
+	       ascii_consists_of(region, ASCII_LOWER | ASCII_DIGIT, VIEW_LITERAL("-"));
 }
 
-static bool starts_with_letter(const char *text)
+static bool is_name(const char *text)
 {
-	return text[0] >= 'a' && text[0] <= 'z';
+	struct view name = view_of_text(text);
+	return name.len <= NAME_MAX_CHARS &&
+	       ascii_consists_of(name, ASCII_ALPHANUMERIC, VIEW_LITERAL("_+=,.@-"));
 }
 
 static bool is_account(const char *text)
@@ -144,7 +141,7 @@ static struct err check_init(const struct arguments *a, char message[ARGUMENTS_M
 	char arn[AUTH_ARN_MAX + 1];
 	if (a->region == NULL || a->account == NULL || a->credentials == NULL)
 		return wrong(message, "--init needs --region, --account and --credentials", "");
-	if (!all_of(a->region, 1, REGION_MAX, "-", false) || !starts_with_letter(a->region))
+	if (!is_region(a->region))
 		return wrong(message,
 			     "--region takes lower-case letters, digits and hyphens, for example "
 			     "eu-central-1; not ",
@@ -155,7 +152,7 @@ static struct err check_init(const struct arguments *a, char message[ARGUMENTS_M
 	if (err_failed(auth_arn_format(AUTH_KIND_ACCOUNT, a->partition, "", a->account, arn)))
 		return wrong(message, "--partition takes aws, aws-cn or aws-us-gov; not ",
 			     a->partition);
-	if (!all_of(a->administrator, 1, NAME_MAX_CHARS, "_+=,.@-", true))
+	if (!is_name(a->administrator))
 		return wrong(message,
 			     "--administrator takes up to 64 letters, digits and _+=,.@-; not ",
 			     a->administrator);

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "event/token_file.h"
@@ -40,10 +41,7 @@ static void free_part(char **part)
 /* An address, and not a name that only begins as one does. */
 static bool is_dotted(const char *host)
 {
-	for (const char *at = host; *at != '\0'; at++)
-		if ((*at < '0' || *at > '9') && *at != '.')
-			return false;
-	return true;
+	return ascii_consists_of(view_of_text(host), ASCII_DIGIT, VIEW_LITERAL("."));
 }
 
 /* RFC 6761 §6.3: localhost is never asked for outside; libcurl does not ask for it at all. */

@@ -12,29 +12,6 @@
 
 #define MODE 0640
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
-static struct err open_at(const char *path, int *out)
-{
-	const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-	struct stat st = {0};
-	CLEANUP(close_fd) int fd = open(path, flags | O_CREAT | O_EXCL, MODE);
-	if (fd >= 0 && fchmod(fd, MODE) != 0) /* whatever the umask is */
-		return ERR_DETAIL(E_SYSTEM, errno);
-	if (fd < 0 && errno == EEXIST)
-		fd = open(path, flags);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return ERR_DETAIL(E_SYSTEM, errno);
-	REQUIRE(S_ISREG(st.st_mode), E_SETTINGS);
-	*out = fd;
-	fd = -1;
-	return OK;
-}
-
 static bool ends_within_a_line(int fd)
 {
 	struct stat st = {0};
@@ -46,8 +23,8 @@ static bool ends_within_a_line(int fd)
 NODISCARD struct err line_file_reopen(struct line_file *file)
 {
 	int fd = -1;
-	TRY(open_at(file->path, &fd));
-	close_fd(&file->fd);
+	TRY(file_open_appended(file->path, O_RDWR, MODE, &fd));
+	file_close(&file->fd);
 	file->fd = fd;
 	file->torn = ends_within_a_line(fd);
 	return OK;
@@ -65,7 +42,7 @@ NODISCARD struct err line_file_open(struct line_file *file, const char *path)
 
 void line_file_close(struct line_file *file)
 {
-	close_fd(&file->fd);
+	file_close(&file->fd);
 	mem_free(file->path);
 	*file = (struct line_file){.fd = -1};
 }

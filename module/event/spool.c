@@ -37,12 +37,6 @@ struct spool {
 	struct queue queue;
 };
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 static struct err system_failed(void)
 {
 	return ERR_DETAIL(E_SYSTEM, errno);
@@ -63,7 +57,7 @@ static struct err sync_folder(const char *path)
 	while (all.len > 1 && all.ptr[all.len - 1] != '/')
 		all.len--;
 	TRY(text_copy(folder, sizeof folder, all));
-	CLEANUP(close_fd) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) != 0)
 		return system_failed();
 	return OK;
@@ -102,7 +96,7 @@ static struct err write_anew(struct spool *spool)
 	TRY(text_format(fresh, sizeof fresh, "%s.new", spool->path));
 	if (unlink(fresh) != 0 && errno != ENOENT)
 		return system_failed();
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = open(fresh, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)
 		return system_failed();
@@ -156,7 +150,7 @@ static struct err open_file(const char *path, int *out)
 {
 	const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	struct stat st = {0};
-	CLEANUP(close_fd) int fd = open(path, flags | O_CREAT, MODE);
+	CLEANUP(file_close) int fd = open(path, flags | O_CREAT, MODE);
 	if (fd < 0 && errno == ELOOP)
 		return ERR_DETAIL(E_SETTINGS, ELOOP);
 	if (fd < 0 || fstat(fd, &st) != 0)
@@ -256,7 +250,7 @@ void spool_close(struct spool **spool)
 	if ((*spool)->fd >= 0 && err_failed(spool_mend(*spool)))
 		log_event(LOG_ERROR, "events.spool_not_written", LOG_TEXT("file", (*spool)->path),
 			  LOG_NUMBER("events", (*spool)->queue.count));
-	close_fd(&(*spool)->fd);
+	file_close(&(*spool)->fd);
 	queue_cleanup(&(*spool)->queue);
 	mem_free(TAKE(*spool));
 }

@@ -6,17 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define HEADER "Authorization: Bearer "
 #define HEADER_LEN (sizeof HEADER - 1)
 #define TOKEN_MAX 4096
-
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 /* As the private key of [tls]: the service's own, or root's and readable for one group. */
 static const char *file_fault(int fd)
@@ -39,9 +35,7 @@ static bool is_token(struct view token)
 	size_t at = 0;
 	for (; at < token.len; at++) {
 		uint8_t c = token.ptr[at];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		bool digit = c >= '0' && c <= '9';
-		if (!letter && !digit && view_find(VIEW_LITERAL("-._~+/"), c) == 6)
+		if (!ascii_is(c, ASCII_ALPHANUMERIC) && view_find(VIEW_LITERAL("-._~+/"), c) == 6)
 			break;
 	}
 	size_t begun = at;
@@ -67,7 +61,7 @@ NODISCARD struct err token_file_read(const char *path, struct secret **out, cons
 	CLEANUP(secret_free) struct secret *header = NULL;
 	*fault = NULL;
 	TRY(secret_new(HEADER_LEN + TOKEN_MAX + 3, &header));
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	*fault = file_fault(fd);
 	if (*fault != NULL)
 		return ERR(E_SETTINGS);

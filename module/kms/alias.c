@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kms/alias.h"
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "kms/key.h"
@@ -8,18 +9,11 @@
 static const struct view prefix = VIEW_LITERAL("alias/");
 static const struct view reserved = VIEW_LITERAL("alias/aws/");
 
-static bool is_name_character(uint8_t c)
-{
-	bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-	return letter || (c >= '0' && c <= '9') || c == '/' || c == '_' || c == '-';
-}
-
 NODISCARD struct err kms_alias_name_check(struct view name)
 {
 	REQUIRE(name.len <= KMS_ALIAS_MAX && view_starts_with(name, prefix), E_FORMAT);
-	REQUIRE(name.len > prefix.len, E_FORMAT);
-	for (size_t i = prefix.len; i < name.len; i++)
-		REQUIRE(is_name_character(name.ptr[i]), E_FORMAT);
+	struct view rest = view_part(name, prefix.len, name.len);
+	REQUIRE(ascii_consists_of(rest, ASCII_ALPHANUMERIC, VIEW_LITERAL("/_-")), E_FORMAT);
 	return OK;
 }
 

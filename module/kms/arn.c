@@ -2,6 +2,7 @@
 /* Key ids, key ARNs and KeyId members: parsing is strict and takes one written form only. */
 #include "kms/arn.h"
 
+#include "base/ascii.h"
 #include "base/entropy.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -19,6 +20,12 @@ static const char hex_digits[] = "0123456789abcdef";
 bool kms_key_id_equal(const struct kms_key_id *a, const struct kms_key_id *b)
 {
 	return a->multi_region == b->multi_region && mem_equal(a->bytes, b->bytes, sizeof a->bytes);
+}
+
+void kms_key_id_name(const struct kms_key_id *id, uint8_t out[KMS_KEY_ID_NAME])
+{
+	mem_copy(out, KMS_KEY_ID_NAME, id->bytes, sizeof id->bytes);
+	out[sizeof id->bytes] = id->multi_region;
 }
 
 NODISCARD struct err kms_key_id_make(bool multi_region, struct kms_key_id *out)
@@ -111,39 +118,17 @@ void kms_key_arn_format(const struct kms_scope *scope, const struct kms_key_id *
 	out[w.len] = '\0';
 }
 
-static bool is_lower(uint8_t c)
+static bool is_name(struct view text)
 {
-	return c >= 'a' && c <= 'z';
-}
-
-static bool is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_name_byte(uint8_t c)
-{
-	return is_lower(c) || is_digit(c) || c == '-';
+	return ascii_consists_of(text, ASCII_LOWER | ASCII_DIGIT, VIEW_LITERAL("-"));
 }
 
 /* KMS API: AliasNameType ^[a-zA-Z0-9/_-]+$ */
-static bool is_alias_byte(uint8_t c)
-{
-	return is_name_byte(c) || (c >= 'A' && c <= 'Z') || c == '/' || c == '_';
-}
-
-static bool all_are(struct view text, bool (*is)(uint8_t))
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (!is(text.ptr[i]))
-			return false;
-	return text.len > 0;
-}
-
 static bool is_alias(struct view text)
 {
 	return view_starts_with(text, ALIAS_PREFIX) && text.len > ALIAS_PREFIX.len &&
-	       text.len <= KMS_ALIAS_MAX && all_are(text, is_alias_byte);
+	       text.len <= KMS_ALIAS_MAX &&
+	       ascii_consists_of(text, ASCII_ALPHANUMERIC, VIEW_LITERAL("/_-"));
 }
 
 /* partition:kms:region:account:, cut off the front of *rest. */
@@ -154,8 +139,10 @@ static struct err scope_parse(struct view *rest, struct kms_scope *out)
 	struct view region = view_cut(rest, ':');
 	struct view account = view_cut(rest, ':');
 	REQUIRE(view_equal_text(service, "kms"), E_FORMAT);
-	REQUIRE(all_are(partition, is_name_byte) && all_are(region, is_name_byte), E_FORMAT);
-	REQUIRE(account.len == KMS_ACCOUNT_LEN && all_are(account, is_digit), E_FORMAT);
+	REQUIRE(is_name(partition) && is_name(region), E_FORMAT);
+	REQUIRE(account.len == KMS_ACCOUNT_LEN &&
+			ascii_consists_of(account, ASCII_DIGIT, VIEW_NONE),
+		E_FORMAT);
 	TRY(text_copy(out->partition, sizeof out->partition, partition));
 	TRY(text_copy(out->region, sizeof out->region, region));
 	return text_copy(out->account, sizeof out->account, account);

@@ -28,6 +28,11 @@ struct kms_key_id {
 
 bool kms_key_id_equal(const struct kms_key_id *a, const struct kms_key_id *b);
 
+/* The id as the key of a map: the same bytes for the same id, others for any other. In memory only.
+ */
+#define KMS_KEY_ID_NAME (sizeof((struct kms_key_id *)0)->bytes + 1)
+void kms_key_id_name(const struct kms_key_id *id, uint8_t out[KMS_KEY_ID_NAME]);
+
 /* A random (version 4) UUID, or a multi-Region id. E_SYSTEM without randomness. */
 NODISCARD struct err kms_key_id_make(bool multi_region, struct kms_key_id *out);
 

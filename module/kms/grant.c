@@ -2,6 +2,7 @@
 /* The rules of grants as values. */
 #include "kms/grant.h"
 
+#include "base/ascii.h"
 #include "base/entropy.h"
 #include "base/text.h"
 #include "base/writer.h"
@@ -95,12 +96,8 @@ NODISCARD struct err kms_grant_id_make(char out[KMS_GRANT_ID_LEN + 1])
 
 bool kms_grant_id_is(struct view text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.ptr[i];
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
-			return false;
-	}
-	return text.len == KMS_GRANT_ID_LEN;
+	return text.len == KMS_GRANT_ID_LEN &&
+	       ascii_consists_of(text, ASCII_DIGIT, VIEW_LITERAL("abcdef"));
 }
 
 static bool pair_is_short(const struct kms_context_pair *pair)

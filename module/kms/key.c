@@ -62,6 +62,14 @@ void kms_key_full_cleanup(struct kms_key_full *full)
 	full->version_count = 0;
 }
 
+struct kms_version *kms_key_full_version(const struct kms_key_full *full, uint32_t number)
+{
+	for (size_t i = 0; i < full->version_count; i++)
+		if (full->versions[i].number == number)
+			return &full->versions[i];
+	return NULL;
+}
+
 NODISCARD struct err kms_key_copy(const struct kms_key *from, struct kms_key *to)
 {
 	CLEANUP(kms_key_cleanup) struct kms_key copy = *from;

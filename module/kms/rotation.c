@@ -212,8 +212,5 @@ bool kms_rotation_is_near(const struct kms_key *key, const struct kms_rotation_r
 
 const struct kms_version *kms_rotation_current(const struct kms_key_full *full)
 {
-	for (size_t i = full->version_count; i > 0; i--)
-		if (full->versions[i - 1].number == full->key.current_version)
-			return &full->versions[i - 1];
-	return NULL;
+	return kms_key_full_version(full, full->key.current_version);
 }

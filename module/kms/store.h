@@ -57,6 +57,8 @@ struct kms_key_full {
 	size_t version_count;
 };
 void kms_key_full_cleanup(struct kms_key_full *full);
+/* The version of that number, NULL: there is none. The key's own, to be changed as the key may. */
+struct kms_version *kms_key_full_version(const struct kms_key_full *full, uint32_t number);
 /* kms_key_check() and kms_version_check() of each; numbers ascend, the current one is there. */
 NODISCARD struct err kms_key_full_check(const struct kms_key_full *full);
 

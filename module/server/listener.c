@@ -9,17 +9,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 #define HOST_TEXT 256
 #define PORT_TEXT 6
-
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 static void free_addresses(struct addrinfo **list)
 {
@@ -50,7 +45,7 @@ static struct err split(const char *text, char host[HOST_TEXT], char port[PORT_T
 
 static struct err bind_address(const struct addrinfo *address, int *out)
 {
-	CLEANUP(close_fd)
+	CLEANUP(file_close)
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return ERR_DETAIL(E_SYSTEM, errno);
@@ -122,7 +117,7 @@ static struct err remove_stale(const struct sockaddr_un *address)
 	if (lstat(address->sun_path, &st) != 0)
 		return errno == ENOENT ? OK : ERR_DETAIL(E_SYSTEM, errno);
 	REQUIRE(S_ISSOCK(st.st_mode), E_SETTINGS);
-	CLEANUP(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEANUP(file_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN)
@@ -139,7 +134,7 @@ NODISCARD struct err listener_open_unix(const char *path, int *out)
 			text_copy(address.sun_path, sizeof address.sun_path, view_of_text(path))),
 		E_SETTINGS);
 	TRY(remove_stale(&address));
-	CLEANUP(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEANUP(file_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0)

@@ -6,15 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #define PIECE 4096
-
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 static struct err complain(struct pem_file_fault *fault, const char *what, int code)
 {
@@ -46,7 +41,7 @@ static struct err check(int fd, bool key, struct pem_file_fault *fault)
 /* O_NONBLOCK: a FIFO in the file's place must not hold the start up. */
 static struct err open_checked(const char *path, bool key, int *out, struct pem_file_fault *fault)
 {
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return complain(fault,
 				errno == ENOENT ? "there is no such file; correct its name in [tls]"
@@ -70,7 +65,7 @@ static ssize_t read_some(int fd, void *room, size_t n)
 
 NODISCARD struct err pem_file_read(const char *path, struct buf *out, struct pem_file_fault *fault)
 {
-	CLEANUP(close_fd) int fd = -1;
+	CLEANUP(file_close) int fd = -1;
 	TRY(open_checked(path, false, &fd, fault));
 	uint8_t piece[PIECE];
 	for (;;) {
@@ -87,7 +82,7 @@ NODISCARD struct err pem_file_read(const char *path, struct buf *out, struct pem
 NODISCARD struct err pem_file_read_key(const char *path, struct secret **out,
 				       struct pem_file_fault *fault)
 {
-	CLEANUP(close_fd) int fd = -1;
+	CLEANUP(file_close) int fd = -1;
 	TRY(open_checked(path, true, &fd, fault));
 	CLEANUP(secret_free) struct secret *key = NULL;
 	TRY(secret_new(SECRET_MAX, &key));

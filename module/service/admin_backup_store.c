@@ -3,6 +3,7 @@
  * Admin operation BackupStore: a copy of the store in the folder that the settings name, while the
  * service goes on. The caller may choose its name, never its place.
  */
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/core.h"
@@ -24,15 +25,8 @@ static bool is_beside(struct view name)
 
 static bool is_name(struct view name)
 {
-	static const char also[] = "._-";
-	for (size_t i = 0; i < name.len; i++) {
-		uint8_t c = name.ptr[i];
-		bool plain =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		if (!plain && view_find(view_of_text(also), c) == sizeof also - 1)
-			return false;
-	}
-	return name.len > 0 && name.ptr[0] != '.' && name.ptr[0] != '-' && !is_beside(name);
+	return ascii_consists_of(name, ASCII_ALPHANUMERIC, VIEW_LITERAL("._-")) &&
+	       name.ptr[0] != '.' && name.ptr[0] != '-' && !is_beside(name);
 }
 
 static const struct schema_pattern file_name = {

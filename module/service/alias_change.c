@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/alias_change.h"
 
+#include "base/ascii.h"
 #include "service/aliases.h"
 #include "service/core.h"
 #include "service/input.h"
@@ -16,14 +17,7 @@
 /* The model allows a colon, which AWS then refuses in other words. */
 static bool is_alias_name(struct view value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		uint8_t c = value.ptr[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (!letter && !(c >= '0' && c <= '9') && c != ':' && c != '/' && c != '_' &&
-		    c != '-')
-			return false;
-	}
-	return value.len > 0;
+	return ascii_consists_of(value, ASCII_ALPHANUMERIC, VIEW_LITERAL(":/_-"));
 }
 static const struct schema_pattern name_pattern = {"^[a-zA-Z0-9:/_-]+$", is_alias_name};
 const struct schema_shape shape_alias_name = {.type = SCHEMA_STRING,

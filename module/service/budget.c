@@ -101,13 +101,10 @@ static struct err load(struct budget *budget, const struct kms_scope *scope,
 	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
 	const struct kms_store *store = &budget->options.store;
 	TRY(store->ops->key_load(store->self, scope, &wanted->key_id, &full));
-	for (size_t i = 0; i < full.version_count; i++) {
-		if (full.versions[i].number != wanted->number)
-			continue;
-		*out = full.versions[i];
-		return OK;
-	}
-	return ERR(E_KMS_KEY_UNAVAILABLE);
+	const struct kms_version *version = kms_key_full_version(&full, wanted->number);
+	REQUIRE(version != NULL, E_KMS_KEY_UNAVAILABLE);
+	*out = *version;
+	return OK;
 }
 
 /* What a reservation has led to. */

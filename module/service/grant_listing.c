@@ -46,7 +46,7 @@ NODISCARD struct err grant_listing_end(struct call_work *work, struct marker_pla
 			.items = grants, .count = page->count, .more = page->more, .last = last});
 }
 
-static void encode_operations(uint32_t operations, struct json_out *out)
+void grant_listing_write_operations(uint32_t operations, struct json_out *out)
 {
 	enum kms_grant_operation operation;
 	json_out_begin_array(out, "Operations");
@@ -56,7 +56,7 @@ static void encode_operations(uint32_t operations, struct json_out *out)
 	json_out_end_array(out);
 }
 
-static void encode_constraint(const struct kms_grant *grant, struct json_out *out)
+void grant_listing_write_constraint(const struct kms_grant *grant, struct json_out *out)
 {
 	struct kms_context_pair pairs[KMS_GRANT_PAIRS_MAX];
 	size_t count = 0;
@@ -64,13 +64,20 @@ static void encode_constraint(const struct kms_grant *grant, struct json_out *ou
 		return;
 	if (err_failed(kms_context_decode(grant->context, pairs, KMS_GRANT_PAIRS_MAX, &count)))
 		writer_fail(out->w, ERR(E_BUG)); /* the port hands out sound grants */
-	json_out_begin_object(out, "Constraints");
 	json_out_begin_object(out, grant->constraint == KMS_GRANT_CONTEXT_SUBSET
 					   ? "EncryptionContextSubset"
 					   : "EncryptionContextEquals");
 	for (size_t i = 0; i < count; i++)
 		json_out_named_text(out, pairs[i].key, pairs[i].value);
 	json_out_end_object(out);
+}
+
+static void encode_constraint(const struct kms_grant *grant, struct json_out *out)
+{
+	if (grant->constraint == KMS_GRANT_UNCONSTRAINED)
+		return;
+	json_out_begin_object(out, "Constraints");
+	grant_listing_write_constraint(grant, out);
 	json_out_end_object(out);
 }
 
@@ -98,7 +105,7 @@ static void encode_grant(const struct kms_grant *grant, struct json_out *out)
 	encode_principal(grant->grantee, "GranteePrincipal", "GranteeServicePrincipal", out);
 	encode_principal(grant->retiring, "RetiringPrincipal", "RetiringServicePrincipal", out);
 	json_out_text(out, "IssuingAccount", view_of_text(grant->issuer));
-	encode_operations(grant->operations, out);
+	grant_listing_write_operations(grant->operations, out);
 	encode_constraint(grant, out);
 	json_out_end_object(out);
 }

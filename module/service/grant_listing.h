@@ -17,4 +17,9 @@ NODISCARD struct err grant_listing_end(struct call_work *work, struct marker_pla
 
 void grant_listing_encode(struct call_work *work, struct json_out *out);
 
+/* "Operations": [...] */
+void grant_listing_write_operations(uint32_t operations, struct json_out *out);
+/* "EncryptionContextSubset" or "EncryptionContextEquals": {...}; nothing when there is none. */
+void grant_listing_write_constraint(const struct kms_grant *grant, struct json_out *out);
+
 #endif

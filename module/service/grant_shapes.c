@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/grant_shapes.h"
 
+#include "base/ascii.h"
 #include "kms/grant.h"
 #include "service/shapes.h"
 
-static bool is_letter_or_digit(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool consists_of(struct view value, struct view others)
-{
-	for (size_t i = 0; i < value.len; i++)
-		if (!is_letter_or_digit(value.ptr[i]) &&
-		    view_find(others, value.ptr[i]) == others.len)
-			return false;
-	return value.len > 0;
-}
-
 static bool is_principal(struct view value)
 {
-	return consists_of(value, VIEW_LITERAL("_+=,.@:/-"));
+	return ascii_consists_of(value, ASCII_ALPHANUMERIC, VIEW_LITERAL("_+=,.@:/-"));
 }
 
 static const struct schema_pattern principal_pattern = {"^[\\w+=,.@:/-]+$", is_principal};
@@ -36,7 +23,7 @@ static bool is_service(struct view value)
 {
 	size_t labels = 0;
 	for (struct view rest = value; rest.ptr != NULL; labels++)
-		if (!consists_of(view_cut(&rest, '.'), VIEW_LITERAL("-")))
+		if (!ascii_consists_of(view_cut(&rest, '.'), ASCII_ALPHANUMERIC, VIEW_LITERAL("-")))
 			return false;
 	return labels >= 3;
 }
@@ -57,7 +44,7 @@ const struct schema_shape shape_grant_token = {
 
 static bool is_name(struct view value)
 {
-	return consists_of(value, VIEW_LITERAL(":/_-"));
+	return ascii_consists_of(value, ASCII_ALPHANUMERIC, VIEW_LITERAL(":/_-"));
 }
 
 static const struct schema_pattern name_pattern = {"^[a-zA-Z0-9:/_-]+$", is_name};
@@ -94,20 +81,13 @@ const struct schema_shape shape_grant_operations = {.type = SCHEMA_LIST, .elemen
 
 static bool is_lower_or_digit(struct view value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		uint8_t c = value.ptr[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
-			return false;
-	}
-	return true;
+	return value.len == 0 ||
+	       ascii_consists_of(value, ASCII_LOWER | ASCII_DIGIT, VIEW_LITERAL("-"));
 }
 
 static bool is_account(struct view value)
 {
-	for (size_t i = 0; i < value.len; i++)
-		if (value.ptr[i] < '0' || value.ptr[i] > '9')
-			return false;
-	return value.len == KMS_ACCOUNT_LEN;
+	return value.len == KMS_ACCOUNT_LEN && ascii_consists_of(value, ASCII_DIGIT, VIEW_NONE);
 }
 
 /* The pattern's last part is anything but nothing, and no line end. */

@@ -19,8 +19,7 @@
 #define GRANTS_MAX_DEFAULT 500000
 #define LOAD_ATTEMPTS 3
 #define CHANGES_MAX 1024 /* noted while a key is loaded; more: it is read again */
-#define NAME_LEN (sizeof((struct kms_key_id *)0)->bytes + 1)
-#define NAMES_MAX 4 /* of a principal: itself, its role, its account in two forms */
+#define NAMES_MAX 4      /* of a principal: itself, its role, its account in two forms */
 
 /* A grant added or removed while its key is being loaded. */
 struct change {
@@ -30,12 +29,12 @@ struct change {
 };
 
 struct entry {
-	uint8_t name[NAME_LEN];       /* the map's key */
-	struct entry *newer, *older;  /* once loaded */
-	struct grant_index *index;    /* NULL: no grants */
-	bool loading;                 /* one thread does, and will free or finish the entry */
-	bool spoiled;                 /* loading: what is read may be old */
-	struct change *first, **last; /* loading */
+	uint8_t name[KMS_KEY_ID_NAME]; /* the map's key */
+	struct entry *newer, *older;   /* once loaded */
+	struct grant_index *index;     /* NULL: no grants */
+	bool loading;                  /* one thread does, and will free or finish the entry */
+	bool spoiled;                  /* loading: what is read may be old */
+	struct change *first, **last;  /* loading */
 	size_t change_count;
 };
 
@@ -49,12 +48,6 @@ struct grants {
 	size_t count;         /* grants in memory */
 	size_t weight;        /* against grants_max */
 };
-
-static void name_of(const struct kms_key_id *id, uint8_t out[NAME_LEN])
-{
-	mem_copy(out, NAME_LEN, id->bytes, sizeof id->bytes);
-	out[sizeof id->bytes] = id->multi_region;
-}
 
 static size_t count_of(const struct entry *entry)
 {
@@ -85,8 +78,8 @@ static void entry_free(struct entry **entry)
 
 static struct entry *entry_find(struct grants *grants, const struct kms_key_id *id)
 {
-	uint8_t name[NAME_LEN];
-	name_of(id, name);
+	uint8_t name[KMS_KEY_ID_NAME];
+	kms_key_id_name(id, name);
 	return (struct entry *)map_get(&grants->entries, VIEW_ARRAY(name));
 }
 
@@ -244,9 +237,9 @@ void grants_drop_all(struct grants *grants)
 static struct err load_one(void *user, const struct kms_grant *grant)
 {
 	struct entry *entry = (struct entry *)user;
-	uint8_t name[NAME_LEN];
-	name_of(&grant->key_id, name);
-	ENSURE(mem_equal(name, entry->name, NAME_LEN));
+	uint8_t name[KMS_KEY_ID_NAME];
+	kms_key_id_name(&grant->key_id, name);
+	ENSURE(mem_equal(name, entry->name, KMS_KEY_ID_NAME));
 	return entry_add(entry, grant);
 }
 
@@ -263,7 +256,7 @@ static struct err begin_load(struct grants *grants, const struct kms_key_id *id,
 	CLEANUP(entry_free) struct entry *entry = NULL;
 	void *old = NULL;
 	TRY(MEM_NEW(&entry));
-	name_of(id, entry->name);
+	kms_key_id_name(id, entry->name);
 	entry->last = &entry->first;
 	entry->loading = true;
 	TRY(map_put(&grants->entries, VIEW_ARRAY(entry->name), entry, &old));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/identity_input.h"
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "service/input.h"
 
@@ -21,16 +22,6 @@ const struct schema_shape shape_kind_tags = {.type = SCHEMA_STRING, .values = ki
 const struct schema_shape shape_kind_access_key = {.type = SCHEMA_STRING,
 						   .values = kinds_access_key};
 
-static bool is_letter(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_one_of(uint8_t c, struct view set)
 {
 	return view_find(set, c) < set.len;
@@ -38,28 +29,17 @@ static bool is_one_of(uint8_t c, struct view set)
 
 static bool is_account(struct view value)
 {
-	for (size_t i = 0; i < value.len; i++)
-		if (!is_digit(value.ptr[i]))
-			return false;
-	return value.len == AUTH_ACCOUNT_LEN;
+	return value.len == AUTH_ACCOUNT_LEN && ascii_consists_of(value, ASCII_DIGIT, VIEW_NONE);
 }
 
 static bool is_iam_name(struct view value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		uint8_t c = value.ptr[i];
-		if (!is_letter(c) && !is_digit(c) && !is_one_of(c, VIEW_LITERAL("_+=,.@-")))
-			return false;
-	}
-	return value.len > 0;
+	return ascii_consists_of(value, ASCII_ALPHANUMERIC, VIEW_LITERAL("_+=,.@-"));
 }
 
 static bool is_access_key_id(struct view value)
 {
-	for (size_t i = 0; i < value.len; i++)
-		if (!is_letter(value.ptr[i]) && !is_digit(value.ptr[i]) && value.ptr[i] != '_')
-			return false;
-	return value.len > 0;
+	return ascii_consists_of(value, ASCII_ALPHANUMERIC, VIEW_LITERAL("_"));
 }
 
 /* What lies beyond ASCII is taken for a letter, a digit or a separator. */
@@ -67,7 +47,7 @@ static bool is_tag_text(struct view value)
 {
 	for (size_t i = 0; i < value.len; i++) {
 		uint8_t c = value.ptr[i];
-		if (c < 0x80 && !is_letter(c) && !is_digit(c) &&
+		if (c < 0x80 && !ascii_is(c, ASCII_ALPHANUMERIC) &&
 		    !is_one_of(c, VIEW_LITERAL(" _.:/=+-@")))
 			return false;
 	}

@@ -34,19 +34,11 @@ static void adoption_cleanup(struct adoption *adoption)
 
 /* --- may it be --- */
 
-static const struct kms_version *version_of(const struct kms_key_full *full, uint32_t number)
-{
-	for (size_t i = 0; i < full->version_count; i++)
-		if (full->versions[i].number == number)
-			return &full->versions[i];
-	return NULL;
-}
-
 /* Why the object cannot be a version of this key; NULL: it can. */
 static const char *fault_of(const struct kms_key_full *full, const struct hsm_object *object,
 			    uint32_t number)
 {
-	if (version_of(full, number) != NULL)
+	if (kms_key_full_version(full, number) != NULL)
 		return "another object of the token is this version";
 	if (full->key.origin != KMS_ORIGIN_AWS_KMS || full->key.spec != KMS_SPEC_SYMMETRIC_DEFAULT)
 		return "keys of this kind have no versions that the token makes";

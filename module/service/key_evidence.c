@@ -5,12 +5,11 @@
 
 #include "base/mem.h"
 #include "base/metric.h"
-#include "codec/hex.h"
 #include "codec/timestamp.h"
 #include "crypto/digest.h"
-#include "kms/context.h"
 #include "kms/rotation.h"
 #include "service/core.h"
+#include "service/grant_listing.h"
 #include "service/key_metadata.h"
 #include "service/last_use.h"
 #include "service/refused.h"
@@ -31,17 +30,6 @@ void key_evidence_time(struct json_out *out, const char *name, int64_t unix_ms)
 	if (unix_ms == 0)
 		return;
 	timestamp_iso(unix_ms, true, text);
-	put_text(out, name, text);
-}
-
-static void put_hex(struct json_out *out, const char *name, struct view bytes)
-{
-	char text[2 * SHA256_LEN + 1] = "";
-	struct writer w;
-	writer_init(&w, text, sizeof text);
-	hex_encode(&w, bytes);
-	if (err_failed(writer_end_text(&w)))
-		writer_fail(out->w, ERR(E_BUG));
 	put_text(out, name, text);
 }
 
@@ -105,7 +93,7 @@ static struct err put_policy(const struct kms_key *key, struct json_out *out)
 	struct view policy = view_of_text(key->policy);
 	TRY(digest_sha256(&policy, 1, digest));
 	json_out_text(out, "Policy", policy);
-	put_hex(out, "PolicySha256", VIEW_ARRAY(digest));
+	json_out_hex(out, "PolicySha256", VIEW_ARRAY(digest));
 	return OK;
 }
 
@@ -245,7 +233,7 @@ NODISCARD struct err key_evidence_write_version(struct service *service,
 	key_evidence_time(out, "Created", version->created_ms);
 	put_text(out, "MadeBy", makers[version->rotation]);
 	json_out_integer(out, "Suite", version->suite);
-	put_hex(out, "TokenId", VIEW_ARRAY(version->token_id.bytes));
+	json_out_hex(out, "TokenId", VIEW_ARRAY(version->token_id.bytes));
 	key_metadata_material(version->material_id, "MaterialId", out);
 	put_text(out, "Material", materials[version->material]);
 	key_evidence_time(out, "ValidTo", version->valid_to_ms);
@@ -260,32 +248,6 @@ NODISCARD struct err key_evidence_write_version(struct service *service,
 }
 
 /* ---- grants ---- */
-
-static void put_operations(uint32_t operations, struct json_out *out)
-{
-	enum kms_grant_operation operation;
-	json_out_begin_array(out, "Operations");
-	for (size_t i = 0; (operation = kms_grant_operation_at(i)) != KMS_GRANT_NONE; i++)
-		if (operations & operation)
-			put_text(out, NULL, kms_grant_operation_name(operation));
-	json_out_end_array(out);
-}
-
-static void put_constraint(const struct kms_grant *grant, struct json_out *out)
-{
-	struct kms_context_pair pairs[KMS_GRANT_PAIRS_MAX];
-	size_t count = 0;
-	if (grant->constraint == KMS_GRANT_UNCONSTRAINED)
-		return;
-	if (err_failed(kms_context_decode(grant->context, pairs, KMS_GRANT_PAIRS_MAX, &count)))
-		writer_fail(out->w, ERR(E_BUG)); /* the port hands out sound grants */
-	json_out_begin_object(out, grant->constraint == KMS_GRANT_CONTEXT_SUBSET
-					   ? "EncryptionContextSubset"
-					   : "EncryptionContextEquals");
-	for (size_t i = 0; i < count; i++)
-		json_out_named_text(out, pairs[i].key, pairs[i].value);
-	json_out_end_object(out);
-}
 
 void key_evidence_write_grant(const struct kms_grant *grant, struct json_out *out)
 {
@@ -302,8 +264,8 @@ void key_evidence_write_grant(const struct kms_grant *grant, struct json_out *ou
 	if (grant->retiring[0] != '\0')
 		put_text(out, "Retiring", grant->retiring);
 	put_text(out, "Issuer", grant->issuer);
-	put_operations(grant->operations, out);
-	put_constraint(grant, out);
+	grant_listing_write_operations(grant->operations, out);
+	grant_listing_write_constraint(grant, out);
 	json_out_end_object(out);
 	json_out_end_object(out);
 }

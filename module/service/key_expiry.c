@@ -15,14 +15,6 @@
 
 #define WHY_TEXT 64
 
-static struct kms_version *version_of(struct kms_key_full *full, uint32_t number)
-{
-	for (size_t i = 0; i < full->version_count; i++)
-		if (full->versions[i].number == number)
-			return &full->versions[i];
-	return NULL;
-}
-
 static bool is_over(const struct kms_version *version, int64_t now_ms)
 {
 	return version->material == KMS_MATERIAL_PRESENT && version->valid_to_ms != 0 &&
@@ -101,7 +93,7 @@ static struct err run_once(struct service *service, const struct kms_scope *scop
 	if (err_is(e, E_NOT_FOUND))
 		return OK;
 	TRY(e);
-	struct kms_version *version = version_of(&full, number);
+	struct kms_version *version = kms_key_full_version(&full, number);
 	bool begins = false;
 	/* What is being deleted takes its material along. */
 	if (version == NULL || full.key.destroying)

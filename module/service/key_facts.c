@@ -8,10 +8,9 @@
 
 #define KEYS_DEFAULT 2000
 #define LOAD_ATTEMPTS 3
-#define NAME_LEN (sizeof((struct kms_key_id *)0)->bytes + 1)
 
 struct key_facts_entry {
-	uint8_t name[NAME_LEN]; /* the map's key */
+	uint8_t name[KMS_KEY_ID_NAME]; /* the map's key */
 	struct key_facts *facts;
 	uint32_t references; /* under the lock; the map counts as one */
 	struct key_facts_entry *newer, *older;
@@ -29,12 +28,6 @@ struct key_facts {
 	struct key_facts_entry *newest, *oldest;
 	uint64_t epoch; /* grows whenever something is forgotten */
 };
-
-static void name_of(const struct kms_key_id *id, uint8_t out[NAME_LEN])
-{
-	mem_copy(out, NAME_LEN, id->bytes, sizeof id->bytes);
-	out[sizeof id->bytes] = id->multi_region;
-}
 
 static void entry_free(struct key_facts_entry **entry)
 {
@@ -74,8 +67,8 @@ static void forget(struct key_facts *facts, struct key_facts_entry *entry)
 
 static struct key_facts_entry *find(struct key_facts *facts, const struct kms_key_id *id)
 {
-	uint8_t name[NAME_LEN];
-	name_of(id, name);
+	uint8_t name[KMS_KEY_ID_NAME];
+	kms_key_id_name(id, name);
 	return (struct key_facts_entry *)map_get(&facts->entries, VIEW_ARRAY(name));
 }
 
@@ -140,7 +133,7 @@ static struct err load(struct key_facts *facts, const struct kms_key *key,
 {
 	CLEANUP(entry_free) struct key_facts_entry *entry = NULL;
 	TRY(MEM_NEW(&entry));
-	name_of(&key->id, entry->name);
+	kms_key_id_name(&key->id, entry->name);
 	entry->facts = facts;
 	entry->references = 1;
 	TRY(load_tags(facts, key, entry));

@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/key_metadata.h"
 
-#include "codec/hex.h"
-
 void key_metadata_material(const uint8_t id[KMS_MATERIAL_ID_LEN], const char *name,
 			   struct json_out *out)
 {
-	uint8_t digits[2 * KMS_MATERIAL_ID_LEN];
-	struct writer w;
-	writer_init(&w, digits, sizeof digits);
-	hex_encode(&w, view_of(id, KMS_MATERIAL_ID_LEN));
-	json_out_text(out, name, view_of(digits, w.len));
+	json_out_hex(out, name, view_of(id, KMS_MATERIAL_ID_LEN));
 }
 
 static void write_material(const struct kms_key_full *full, const char *name, struct json_out *out)
 {
-	for (size_t i = 0; i < full->version_count; i++) {
-		const struct kms_version *version = &full->versions[i];
-		if (version->number == full->key.current_version)
-			key_metadata_material(version->material_id, name, out);
-	}
+	const struct kms_version *current = kms_key_full_version(full, full->key.current_version);
+	if (current != NULL)
+		key_metadata_material(current->material_id, name, out);
 }
 
 static void write_text(struct json_out *out, const char *name, const char *text)

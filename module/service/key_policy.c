@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/key_policy.h"
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "service/core.h"
 #include "service/input.h"
@@ -26,13 +27,7 @@ const struct schema_shape shape_policy = {.type = SCHEMA_STRING,
 
 static bool is_policy_name(struct view value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		uint8_t c = value.ptr[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (!letter && !(c >= '0' && c <= '9') && c != '_')
-			return false;
-	}
-	return value.len > 0;
+	return ascii_consists_of(value, ASCII_ALPHANUMERIC, VIEW_LITERAL("_"));
 }
 
 static const struct schema_pattern name_pattern = {"[\\w]+", is_policy_name};

@@ -129,11 +129,9 @@ static bool is_committed(struct service *service, const struct rotation *rotatio
 	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
 	if (err_failed(store->ops->key_load(store->self, &key->scope, &key->id, &full)))
 		return false;
-	for (size_t i = 0; i < full.version_count; i++)
-		if (full.versions[i].number == made->number)
-			return view_equal(VIEW_ARRAY(full.versions[i].token_id.bytes),
-					  VIEW_ARRAY(made->token_id.bytes));
-	return false;
+	const struct kms_version *stored = kms_key_full_version(&full, made->number);
+	return stored != NULL &&
+	       view_equal(VIEW_ARRAY(stored->token_id.bytes), VIEW_ARRAY(made->token_id.bytes));
 }
 
 static struct err commit(struct service *service, const struct rotation *rotation)

@@ -18,10 +18,9 @@
 
 #define WATCH_INTERVAL_MS 50
 #define LOAD_ATTEMPTS 3
-#define NAME_LEN (sizeof((struct kms_key_id *)0)->bytes + 1)
 
 struct keyring_entry {
-	uint8_t name[NAME_LEN]; /* the map's key */
+	uint8_t name[KMS_KEY_ID_NAME]; /* the map's key */
 	struct keyring *keyring;
 	uint32_t references; /* under the keyring's lock; the map counts as one */
 	struct keyring_entry *newer, *older;
@@ -44,12 +43,6 @@ struct keyring {
 	bool stopping;
 	bool watching;
 };
-
-static void name_of(const struct kms_key_id *id, uint8_t out[NAME_LEN])
-{
-	mem_copy(out, NAME_LEN, id->bytes, sizeof id->bytes);
-	out[sizeof id->bytes] = id->multi_region;
-}
 
 static void entry_free(struct keyring_entry **entry)
 {
@@ -99,8 +92,8 @@ static void forget_all(struct keyring *keyring)
 
 static struct keyring_entry *find(struct keyring *keyring, const struct kms_key_id *id)
 {
-	uint8_t name[NAME_LEN];
-	name_of(id, name);
+	uint8_t name[KMS_KEY_ID_NAME];
+	kms_key_id_name(id, name);
 	return (struct keyring_entry *)map_get(&keyring->entries, VIEW_ARRAY(name));
 }
 
@@ -162,7 +155,7 @@ static struct err load(struct keyring *keyring, const struct kms_key_id *id,
 	TRY(MEM_NEW(&entry));
 	TRY(load_full(keyring, id, &entry->full));
 	TRY(compile(entry));
-	name_of(id, entry->name);
+	kms_key_id_name(id, entry->name);
 	entry->keyring = keyring;
 	entry->references = 1;
 	*out = TAKE(entry);

@@ -5,25 +5,18 @@
 #include "service/notes.h"
 
 #define INTERVAL_DEFAULT_MS 5000
-#define NAME_LEN (sizeof((struct kms_key_id *)NULL)->bytes + 1)
 
-_Static_assert(NAME_LEN <= NOTES_NAME_MAX, "a note's name holds a key's id");
+_Static_assert(KMS_KEY_ID_NAME <= NOTES_NAME_MAX, "a note's name holds a key's id");
 
 struct last_use {
 	struct last_use_options options;
 	struct notes *notes;
 };
 
-static void name_of(const struct kms_key_id *id, uint8_t out[NAME_LEN])
-{
-	out[0] = id->multi_region;
-	mem_copy(&out[1], NAME_LEN - 1, id->bytes, sizeof id->bytes);
-}
-
 void last_use_note(struct last_use *recorder, const struct kms_last_use *use)
 {
-	uint8_t name[NAME_LEN];
-	name_of(&use->key_id, name);
+	uint8_t name[KMS_KEY_ID_NAME];
+	kms_key_id_name(&use->key_id, name);
 	notes_put(recorder->notes, VIEW_ARRAY(name), use->time_ms, use);
 }
 
@@ -32,8 +25,8 @@ NODISCARD struct err last_use_find(struct last_use *recorder, const struct kms_s
 {
 	const struct kms_catalog *catalog = &recorder->options.catalog;
 	struct last_use_answer answer = {.used = false};
-	uint8_t name[NAME_LEN];
-	name_of(key_id, name);
+	uint8_t name[KMS_KEY_ID_NAME];
+	kms_key_id_name(key_id, name);
 	TRY(catalog->ops->last_use_since(catalog->self, &answer.since_ms));
 	answer.used = notes_find(recorder->notes, VIEW_ARRAY(name), &answer.use);
 	struct kms_last_use stored;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KMS API: CreateKey, for symmetric keys. What the model has and this service has not is refused by
  * name. */
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/core.h"
@@ -62,13 +63,7 @@ static const struct schema_shape origin = {.type = SCHEMA_STRING, .values = orig
 
 static bool is_xks_key_id(struct view value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		uint8_t c = value.ptr[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
-			return false;
-	}
-	return value.len > 0;
+	return ascii_consists_of(value, ASCII_ALPHANUMERIC, VIEW_LITERAL("-_."));
 }
 static const struct schema_pattern xks_pattern = {"^[a-zA-Z0-9-_.]+$", is_xks_key_id};
 static const struct schema_shape xks_key_id = {.type = SCHEMA_STRING,

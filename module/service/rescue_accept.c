@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "codec/hex.h"
 #include "codec/json.h"
 #include "codec/uuid.h"
 #include "service/anchor.h"
@@ -14,7 +13,6 @@
 
 #define NAMED_MAX 40 /* findings that the record names; all fit AUDIT_RECORD_MAX */
 #define NAME_MAX 128
-#define HASH_TEXT (2 * AUDIT_HASH_LEN + 1)
 
 _Static_assert((size_t)NAMED_MAX * 6 * (KMS_FINDING_ROW_MAX + KMS_FINDING_TABLE_MAX + 64) + 8192 <=
 		       AUDIT_RECORD_MAX,
@@ -22,20 +20,11 @@ _Static_assert((size_t)NAMED_MAX * 6 * (KMS_FINDING_ROW_MAX + KMS_FINDING_TABLE_
 
 /* --- the record --- */
 
-static void write_hex(struct json_out *out, const char *name, struct view bytes)
-{
-	char text[HASH_TEXT];
-	struct writer w;
-	writer_init(&w, text, sizeof text);
-	hex_encode(&w, bytes);
-	json_out_text(out, name, view_of(text, w.len));
-}
-
 static void write_mark(struct json_out *out, const char *name, const struct kms_mark *mark)
 {
 	json_out_begin_object(out, name);
 	json_out_integer(out, "epoch", (int64_t)mark->epoch);
-	write_hex(out, "digest", VIEW_ARRAY(mark->digest));
+	json_out_hex(out, "digest", VIEW_ARRAY(mark->digest));
 	json_out_end_object(out);
 }
 
@@ -62,7 +51,7 @@ static void write_log(struct json_out *out, const char *name, const struct rescu
 	json_out_text(out, "verdict", view_of_text(err_name(log->verdict)));
 	if (log->kept) {
 		json_out_integer(out, "expectedSequence", (int64_t)log->head.sequence);
-		write_hex(out, "expectedHash", VIEW_ARRAY(log->head.hash));
+		json_out_hex(out, "expectedHash", VIEW_ARRAY(log->head.hash));
 	}
 	json_out_end_object(out);
 }

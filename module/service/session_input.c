@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/session_input.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/core.h"
@@ -13,14 +14,7 @@
 
 bool session_input_is_word(struct view value, struct view marks)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		uint8_t c = value.ptr[i];
-		bool alphanumeric =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		if (!alphanumeric && view_find(marks, c) == marks.len)
-			return false;
-	}
-	return true;
+	return value.len == 0 || ascii_consists_of(value, ASCII_ALPHANUMERIC, marks);
 }
 
 static bool is_session_name(struct view value)

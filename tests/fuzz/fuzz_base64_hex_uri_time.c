@@ -4,26 +4,15 @@
  * timestamps) or to the same value (percent-encoding); what it writes, it reads. The first byte
  * chooses.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "codec/base64.h"
 #include "codec/hex.h"
 #include "codec/timestamp.h"
 #include "codec/uri.h"
+#include "target.h"
 
 #define INPUT_MAX ((size_t)4096)
 
 static uint8_t there[3 * INPUT_MAX], back[9 * INPUT_MAX];
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static struct view written(const struct writer *w)
 {

@@ -4,15 +4,12 @@
  * policy, an identity policy, a boundary, a condition, and "name=value" for the context. Whatever
  * they say, the decision stands, can be told, and a Deny or a limit more never widens it.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "auth/authorize.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "codec/json.h"
+#include "target.h"
 
 #define CONTEXT_LINES_MAX 16
 #define DOCUMENT_MAX ((size_t)8 << 10)
@@ -20,24 +17,6 @@
 #define OTHER "444455556666"
 #define KEY "arn:aws:kms:us-east-1:" ACCOUNT ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
 #define OTHER_KEY "arn:aws:kms:us-east-1:" OTHER ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	if (err_failed(json_start()))
-		abort();
-	return 0;
-}
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static const struct auth_principal principals[] = {
 	{.type = AUTH_USER,

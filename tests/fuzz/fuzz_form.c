@@ -3,24 +3,13 @@
  * Any bytes as a form: refused, or pairs within the bounds that are the same after being encoded
  * and read again. Any bytes as a text of an XML reply: nothing in it can be taken for markup.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "base/text.h"
 #include "codec/form.h"
 #include "codec/uri.h"
 #include "codec/xml_out.h"
+#include "target.h"
 
 #define WRITTEN_MAX ((size_t)32 << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static size_t write_again(const struct form *form, struct buf *out)
 {

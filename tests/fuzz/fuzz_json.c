@@ -3,32 +3,11 @@
  * Any bytes as JSON: refused, or within the bounds and the same after being written and read again.
  * Any bytes as a string of a reply: the reply is JSON whatever they were.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "base/text.h"
 #include "codec/json.h"
+#include "target.h"
 
 #define WRITTEN_MAX ((size_t)32 << 20)
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	if (err_failed(json_start()))
-		abort();
-	return 0;
-}
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static size_t count_checked(const struct json *value, size_t depth);
 

@@ -3,32 +3,11 @@
  * Any bytes as a policy document of each kind: refused with words that can be shown, or compiled,
  * and then it answers any request, the same twice, with statements that it has.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "auth/policy.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "codec/json.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	if (err_failed(json_start()))
-		abort();
-	return 0;
-}
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
+#include "target.h"
 
 #define PAIR(name, value)                               \
 	{                                               \

@@ -4,21 +4,10 @@
  * a line per header ("name:value"), an empty line, and the body.
  * What passes the check verifies with the signature made for it, and with no other.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "auth/sigv4.h"
+#include "target.h"
 
 #define HEADERS_MAX 70 /* a few more than are allowed */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void check_reason(const struct sigv4_reason *reason)
 {

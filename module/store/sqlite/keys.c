@@ -148,20 +148,13 @@ static struct err versions_decode(const struct store_batch *batch, struct kms_ke
 	return OK;
 }
 
-static bool has_version(const struct kms_key_full *full, uint32_t number)
-{
-	for (size_t i = 0; i < full->version_count; i++)
-		if (full->versions[i].number == number)
-			return true;
-	return number == 0;
-}
-
 /* Every row carries its seal by now: what is wrong still was left out, or is a defect. */
 static struct err key_whole(const struct store_batch *batch, const struct kms_key_full *full)
 {
 	struct store_value values[STORE_COLUMNS_MAX];
 	TRY(store_row_values(&store_table_keys, store_batch_row(batch, 0), values));
-	if (!has_version(full, full->key.current_version))
+	uint32_t current = full->key.current_version;
+	if (current != 0 && kms_key_full_version(full, current) == NULL)
 		return store_row_refuse(&store_table_keys, values,
 					"its current version is missing");
 	if (err_failed(kms_key_full_check(full)))

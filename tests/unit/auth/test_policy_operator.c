@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each condition operator: what it lets through and what not, by type of key. */
-#include "policy_context.h"
-#include "policy_example.h"
+#include "policy_row.h"
 
 #define EC "kms:EncryptionContext:"
-
-struct row {
-	bool holds;
-	const char *condition;
-};
-
-static void check(const struct row *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (holds(rows[i].condition, &full_context) != rows[i].holds)
-			fail_msg("%s is expected to be %s", rows[i].condition,
-				 rows[i].holds ? "true" : "false");
-}
 
 static void strings_are_equal(void **state)
 {

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policy variables: what they stand for, where, and that their values are text and nothing else. */
-#include "policy_context.h"
-#include "policy_example.h"
+#include "policy_row.h"
 
 #define TAG "aws:PrincipalTag/"
-
-struct row {
-	bool holds;
-	const char *condition;
-};
-
-static void check(const struct row *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (holds(rows[i].condition, &full_context) != rows[i].holds)
-			fail_msg("%s is expected to be %s", rows[i].condition,
-				 rows[i].holds ? "true" : "false");
-}
 
 static bool decides(const char *effect, const char *members, const char *resource)
 {

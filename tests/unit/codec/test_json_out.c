@@ -114,6 +114,18 @@ static void bytes_are_base64(void **state)
 	assert_sheet(&s, "[\"+/8=\",\"\"]");
 }
 
+static void bytes_are_hex_where_that_is_asked(void **state)
+{
+	struct sheet s;
+	(void)state;
+	sheet_init(&s);
+	json_out_begin_array(&s.out, NULL);
+	json_out_hex(&s.out, NULL, VIEW_LITERAL("\x00\xfb\xff"));
+	json_out_hex(&s.out, NULL, VIEW_NONE);
+	json_out_end_array(&s.out);
+	assert_sheet(&s, "[\"00fbff\",\"\"]");
+}
+
 static void secret_is_written_into_locked_memory(void **state)
 {
 	struct secret *room = NULL;
@@ -268,6 +280,7 @@ int main(void)
 		cmocka_unit_test(invalid_utf8_is_replaced),
 		cmocka_unit_test(times_are_seconds_with_milliseconds),
 		cmocka_unit_test(bytes_are_base64),
+		cmocka_unit_test(bytes_are_hex_where_that_is_asked),
 		cmocka_unit_test(secret_is_written_into_locked_memory),
 		cmocka_unit_test(parsed_part_is_written_again),
 		cmocka_unit_test(what_was_written_before_is_put_in_as_it_is),

@@ -14,7 +14,6 @@
 #include "hsm/p11/template.h"
 
 #define PREFIX "holdfast:unit"
-#define UP_WITHIN_MS 5000
 
 static struct token token;
 static enum token_kind kind;
@@ -221,17 +220,6 @@ static void several_raise_at_once(UNUSED void **state)
 
 /* From here on: SoftHSM behind the shim. */
 
-static void wait_until_up(void)
-{
-	struct hsm_status s = {.condition = HSM_AWAY};
-	int64_t until = clock_steady_ms(&clock_system) + UP_WITHIN_MS;
-	for (hsm_status(token.hsm, &s);
-	     s.condition != HSM_UP && clock_steady_ms(&clock_system) < until;
-	     hsm_status(token.hsm, &s))
-		(void)usleep(5000);
-	assert_int_equal(s.condition, HSM_UP);
-}
-
 /* Whatever fails in a raise, what stood before stands, and the next try does it. */
 static void a_raise_that_fails_leaves_the_last(UNUSED void **state)
 {
@@ -259,7 +247,7 @@ static void a_raise_that_fails_leaves_the_last(UNUSED void **state)
 		token_shim(&token, scripts[i]);
 		struct err e = raise_to(epoch + 1);
 		token_shim(&token, "");
-		wait_until_up();
+		token_await_up(&token);
 		struct hsm_op op = anchor_op(HSM_ANCHOR_READ, PREFIX, 0);
 		assert_ok(hsm_call(token.hsm, &op));
 		if (op.anchor.epoch < epoch + (err_failed(e) ? 0 : 1) ||
@@ -293,7 +281,7 @@ static void a_token_that_only_says_so_is_unsafe(UNUSED void **state)
 	struct err e = raise_to(3);
 	assert_true(err_is(e, E_HSM_UNSAFE) || err_is(e, E_HSM_AWAY));
 	token_shim(&token, "");
-	wait_until_up();
+	token_await_up(&token);
 	assert_anchor(2);
 }
 

@@ -10,7 +10,6 @@
 
 #define LANES 2
 #define THREADS 4
-#define UP_WITHIN_MS 10000
 
 static struct token token;
 static struct hsm_object version;
@@ -59,38 +58,11 @@ static void assert_serves_nobody(void)
 	assert_int_equal(token.hsm->keys.count, 0);
 }
 
-static void wait_until_up(void)
-{
-	struct hsm_status status = {.condition = HSM_AWAY};
-	int64_t until = clock_steady_ms(&clock_system) + UP_WITHIN_MS;
-	while (status.condition != HSM_UP && clock_steady_ms(&clock_system) < until) {
-		(void)usleep(5000);
-		hsm_status(token.hsm, &status);
-	}
-	assert_int_equal(status.condition, HSM_UP);
-}
-
-/* The objects of the token in sessions of this process: message keys and the canary. */
-static size_t session_objects(void)
-{
-	CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
-	CK_FUNCTION_LIST *list = token_raw(&token, &session);
-	CK_BBOOL no = CK_FALSE;
-	CK_ATTRIBUTE what = {CKA_TOKEN, &no, sizeof(no)};
-	CK_OBJECT_HANDLE found[64];
-	CK_ULONG count = 0;
-	assert_int_equal(list->C_FindObjectsInit(session, &what, 1), CKR_OK);
-	assert_int_equal(list->C_FindObjects(session, found, ARRAY_LEN(found), &count), CKR_OK);
-	assert_int_equal(list->C_FindObjectsFinal(session), CKR_OK);
-	assert_int_equal(list->C_CloseSession(session), CKR_OK);
-	return count;
-}
-
 static void no_lane_serves_it(UNUSED void **state)
 {
 	assert_ok(destroy());
 	assert_serves_nobody();
-	assert_int_equal(session_objects(), 1);
+	assert_int_equal(token_session_objects(&token), 1);
 	assert_err(destroy(), E_HSM_KEY_UNKNOWN);
 }
 
@@ -132,7 +104,7 @@ static void a_lost_answer_leaves_it_destroyed(UNUSED void **state)
 {
 	token_shim(&token, "C_DestroyObject ckr=0x30 late=1 from=2 times=1");
 	assert_true(err_failed(destroy()));
-	wait_until_up();
+	token_await_up(&token);
 	assert_serves_nobody();
 	assert_err(destroy(), E_HSM_KEY_UNKNOWN);
 }
@@ -141,7 +113,7 @@ static void one_that_the_token_did_not_destroy_is_there(UNUSED void **state)
 {
 	token_shim(&token, "C_DestroyObject ckr=0x30 from=2 times=1");
 	assert_true(err_failed(destroy()));
-	wait_until_up();
+	token_await_up(&token);
 	assert_ok(open_it());
 	assert_ok(destroy());
 	assert_serves_nobody();
@@ -180,7 +152,7 @@ static void a_call_under_way_leaves_no_message_key(UNUSED void **state)
 	assert_int_equal(pthread_join(opener, NULL), 0);
 	assert_ok(result); /* begun before */
 	assert_serves_nobody();
-	assert_int_equal(session_objects(), 1);
+	assert_int_equal(token_session_objects(&token), 1);
 }
 
 /* --- under load --- */
@@ -217,7 +189,7 @@ static void it_serves_nobody_under_load(UNUSED void **state)
 	assert_ok(e);
 	assert_int_equal(atomic_load(&served_afterwards), 0);
 	assert_serves_nobody();
-	assert_int_equal(session_objects(), 1);
+	assert_int_equal(token_session_objects(&token), 1);
 }
 
 int main(void)

@@ -44,15 +44,6 @@ static struct hsm_status status(void)
 	return s;
 }
 
-/* Asks until the token is up again; the pause is the token's own backoff, not a guess. */
-static void wait_until_up(void)
-{
-	int64_t until = clock_steady_ms(&clock_system) + UP_WITHIN_MS;
-	while (status().condition != HSM_UP && clock_steady_ms(&clock_system) < until)
-		(void)usleep(5000);
-	assert_int_equal(status().condition, HSM_UP);
-}
-
 static void a_general_error_is_the_ciphertext_when_the_canary_sings(UNUSED void **state)
 {
 	token_shim(&token, "C_Decrypt ckr=0x5 times=1");
@@ -69,7 +60,7 @@ static void a_general_error_is_the_token_when_the_canary_is_dead(UNUSED void **s
 	assert_err(open_it(), E_HSM_AWAY);
 	assert_int_equal(status().condition, HSM_AWAY);
 	token_shim(&token, "");
-	wait_until_up();
+	token_await_up(&token);
 	assert_ok(open_it());
 	assert_true(status().generation > 1);
 }
@@ -172,7 +163,7 @@ static void the_breaker_answers_at_once(UNUSED void **state)
 		assert_err(open_it(), E_HSM_AWAY);
 	assert_true(clock_steady_ms(&clock_system) - before < 1000);
 	token_shim(&token, "");
-	wait_until_up();
+	token_await_up(&token);
 	assert_ok(open_it());
 }
 
@@ -181,7 +172,7 @@ static void a_lost_answer_to_a_creation_is_found(UNUSED void **state)
 	struct hsm_object o;
 	token_shim(&token, "C_GenerateKey ckr=0x30 late=1 times=1");
 	assert_err(make_key(token.hsm, 9, HSM_ROLE_VERSION, &o), E_HSM_AWAY);
-	wait_until_up();
+	token_await_up(&token);
 	struct hsm_op op = op_of(HSM_KEY_FIND);
 	op.object.id = id_of(9);
 	assert_ok(hsm_call(token.hsm, &op));
@@ -206,7 +197,7 @@ static void a_creation_searches_while_in_doubt(UNUSED void **state)
 	struct hsm_object o;
 	token_shim(&token, "C_GenerateKey ckr=0xb3 late=1 times=1");
 	assert_true(err_failed(make_key(token.hsm, 11, HSM_ROLE_VERSION, &o)));
-	wait_until_up();
+	token_await_up(&token);
 	assert_err(make_key(token.hsm, 11, HSM_ROLE_VERSION, &o), E_HSM_KEY_EXISTS);
 }
 
@@ -220,7 +211,7 @@ static void a_lost_token_directory_is_noticed_and_comes_back(UNUSED void **state
 	struct hsm_op op = op_of(HSM_PROBE);
 	assert_err(hsm_call(token.hsm, &op), E_HSM_AWAY);
 	assert_int_equal(rename(away, dir), 0);
-	wait_until_up();
+	token_await_up(&token);
 	assert_ok(hsm_call(token.hsm, &op));
 	assert_ok(open_it());
 }
@@ -251,7 +242,7 @@ static void another_token_in_its_place_is_refused(UNUSED void **state)
 	assert_int_equal(status().last_error.code, E_HSM_TOKEN_CHANGED);
 	assert_int_equal(rename(other, other_away), 0);
 	assert_int_equal(rename(mine, dir), 0);
-	wait_until_up();
+	token_await_up(&token);
 	assert_ok(open_it());
 }
 
@@ -322,7 +313,7 @@ static struct err call_or_call_again(struct hsm_op *op)
 	struct err e = hsm_call(token.hsm, op);
 	if (!err_is(e, E_HSM_AWAY))
 		return e;
-	wait_until_up();
+	token_await_up(&token);
 	return hsm_call(token.hsm, op);
 }
 
@@ -364,7 +355,7 @@ static void a_ciphertext_or_mac_of_nothing_is_not_handed_out(UNUSED void **state
 	CLEANUP(buf_cleanup) struct buf other = {0};
 	token_shim(&token, "C_Encrypt lie=1 times=1");
 	struct err e = seal_text(token.hsm, &sealing, "other", &other);
-	wait_until_up();
+	token_await_up(&token);
 	if (err_is(e, E_HSM_AWAY))
 		e = seal_text(token.hsm, &sealing, "other", &other);
 	assert_ok(e);
@@ -474,7 +465,7 @@ static void a_module_that_cannot_end_recovers(UNUSED void **state)
 	token_shim(&token, "C_Decrypt ckr=0x30 times=1\nC_Finalize ckr=0x30 times=1");
 	struct err e = open_it();
 	assert_true(!err_failed(e) || err_is(e, E_HSM_AWAY));
-	wait_until_up();
+	token_await_up(&token);
 	assert_ok(open_it());
 	assert_int_equal(status().generation, 2);
 }

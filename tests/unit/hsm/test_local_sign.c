@@ -2,14 +2,11 @@
 /* HSM_SIGN and HSM_PUBLIC_KEY on a real token, and on one that misbehaves. */
 #include "test_local_token.h"
 
-#include <unistd.h>
-
 #include "base/mem.h"
 #include "crypto/ecdsa.h"
 
 #define SIGNER 1
 #define SEALER 2
-#define UP_WITHIN_MS 5000
 #define DER_LEN (HSM_POINT_LEN + 2)
 
 static struct token token;
@@ -169,17 +166,6 @@ static void one_that_was_put_beside_it_is_passed_over(UNUSED void **state)
 	assert_memory_equal(before, after, sizeof(before));
 }
 
-static void wait_until_up(void)
-{
-	struct hsm_status s = {.condition = HSM_AWAY};
-	int64_t until = clock_steady_ms(&clock_system) + UP_WITHIN_MS;
-	for (hsm_status(token.hsm, &s);
-	     s.condition != HSM_UP && clock_steady_ms(&clock_system) < until;
-	     hsm_status(token.hsm, &s))
-		(void)usleep(5000);
-	assert_int_equal(s.condition, HSM_UP);
-}
-
 static void a_signature_of_nothing_is_not_handed_out(UNUSED void **state)
 {
 	static const uint8_t nothing[HSM_SIGNATURE_LEN];
@@ -187,7 +173,7 @@ static void a_signature_of_nothing_is_not_handed_out(UNUSED void **state)
 	token_shim(&token, "C_Sign lie=1 times=1");
 	struct hsm_op op = signing(7);
 	struct err e = hsm_call(token.hsm, &op);
-	wait_until_up();
+	token_await_up(&token);
 	if (err_is(e, E_HSM_AWAY))
 		e = hsm_call(token.hsm, &op);
 	assert_ok(e);
@@ -211,7 +197,7 @@ static void faults_of_the_token_heal(UNUSED void **state)
 		struct err e = ask_point(point);
 		if (err_failed(e))
 			fail_msg("%s: %s", scripts[i], err_name(e));
-		wait_until_up();
+		token_await_up(&token);
 	}
 }
 

@@ -11,9 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+
+#define UP_WITHIN_MS 10000
 
 extern char **environ;
 
@@ -108,6 +111,17 @@ void token_open(struct token *t)
 void token_close(struct token *t)
 {
 	hsm_close(&t->hsm);
+}
+
+void token_await_up(const struct token *t)
+{
+	struct hsm_status status = {.condition = HSM_AWAY};
+	int64_t until = clock_steady_ms(&clock_system) + UP_WITHIN_MS;
+	for (hsm_status(t->hsm, &status);
+	     status.condition != HSM_UP && clock_steady_ms(&clock_system) < until;
+	     hsm_status(t->hsm, &status))
+		(void)usleep(5000);
+	assert_int_equal(status.condition, HSM_UP);
 }
 
 static int remove_one(const char *path, UNUSED const struct stat *st, UNUSED int type,
@@ -220,4 +234,19 @@ CK_FUNCTION_LIST *token_raw(const struct token *t, CK_SESSION_HANDLE *session)
 						     NULL, session),
 				 CKR_OK);
 	return list;
+}
+
+size_t token_session_objects(const struct token *t)
+{
+	CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
+	CK_FUNCTION_LIST *raw = token_raw(t, &session);
+	CK_BBOOL no = CK_FALSE;
+	CK_ATTRIBUTE what = {CKA_TOKEN, &no, sizeof(no)};
+	CK_OBJECT_HANDLE found[100];
+	CK_ULONG count = 0;
+	assert_int_equal(raw->C_FindObjectsInit(session, &what, 1), CKR_OK);
+	assert_int_equal(raw->C_FindObjects(session, found, ARRAY_LEN(found), &count), CKR_OK);
+	assert_int_equal(raw->C_FindObjectsFinal(session), CKR_OK);
+	assert_int_equal(raw->C_CloseSession(session), CKR_OK);
+	return count;
 }

@@ -6,14 +6,8 @@
 #ifndef HOLDFAST_TESTS_TEST_LOCAL_TOKEN_H
 #define HOLDFAST_TESTS_TEST_LOCAL_TOKEN_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "hsm/p11/instance.h"
+#include "tests/support/assert_err.h"
 
 enum token_kind { TOKEN_SOFTHSM, TOKEN_NSS, TOKEN_SHIM };
 
@@ -32,6 +26,8 @@ struct token {
 void token_make(struct token *t, enum token_kind kind);
 void token_open(struct token *t);
 void token_close(struct token *t);
+/* Asks until the token is up; how long it may stay away is its own backoff, not a guess. */
+void token_await_up(const struct token *t);
 /* Closes, and removes the directory. */
 void token_remove(struct token *t);
 /* The one directory of a SoftHSM token. */
@@ -41,22 +37,6 @@ void token_shim(const struct token *t, const char *script);
 
 #define MODULE_SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
 #define MODULE_NSS "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
-
-#define assert_ok(call)                                                                       \
-	do {                                                                                  \
-		struct err result_ = (call);                                                  \
-		if (err_failed(result_))                                                      \
-			fail_msg("%s at %s:%u, detail 0x%x", err_name(result_), result_.file, \
-				 result_.line, result_.detail);                               \
-	} while (0)
-
-#define assert_err(call, expected)                                                       \
-	do {                                                                             \
-		struct err result_ = (call);                                             \
-		if (!err_is(result_, expected))                                          \
-			fail_msg("%s at %s:%u, detail 0x%x, not %s", err_name(result_),  \
-				 result_.file, result_.line, result_.detail, #expected); \
-	} while (0)
 
 /* Operations with a deadline of ten seconds and inputs that the tests share. */
 struct hsm_op op_of(enum hsm_verb verb);
@@ -74,5 +54,7 @@ struct err open_text(struct hsm *hsm, const struct hsm_sealing *s, struct view s
 
 /* The PKCS#11 module itself, beside the implementation, in the same process. */
 CK_FUNCTION_LIST *token_raw(const struct token *t, CK_SESSION_HANDLE *session);
+/* The objects of the token in sessions of this process: message keys and the canary. */
+size_t token_session_objects(const struct token *t);
 
 #endif

@@ -99,21 +99,6 @@ static void purposes_have_message_keys_of_their_own(UNUSED void **state)
 	free_many(sealed, 2);
 }
 
-static size_t session_objects(void)
-{
-	CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
-	CK_FUNCTION_LIST *raw = token_raw(&token, &session);
-	CK_BBOOL no = CK_FALSE;
-	CK_ATTRIBUTE want = {CKA_TOKEN, &no, sizeof(no)};
-	CK_OBJECT_HANDLE handles[100];
-	CK_ULONG found = 0;
-	assert_int_equal(raw->C_FindObjectsInit(session, &want, 1), CKR_OK);
-	assert_int_equal(raw->C_FindObjects(session, handles, 100, &found), CKR_OK);
-	assert_int_equal(raw->C_FindObjectsFinal(session), CKR_OK);
-	assert_int_equal(raw->C_CloseSession(session), CKR_OK);
-	return found;
-}
-
 static void the_token_holds_no_more_than_the_cache_and_the_canary(UNUSED void **state)
 {
 	struct buf sealed[SEALINGS] = {{0}};
@@ -122,7 +107,7 @@ static void the_token_holds_no_more_than_the_cache_and_the_canary(UNUSED void **
 	for (size_t i = 0; i < SEALINGS; i++)
 		assert_ok(open_text(token.hsm, &s, buf_view(&sealed[i]), "text"));
 	assert_int_equal(token.hsm->keys.count, CACHE);
-	assert_int_equal(session_objects(), CACHE + 1);
+	assert_int_equal(token_session_objects(&token), CACHE + 1);
 	free_many(sealed, SEALINGS);
 }
 
@@ -140,7 +125,7 @@ static void garbage_evicts_nothing(UNUSED void **state)
 	uint64_t before = derivations();
 	assert_ok(open_text(token.hsm, &s, buf_view(&sealed[0]), "text"));
 	assert_int_equal(derivations(), before);
-	assert_true(session_objects() <= CACHE + 1);
+	assert_true(token_session_objects(&token) <= CACHE + 1);
 	free_many(sealed, 1);
 }
 
@@ -165,11 +150,11 @@ static void a_destroyed_key_takes_its_message_keys_along(UNUSED void **state)
 	assert_ok(make_key(token.hsm, 2, HSM_ROLE_VERSION, &o));
 	struct hsm_sealing s = sealing_of(&o);
 	assert_ok(seal_text(token.hsm, &s, "text", &sealed[0]));
-	size_t before = session_objects();
+	size_t before = token_session_objects(&token);
 	struct hsm_op op = op_of(HSM_KEY_DESTROY);
 	op.object = o;
 	assert_ok(hsm_call(token.hsm, &op));
-	assert_int_equal(session_objects(), before - 1);
+	assert_int_equal(token_session_objects(&token), before - 1);
 	assert_err(open_text(token.hsm, &s, buf_view(&sealed[0]), ""), E_HSM_KEY_UNKNOWN);
 	free_many(sealed, 1);
 }

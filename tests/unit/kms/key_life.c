@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key_life.h"
-
-#include "check.h"
+#include "tests/support/assert_err.h"
 
 #define DAY_0_MS INT64_C(1700000000000)
 #define ENDLESS 8 /* rotations at one moment: what is due has no end */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check.h"
 
 #include <string.h>
 
 #include "kms/alias.h"
 #include "kms/key.h"
+#include "tests/support/assert_err.h"
 
 static const struct kms_scope home = {"aws", "eu-test-1", "123456789012"};
 

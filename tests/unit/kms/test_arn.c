@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check.h"
 
 #include <string.h>
 
 #include "base/mem.h"
 #include "kms/arn.h"
+#include "tests/support/assert_err.h"
 
 #define UUID "1234abcd-12ab-34cd-56ef-1234567890ab"
 #define MRK "mrk-1234abcd12ab34cd56ef1234567890ab"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check.h"
 
 #include "base/mem.h"
 #include "kms/ciphertext.h"
+#include "tests/support/assert_err.h"
 
 #define SHORTEST (KMS_CIPHERTEXT_HEADER_LEN + HSM_SEALED_OVERHEAD + 1)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check.h"
 
 #include "kms/context.h"
+#include "tests/support/assert_err.h"
 
 #define PAIR(key, value) ((struct kms_context_pair){VIEW_LITERAL(key), VIEW_LITERAL(value)})
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check.h"
 
 #include <string.h>
 
 #include "kms/context.h"
 #include "kms/grant.h"
+#include "tests/support/assert_err.h"
 
 static void test_every_operation_has_its_name(UNUSED void **state)
 {

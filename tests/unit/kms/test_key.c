@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check.h"
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "kms/key.h"
 #include "kms/store.h"
+#include "tests/support/assert_err.h"
 
 static struct kms_key sample(enum kms_key_state state)
 {
@@ -210,6 +210,18 @@ static void test_a_key_as_a_whole_has_its_versions_in_order(void **state)
 	assert_err(kms_key_full_check(&full), E_BUG);
 }
 
+static void test_a_version_is_found_by_its_number(void **state)
+{
+	(void)state;
+	struct kms_version versions[] = {{.number = 1}, {.number = 3}};
+	const struct kms_key_full full = {sample(KMS_STATE_ENABLED), versions, 2}, none = {0};
+	assert_ptr_equal(kms_key_full_version(&full, 1), &versions[0]);
+	assert_ptr_equal(kms_key_full_version(&full, 3), &versions[1]);
+	assert_null(kms_key_full_version(&full, 2));
+	assert_null(kms_key_full_version(&full, 0));
+	assert_null(kms_key_full_version(&none, 1));
+}
+
 static void test_sound_keys_pass(void **state)
 {
 	(void)state;
@@ -332,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_only_drawn_moves_are_made),
 		cmocka_unit_test(test_nothing_comes_back_once_it_is_being_destroyed),
 		cmocka_unit_test(test_cancelled_deletion_forgets_its_date),
+		cmocka_unit_test(test_a_version_is_found_by_its_number),
 		cmocka_unit_test(test_sound_keys_pass),
 		cmocka_unit_test(test_destroying_is_a_step_of_deletion),
 		cmocka_unit_test(test_periods_have_bounds),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check.h"
 
 #include "kms/installation.h"
+#include "tests/support/assert_err.h"
 
 #define INSTALLATION "00112233445566778899aabbccddeeff"
 #define OTHER "ff112233445566778899aabbccddeeff"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules of rotation, one by one, by the number of the day (KMS Developer Guide, "Rotate AWS KMS
  * keys"). */
-#include "check.h"
 
 #include "key_life.h"
+#include "tests/support/assert_err.h"
 
 static struct key_life life;
 

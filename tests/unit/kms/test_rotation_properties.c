@@ -4,13 +4,13 @@
  * in them. The seed is printed; PROPERTY_SEED sets it. A property that was never put to the test
  * fails, too.
  */
-#include "check.h"
 
 #include <stdlib.h>
 
 #include "base/text.h"
 #include "base/view.h"
 #include "key_life.h"
+#include "tests/support/assert_err.h"
 
 #define SEED UINT64_C(20261122)
 #define LIVES 400

@@ -6,33 +6,11 @@
 #ifndef HOLDFAST_TESTS_UNIT_SERVICE_FIXTURE_H
 #define HOLDFAST_TESTS_UNIT_SERVICE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "codec/json.h"
 #include "hsm/hsm.h"
 #include "service/service.h"
 #include "store/sqlite/sqlite.h"
-
-#define assert_ok(call)                                                                       \
-	do {                                                                                  \
-		struct err result_ = (call);                                                  \
-		if (err_failed(result_))                                                      \
-			fail_msg("%s at %s:%u, detail 0x%x", err_name(result_), result_.file, \
-				 result_.line, result_.detail);                               \
-	} while (0)
-
-#define assert_err(call, expected)                                                       \
-	do {                                                                             \
-		struct err result_ = (call);                                             \
-		if (!err_is(result_, expected))                                          \
-			fail_msg("%s at %s:%u, not %s", err_name(result_), result_.file, \
-				 result_.line, #expected);                               \
-	} while (0)
+#include "tests/support/assert_err.h"
 
 #define WORLD_ACCOUNT "111122223333"
 #define WORLD_REGION "us-east-1"

@@ -2,6 +2,7 @@
 #include "lives.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -75,6 +76,13 @@ size_t life_versions(struct world *w, const struct kms_key_id *id)
 	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
 	life_load(w, id, &full);
 	return full.version_count;
+}
+
+void life_await_versions(struct world *w, const struct kms_key_id *id, size_t versions)
+{
+	for (unsigned i = 0; i < 1000 && life_versions(w, id) < versions; i++)
+		(void)usleep(10000);
+	assert_int_equal(life_versions(w, id), versions);
 }
 
 size_t life_intents(struct world *w)

@@ -19,6 +19,8 @@ void life_change(struct world *w, const struct kms_key_id *id, void (*apply)(str
 void life_ask_for_rotation(struct kms_key *key); /* as RotateKeyOnDemand does */
 
 size_t life_versions(struct world *w, const struct kms_key_id *id);
+/* Waits until it has so many versions: ten seconds at the most. */
+void life_await_versions(struct world *w, const struct kms_key_id *id, size_t versions);
 size_t life_intents(struct world *w);
 size_t life_objects(struct world *w); /* on the token, of all roles */
 size_t life_records(struct world *w, const char *event, const char *id); /* in the audit log */

@@ -95,20 +95,6 @@ void edit_next(int64_t until_next_ms)
 	store(&full.key);
 }
 
-int rotation_set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-int rotation_tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
-}
-
 int rotation_fresh_key(UNUSED void **state)
 {
 	material_age_ms = 0;

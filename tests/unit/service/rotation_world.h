@@ -8,13 +8,12 @@
 
 #include <stdatomic.h>
 
-#include "fixture.h"
 #include "kms/rotation.h"
+#include "the_world.h"
 
 #define DAY_S 86400.0
 #define MATERIAL_TEXT (2 * KMS_MATERIAL_ID_LEN + 1)
 
-extern struct world world;
 extern char the_key[KMS_KEY_ID_TEXT + 1]; /* that the test is about: a new one for each */
 
 /* Of the store, until the next test. */
@@ -22,8 +21,6 @@ extern int64_t material_age_ms; /* every version is as much older than it is */
 extern uint16_t rotate_fault;   /* what key_rotate() answers */
 extern atomic_uint updates;     /* how often a key was stored; the rows that edits make not */
 
-int rotation_set_up(void **state);
-int rotation_tear_down(void **state);
 int rotation_fresh_key(void **state);
 
 /* The row of the key, as it could not be made by calls. */

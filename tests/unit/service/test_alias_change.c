@@ -12,11 +12,12 @@
 #include "fixture.h"
 #include "service/aliases.h"
 #include "service/core.h"
+#include "the_world.h"
 
 static void adjust(struct kms_store_ops *ops);
 static void adjust_catalog(struct kms_catalog_ops *ops);
 
-static struct world world = {.adjust = adjust, .adjust_catalog = adjust_catalog};
+struct world world = {.adjust = adjust, .adjust_catalog = adjust_catalog};
 static char first[KMS_KEY_ID_TEXT + 1], second[KMS_KEY_ID_TEXT + 1], third[KMS_KEY_ID_TEXT + 1];
 
 static struct kms_catalog catalog(void)
@@ -154,13 +155,6 @@ static int set_up(UNUSED void **state)
 	world_create_key(&world, "{}", first);
 	world_create_key(&world, "{}", second);
 	world_create_key(&world, "{}", third);
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -449,5 +443,5 @@ int main(void)
 		TEST(test_the_store_is_read_once),
 		TEST(test_names_that_nobody_has_fill_no_memory),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

@@ -6,31 +6,18 @@
 #include "base/mem.h"
 #include "fixture.h"
 #include "lives.h"
+#include "the_world.h"
 
 #define MESSAGES_MAX 200
 #define FORCE_AT 32
 #define NEVER UINT64_MAX
 
-static struct world world = {.suite = HSM_SUITE_DIRECT,
-			     .direct_messages_max = 32,
-			     .direct_block = 8,
-			     .rotation = {.budget_force = NEVER},
-			     .due_interval_ms = 60000};
+struct world world = {.suite = HSM_SUITE_DIRECT,
+		      .direct_messages_max = 32,
+		      .direct_block = 8,
+		      .rotation = {.budget_force = NEVER},
+		      .due_interval_ms = 60000};
 static char key[KMS_KEY_ID_TEXT + 1];
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
-}
 
 /* Messages until the first refusal. */
 static size_t exhaust(void)
@@ -159,5 +146,5 @@ int main(void)
 		cmocka_unit_test(test_a_key_is_rotated_before_its_budget_ends),
 		cmocka_unit_test(test_encryption_goes_on_beyond_the_budget_of_a_version),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

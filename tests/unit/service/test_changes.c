@@ -11,12 +11,12 @@
 #include "fixture.h"
 #include "service/core.h"
 #include "service/keyring.h"
+#include "the_world.h"
 
 static void adjust(struct kms_store_ops *ops);
 static void adjust_catalog(struct kms_catalog_ops *ops);
 
-static struct world world = {
-	.adjust = adjust, .adjust_catalog = adjust_catalog, .without_due_work = true};
+struct world world = {.adjust = adjust, .adjust_catalog = adjust_catalog, .without_due_work = true};
 static char key[KMS_KEY_ID_TEXT + 1];
 
 static struct kms_store rows(void)
@@ -100,20 +100,6 @@ static struct err tags_put(void *self, const struct kms_tag_change *change,
 static void adjust_catalog(struct kms_catalog_ops *ops)
 {
 	ops->tags_put = tags_put;
-}
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
 }
 
 static int fresh_key(UNUSED void **state)
@@ -314,5 +300,5 @@ int main(void)
 		cmocka_unit_test_setup(test_faults_of_the_catalog_as_clients_see_them, fresh_key),
 		cmocka_unit_test_setup(test_a_refused_change_is_recorded_as_refused, fresh_key),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

@@ -15,10 +15,11 @@
 #include "base/text.h"
 #include "fixture.h"
 #include "service/reconcile.h"
+#include "the_world.h"
 
 static void adjust(struct kms_store_ops *ops);
 
-static struct world world = {.adjust = adjust};
+struct world world = {.adjust = adjust};
 static char key[KMS_KEY_ID_TEXT + 1];
 
 /* --- faults of the token --- */
@@ -179,13 +180,6 @@ static int set_up(UNUSED void **state)
 	world_make(&world);
 	world_start(&world, &world.first, "audit");
 	world_create_key(&world, "{}", key);
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -580,5 +574,5 @@ int main(void)
 		cmocka_unit_test(test_a_dry_run_asks_the_token_for_no_plaintext),
 		cmocka_unit_test(test_a_version_whose_object_is_gone_is_refused),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

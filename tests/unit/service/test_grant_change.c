@@ -12,8 +12,9 @@
 #include "service/grant_principal.h"
 #include "service/grants.h"
 #include "store/sqlite/sqlite.h"
+#include "the_world.h"
 
-static struct world world;
+struct world world;
 static char key[KMS_KEY_ID_TEXT + 1];
 
 /* --- the store --- */
@@ -74,13 +75,6 @@ static int set_up(UNUSED void **state)
 	world.adjust_grants = adjust;
 	world_make(&world);
 	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -314,5 +308,5 @@ int main(void)
 		TEST(test_the_store_is_read_once),
 		cmocka_unit_test(test_relations),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

@@ -5,6 +5,7 @@
  * of each in the change's own transaction.
  */
 #include "identities.h"
+#include "the_world.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 static void adjust(struct auth_identities *identities);
 
-static struct world world = {.adjust_identities = adjust};
+struct world world = {.adjust_identities = adjust};
 static struct auth_identities rows; /* of the store */
 
 /* --- the port in between --- */
@@ -120,20 +121,6 @@ static void adjust(struct auth_identities *identities)
 	identities->access_key_add = key_add;
 	identities->access_key_update = key_update;
 	identities->access_key_remove = key_remove;
-}
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
 }
 
 static int fresh(UNUSED void **state)
@@ -448,5 +435,5 @@ int main(void)
 		TEST(large_documents_do_not_stop_the_record),
 		TEST(no_policy_is_attached_that_is_not_there),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

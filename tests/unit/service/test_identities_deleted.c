@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deleting identities, and what is in the way. */
 #include "identities.h"
+#include "the_world.h"
 
 #include <string.h>
 
 #include "base/text.h"
 
-static struct world world;
+struct world world;
 
 static int set_up(UNUSED void **state)
 {
 	world_make(&world);
 	world_start(&world, &world.first, "audit");
 	must(&world, "CreateIdentity", "{'Kind':'account','Name':'" OTHER_ACCOUNT "'}");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -231,5 +225,5 @@ int main(void)
 		cmocka_unit_test(keys_of_an_account_are_in_its_way),
 		cmocka_unit_test(the_installations_account_stays),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Changing what an identity has: policies, boundary, groups, tags, document. */
 #include "identities.h"
+#include "the_world.h"
 
 #include <string.h>
 
 #include "base/text.h"
 
-static struct world world;
+struct world world;
 
 static int set_up(UNUSED void **state)
 {
@@ -18,13 +19,6 @@ static int set_up(UNUSED void **state)
 	must(&world, "CreateIdentity",
 	     "{'Kind':'policy','Account':'" OTHER_ACCOUNT "','Name':'Theirs','Document':'" READS
 	     "'}");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -419,5 +413,5 @@ int main(void)
 		cmocka_unit_test(updates_are_checked_as_what_is_made),
 		cmocka_unit_test(kinds_are_checked),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

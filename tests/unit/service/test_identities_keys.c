@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Access keys: made, told once, used, switched off, deleted; and where their secrets are not. */
 #include "identities.h"
+#include "the_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,21 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-static struct world world;
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
-}
+struct world world;
 
 /* The world as one who has this access key sees it; bearer_cleanup(). */
 struct bearer {
@@ -295,5 +282,5 @@ int main(void)
 		cmocka_unit_test(unknown_keys_and_owners_are_refused),
 		cmocka_unit_test(the_secret_is_nowhere_else),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making, showing and listing identities. */
 #include "identities.h"
+#include "the_world.h"
 
 #include <string.h>
 
 #include "base/text.h"
 #include "service/marker.h"
 
-static struct world world;
+struct world world;
 
 static int set_up(UNUSED void **state)
 {
 	world_make(&world);
 	world_start(&world, &world.first, "audit");
 	must(&world, "CreateIdentity", "{'Kind':'account','Name':'" OTHER_ACCOUNT "'}");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -425,5 +419,5 @@ int main(void)
 		cmocka_unit_test(a_marker_is_of_its_list),
 		cmocka_unit_test(accounts_and_services_are_listed_everywhere),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

@@ -14,6 +14,7 @@
 #include "service/key_adoption.h"
 #include "service/key_making.h"
 #include "service/key_rotation.h"
+#include "the_world.h"
 
 #define PERIOD_DAYS 365
 #define PERIOD_MS (PERIOD_DAYS * WORLD_DAY_MS)
@@ -21,7 +22,7 @@
 
 static void adjust(struct kms_store_ops *ops);
 
-static struct world world = {.adjust = adjust, .without_due_work = true};
+struct world world = {.adjust = adjust, .without_due_work = true};
 
 /* --- the store, between us and it --- */
 
@@ -47,20 +48,6 @@ static void adjust(struct kms_store_ops *ops)
 {
 	breakage_adjust(ops);
 	ops->version_adopt = version_adopt;
-}
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
 }
 
 static int mend(UNUSED void **state)
@@ -410,5 +397,5 @@ int main(void)
 		TEST(test_a_key_that_is_changed_meanwhile_keeps_the_change),
 		TEST(test_a_store_that_fails_is_tried_at_the_next_start),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

@@ -13,26 +13,13 @@
 #include "service/core.h"
 #include "service/key_rotation.h"
 #include "service/reconcile.h"
+#include "the_world.h"
 
 #define PERIOD_DAYS 365
 #define PERIOD_MS (PERIOD_DAYS * WORLD_DAY_MS)
 #define AFTER_LEASE_MS 120000
 
-static struct world world = {.adjust = breakage_adjust, .without_due_work = true};
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
-}
+struct world world = {.adjust = breakage_adjust, .without_due_work = true};
 
 static int mend(UNUSED void **state)
 {
@@ -553,5 +540,5 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_number_that_the_token_knows_is_not_used_again,
 					  mend),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

@@ -9,8 +9,9 @@
 #include "base/text.h"
 #include "codec/base64.h"
 #include "fixture.h"
+#include "the_world.h"
 
-static struct world world;
+struct world world;
 static char key[KMS_KEY_ID_TEXT + 1];
 
 static int set_up(UNUSED void **state)
@@ -18,13 +19,6 @@ static int set_up(UNUSED void **state)
 	world_make(&world);
 	world_start(&world, &world.first, "audit");
 	world_create_key(&world, "{}", key);
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -222,5 +216,5 @@ int main(void)
 		cmocka_unit_test(test_authentication),
 		cmocka_unit_test(test_admin_status),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

@@ -216,5 +216,5 @@ int main(void)
 		TEST(test_enabling_an_enabled_key_changes_nothing),
 	};
 #undef TEST
-	return cmocka_run_group_tests(tests, rotation_set_up, rotation_tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

@@ -241,5 +241,5 @@ int main(void)
 		TEST(test_a_marker_is_good_for_its_key_alone),
 	};
 #undef TEST
-	return cmocka_run_group_tests(tests, rotation_set_up, rotation_tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

@@ -13,7 +13,7 @@ static int set_up(void **state)
 {
 	world.without_due_work = false;
 	world.due_interval_ms = NEVER_MS;
-	return rotation_set_up(state);
+	return the_world_set_up(state);
 }
 
 static void wait_for_rotation(void)
@@ -40,5 +40,5 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_enabling_it_wakes_the_scheduler, rotation_fresh_key),
 	};
-	return cmocka_run_group_tests(tests, set_up, rotation_tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

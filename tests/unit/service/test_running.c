@@ -11,8 +11,9 @@
 #include "codec/base64.h"
 #include "fixture.h"
 #include "service/core.h"
+#include "the_world.h"
 
-static struct world world;
+struct world world;
 static char key[KMS_KEY_ID_TEXT + 1];
 
 static int set_up(UNUSED void **state)
@@ -20,13 +21,6 @@ static int set_up(UNUSED void **state)
 	world_make(&world);
 	world_start(&world, &world.first, "audit");
 	world_create_key(&world, "{}", key);
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -275,5 +269,5 @@ int main(void)
 		cmocka_unit_test(test_no_call_is_too_large_for_its_record),
 		cmocka_unit_test(test_no_record_no_result),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, the_world_tear_down);
 }

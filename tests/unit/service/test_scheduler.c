@@ -15,6 +15,7 @@
 #include "service/clock_trust.h"
 #include "service/core.h"
 #include "service/scheduler.h"
+#include "the_world.h"
 
 #define PERIOD_DAYS 365
 #define PERIOD_MS (PERIOD_DAYS * WORLD_DAY_MS)
@@ -22,10 +23,10 @@
 
 static void watch_agenda(struct kms_agenda_ops *ops);
 
-static struct world world = {.adjust = breakage_adjust,
-			     .adjust_agenda = watch_agenda,
-			     .due_interval_ms = INTERVAL_MS,
-			     .due_share_percent = 100};
+struct world world = {.adjust = breakage_adjust,
+		      .adjust_agenda = watch_agenda,
+		      .due_interval_ms = INTERVAL_MS,
+		      .due_share_percent = 100};
 
 static struct scheduler_report report(void)
 {
@@ -74,33 +75,12 @@ static void await_rounds(void)
 	assert_true(atomic_load(&rounds) >= wanted);
 }
 
-static void await_versions(const struct kms_key_id *id, size_t versions)
-{
-	for (unsigned i = 0; i < 1000 && life_versions(&world, id) < versions; i++)
-		(void)usleep(10000);
-	assert_int_equal(life_versions(&world, id), versions);
-}
-
 /* The count is the last thing that a round does with an act. */
 static void await_done(uint64_t wanted)
 {
 	for (unsigned i = 0; i < 1000 && report().done[KMS_DUE_ROTATION] < wanted; i++)
 		(void)usleep(10000);
 	assert_int_equal(report().done[KMS_DUE_ROTATION], wanted);
-}
-
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
 }
 
 static int mend(UNUSED void **state)
@@ -160,7 +140,7 @@ static void test_those_due_longest_go_first(UNUSED void **state)
 	await_rounds();
 	break_nothing();
 	for (size_t i = 0; i < COUNT; i++)
-		await_versions(&keys[i], 2);
+		life_await_versions(&world, &keys[i], 2);
 	await_rounds();
 	CLEANUP(mem_free_at) char *log = world_audit(&world.first);
 	for (size_t i = 1; i < COUNT; i++)
@@ -172,7 +152,7 @@ static void test_what_is_due_after_a_downtime_is_caught_up(UNUSED void **state)
 	char id[KMS_KEY_ID_TEXT + 1];
 	struct kms_key_id key = life_begin(&world, PERIOD_DAYS, id);
 	life_restart(&world, 10 * PERIOD_MS);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 	await_rounds();
 	life_assert_whole(&world, &key, 2);
 }
@@ -240,7 +220,7 @@ static void test_what_fails_is_tried_again_later_each_time(UNUSED void **state)
 			break_token(HSM_KEY_GENERATE, FAULT_NOT_DONE, E_HSM_REFUSED);
 		world_advance(3000);
 	}
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 	await_rounds();
 	assert_int_equal(attempts_at(&key), 0);
 	assert_int_equal(report().kinds[KMS_DUE_ROTATION].failed, 0);
@@ -256,10 +236,10 @@ static void test_what_fails_holds_up_nothing_else(UNUSED void **state)
 	struct kms_key_id other = life_begin(&world, PERIOD_DAYS, other_id);
 	break_token(HSM_KEY_GENERATE, FAULT_NOT_DONE, E_HSM_REFUSED);
 	world_advance(PERIOD_MS);
-	await_versions(&other, 2);
+	life_await_versions(&world, &other, 2);
 	assert_int_equal(life_versions(&world, &key), 1);
 	world_advance(10000);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 }
 
 static void test_a_token_that_is_away_delays_and_fails_nothing(UNUSED void **state)
@@ -277,7 +257,7 @@ static void test_a_token_that_is_away_delays_and_fails_nothing(UNUSED void **sta
 	assert_int_equal(err_category(report().held[KMS_DUE_ROTATION]), ERR_UNAVAILABLE);
 	assert_int_equal(life_records(&world, "RotateKey", id), 0);
 	break_token_off(false);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 	await_rounds();
 	assert_false(err_failed(report().held[KMS_DUE_ROTATION]));
 }
@@ -297,7 +277,7 @@ static void test_an_audit_log_that_fails_delays_and_fails_nothing(UNUSED void **
 	assert_int_equal(life_objects(&world), objects);
 	assert_int_equal(report().failed[KMS_DUE_ROTATION], failed);
 	world_break_audit(false);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 }
 
 static void test_a_store_that_is_away_is_told_and_caught_up(UNUSED void **state)
@@ -311,7 +291,7 @@ static void test_a_store_that_is_away_is_told_and_caught_up(UNUSED void **state)
 	assert_err(report().store, E_STORE);
 	assert_int_equal(life_versions(&world, &key), 1);
 	atomic_store(&agenda_away, false);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 	await_rounds();
 	assert_false(err_failed(report().store));
 }
@@ -362,7 +342,7 @@ static void test_what_is_put_off_is_logged_once(UNUSED void **state)
 	await_rounds();
 	assert_int_equal(logged(PUT_OFF_AWAY), 1);
 	break_token_off(false);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 }
 
 /* Moving the time of day of a running process is what the clock's judge holds deletions for: they
@@ -378,7 +358,7 @@ static void test_a_clock_that_is_not_trusted_holds_deletions_alone(UNUSED void *
 	assert_status(&scheduled, 200);
 	struct kms_key_id key = life_begin(&world, PERIOD_DAYS, id);
 	world_advance(PERIOD_MS);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 	await_rounds();
 	assert_err(report().held[KMS_DUE_DELETION], E_CLOCK_UNTRUSTED);
 	assert_int_equal(report().kinds[KMS_DUE_DELETION].due, 1);
@@ -403,7 +383,7 @@ static void test_a_death_amid_an_act_is_caught_up(UNUSED void **state)
 		(void)usleep(10000);
 	assert_true(break_is_dead());
 	life_restart(&world, 120000);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 	await_rounds();
 	life_assert_whole(&world, &key, 2);
 	assert_int_equal(life_objects(&world), objects + 1);
@@ -427,7 +407,7 @@ static void test_two_services_do_each_act_once(UNUSED void **state)
 	struct scheduler_report other;
 	world_advance(PERIOD_MS);
 	for (size_t i = 0; i < COUNT; i++)
-		await_versions(&keys[i], 2);
+		life_await_versions(&world, &keys[i], 2);
 	await_rounds();
 	scheduler_report(second.service->scheduler, &other);
 	world_stop(&second);
@@ -454,7 +434,7 @@ static void test_rests_are_in_proportion(UNUSED void **state)
 	int64_t began_ms = clock_steady_ms(&clock_system);
 	world_advance(PERIOD_MS);
 	for (size_t i = 0; i < COUNT; i++)
-		await_versions(&keys[i], 2);
+		life_await_versions(&world, &keys[i], 2);
 	await_rounds();
 	int64_t took_ms = clock_steady_ms(&clock_system) - began_ms;
 	int64_t busy_ms = report().busy_ms - before.busy_ms;
@@ -473,7 +453,7 @@ static void test_a_rest_does_not_hold_up_the_stop(UNUSED void **state)
 	service_set_due_pace(world.first.service, INTERVAL_MS, SHARE);
 	break_token_slow(SLOW_MS);
 	world_advance(PERIOD_MS);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 	int64_t began_ms = clock_steady_ms(&clock_system);
 	life_restart(&world, 0);
 	assert_true(clock_steady_ms(&clock_system) - began_ms < 15000);
@@ -565,7 +545,7 @@ static void test_the_status_tells_what_is_late_and_why(UNUSED void **state)
 			      id));
 	assert_string_equal(row_text(&failing, "Detail"), expected);
 	world_advance(10000);
-	await_versions(&key, 2);
+	life_await_versions(&world, &key, 2);
 }
 
 int main(void)
@@ -594,5 +574,5 @@ int main(void)
 		cmocka_unit_test_teardown(test_sessions_that_ended_are_removed_hourly, mend),
 		cmocka_unit_test_teardown(test_the_status_tells_what_is_late_and_why, mend),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

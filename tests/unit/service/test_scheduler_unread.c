@@ -7,16 +7,17 @@
 #include "lives.h"
 #include "service/core.h"
 #include "service/scheduler.h"
+#include "the_world.h"
 
 #define PERIOD_DAYS 365
 #define PERIOD_MS (PERIOD_DAYS * WORLD_DAY_MS)
 
 static void watch_agenda(struct kms_agenda_ops *ops);
 
-static struct world world = {.adjust = breakage_adjust,
-			     .adjust_agenda = watch_agenda,
-			     .due_interval_ms = 20,
-			     .due_share_percent = 100};
+struct world world = {.adjust = breakage_adjust,
+		      .adjust_agenda = watch_agenda,
+		      .due_interval_ms = 20,
+		      .due_share_percent = 100};
 
 static struct kms_agenda_ops agenda;
 static atomic_bool expiries_unread, failures_unread, is_gone;
@@ -60,32 +61,11 @@ static void watch_agenda(struct kms_agenda_ops *ops)
 	ops->claim_fail = claim_fail;
 }
 
-static int set_up(UNUSED void **state)
-{
-	world_make(&world);
-	world_start(&world, &world.first, "audit");
-	return 0;
-}
-
-static int tear_down(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
-}
-
 static struct err held(enum kms_due_kind kind)
 {
 	struct scheduler_report now;
 	scheduler_report(world.first.service->scheduler, &now);
 	return now.held[kind];
-}
-
-static void await_versions(const struct kms_key_id *id, size_t versions)
-{
-	for (unsigned i = 0; i < 1000 && life_versions(&world, id) < versions; i++)
-		(void)usleep(10000);
-	assert_int_equal(life_versions(&world, id), versions);
 }
 
 /* Another daemon ended it in between; or it hangs on a row that somebody made. */
@@ -97,10 +77,10 @@ static void test_a_key_that_is_gone_holds_up_nobody(UNUSED void **state)
 	world_advance(1000);
 	struct kms_key_id behind = life_begin(&world, PERIOD_DAYS, id);
 	world_advance(PERIOD_MS);
-	await_versions(&behind, 2);
+	life_await_versions(&world, &behind, 2);
 	assert_int_equal(life_versions(&world, &gone), 1);
 	atomic_store(&is_gone, false);
-	await_versions(&gone, 2);
+	life_await_versions(&world, &gone, 2);
 }
 
 /* Rows of claims and lists are not sealed. One that nobody can read is told, and not more. */
@@ -117,8 +97,8 @@ static void test_what_cannot_be_read_holds_up_nothing_else(UNUSED void **state)
 	for (unsigned i = 0; i < 1000 && atomic_load(&put_off) == 0; i++)
 		(void)usleep(10000);
 	world_advance(60000);
-	await_versions(&first, 2);
-	await_versions(&then, 2);
+	life_await_versions(&world, &first, 2);
+	life_await_versions(&world, &then, 2);
 	for (unsigned i = 0; i < 500 && !err_failed(held(KMS_DUE_EXPIRY)); i++)
 		(void)usleep(1000);
 	assert_err(held(KMS_DUE_EXPIRY), E_STORE);
@@ -131,5 +111,5 @@ int main(void)
 		cmocka_unit_test(test_a_key_that_is_gone_holds_up_nobody),
 		cmocka_unit_test(test_what_cannot_be_read_holds_up_nothing_else),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, the_world_set_up, the_world_tear_down);
 }

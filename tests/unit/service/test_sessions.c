@@ -12,10 +12,11 @@
 #include "service/core.h"
 #include "service/credentials.h"
 #include "service/key_uses.h"
+#include "the_world.h"
 
 #define HOUR_MS INT64_C(3600000)
 
-static struct world world;
+struct world world;
 
 static struct service *service(void)
 {
@@ -222,13 +223,6 @@ static int begin(UNUSED void **state)
 	return 0;
 }
 
-static int end(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,5 +239,5 @@ int main(void)
 		cmocka_unit_test(test_a_key_that_was_never_used),
 		cmocka_unit_test(test_uses_are_written_down),
 	};
-	return cmocka_run_group_tests(tests, begin, end);
+	return cmocka_run_group_tests(tests, begin, the_world_tear_down);
 }
