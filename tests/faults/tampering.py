@@ -90,12 +90,17 @@ class Scene:
 
     def report(self):
         """(exit status, verdict, [(kind, table)]) of holdfastd --recover."""
+        status, verdict, found = self.findings()
+        return status, verdict, [(kind, table) for kind, table, _ in found]
+
+    def findings(self):
+        """The same with the row: [(kind, table, row)]"""
         ran = self.own.run("holdfastd", "--config", self.own.daemon.settings, "--recover", "--json",
                            check=False)
         assert ran.stdout, ran.stderr
         told = json.loads(ran.stdout)
         return (ran.returncode, told["Verdict"],
-                [(finding["Kind"], finding["Table"]) for finding in told["Findings"]])
+                [(finding["Kind"], finding["Table"], finding["Row"]) for finding in told["Findings"]])
 
     def starts(self, may_write=True):
         """(whether it serves, what it said)"""
@@ -214,7 +219,15 @@ def test_a_removed_row_is_reported(scene, table):
         names, _ = columns(connection, table)
         row = first_row(connection, table)
         connection.execute(f"DELETE FROM {table} WHERE {where(names)}", [row[n] for n in names])
-    assert_refused(scene, "E_STORE_MANIFEST", [("missing", table)])
+    said = assert_refused(scene, "E_STORE_MANIFEST", [("missing", table)])
+    name = " ".join(f"{name}={shown(row[name])}" for name in names)
+    assert scene.findings()[2] == [("missing", table, name)]
+    assert f'table="{table}" row="{name}"' in said
+
+
+def shown(value):
+    """As reports name it."""
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def assert_refused(scene, verdict, findings):
@@ -225,6 +238,7 @@ def assert_refused(scene, verdict, findings):
     assert not served and verdict in said and "holdfastd --recover" in said
     for kind, table in findings:
         assert f'store.finding kind="{kind}" table="{table}"' in said
+    return said
 
 
 @pytest.mark.parametrize("table", SEVERAL)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "store/sqlite/ports.h"
 #include "store/sqlite/scan.h"
 
@@ -42,7 +43,7 @@ static struct err row_note(void *user, const struct sqlite_scanned *row)
 	/* Two in one place: a table that lost its primary key. Taken out, the one would take the
 	 * other with it, and nobody would miss the row. */
 	REQUIRE(store_places_get(&made->rows, row->imprint.place) == NULL, E_STORE_MANIFEST);
-	TRY(store_tally_add(&made->tally, &row->imprint));
+	TRY(store_tally_add(&made->tally, &row->imprint, &row->name));
 	return store_expectation_note(made, &row->imprint);
 }
 
@@ -320,11 +321,15 @@ static struct err catch_up(struct store_sqlite *store, const struct sqlite_manif
 	return result;
 }
 
-static struct err touch_refuse(const struct store_touch *touch)
+static struct err touch_refuse(const struct store_touch *touch, const struct store_name *name)
 {
+	const struct store_table *table = store_sealed_tables[touch->row.table];
 	struct err refused = ERR(E_STORE_SEAL);
-	log_event(LOG_ERROR, "store.write_refused",
-		  LOG_TEXT("table", store_sealed_tables[touch->row.table]->name),
+	char key[STORE_KEY_TEXT];
+	TRY(store_name_show(table, name, touch->row.place, key));
+	metric_add(METRIC_ROWS_REFUSED, 0, 0, 1);
+	log_event(LOG_ERROR, "store.write_refused", LOG_TEXT("table", table->name),
+		  LOG_TEXT("row", key),
 		  LOG_TEXT("why", touch->came ? "a row has gone that was in its place"
 					      : "the row in its place is not the manifest's"),
 		  LOG_ERR(refused));
@@ -346,7 +351,9 @@ NODISCARD struct err sqlite_checking_apply(struct store_sqlite *store,
 		return OK;
 	struct err result = store_expectation_apply(e, tracker->touches, tracker->count,
 						    &next->tally, &refused);
-	return err_is(result, E_STORE_SEAL) ? touch_refuse(&tracker->touches[refused]) : result;
+	return err_is(result, E_STORE_SEAL)
+		       ? touch_refuse(&tracker->touches[refused], &tracker->names[refused])
+		       : result;
 }
 
 void sqlite_checking_ended(struct store_sqlite *store, const struct sqlite_manifest_row *now,

@@ -124,14 +124,14 @@ static struct err row_count(void *user, const struct sqlite_scanned *row)
 		/* Only in a table that lost its primary key: no telling which one is met. */
 		if (store_places_get(&s->rows.rows, row->imprint.place) != NULL)
 			s->harmful = true;
-		TRY(store_tally_add(&s->all, &row->imprint));
+		TRY(store_tally_add(&s->all, &row->imprint, &row->name));
 		TRY(store_expectation_note(&s->rows, &row->imprint));
 	}
 	s->unsealed += !row->sealed;
 	if (row->sound)
 		return OK;
 	if (row->sealed)
-		TRY(store_tally_remove(&s->sound, &row->imprint));
+		TRY(store_tally_remove(&s->sound, &row->imprint, &row->name));
 	s->unsound++;
 	return row_find(s, KMS_FINDING_CHANGED, row);
 }
@@ -222,13 +222,15 @@ static struct err row_name(void *user, const struct sqlite_scanned *row)
 static struct err missing_name(struct survey *s)
 {
 	const struct store_difference *d = &s->difference;
+	char name[STORE_KEY_TEXT];
 	for (size_t i = 0; i < d->missing_count; i++) {
 		if (s->met[i])
 			continue;
 		s->harmful = true;
 		ENSURE(d->missing[i].table < store_sealed_count);
-		TRY(finding_add(s, KMS_FINDING_MISSING,
-				store_sealed_tables[d->missing[i].table]->name, ""));
+		const struct store_table *table = store_sealed_tables[d->missing[i].table];
+		TRY(store_name_show(table, &d->names[i], d->missing[i].place, name));
+		TRY(finding_add(s, KMS_FINDING_MISSING, table->name, name));
 	}
 	return OK;
 }

@@ -42,7 +42,7 @@ static int setup(void **state)
 	for (uint32_t n = 0; n < 10; n++) {
 		struct store_imprint made = row(n, 0);
 		assert_ok(store_expectation_note(&w->e, &made));
-		assert_ok(store_tally_add(&w->tally, &made));
+		assert_ok(store_tally_add(&w->tally, &made, NULL));
 	}
 	store_expectation_begin(&w->e, 10, &w->tally);
 	*state = w;
@@ -61,8 +61,8 @@ static void touches_count(struct store_tally *tally, const struct store_touch *t
 			  size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		assert_ok(touches[i].came ? store_tally_add(tally, &touches[i].row)
-					  : store_tally_remove(tally, &touches[i].row));
+		assert_ok(touches[i].came ? store_tally_add(tally, &touches[i].row, NULL)
+					  : store_tally_remove(tally, &touches[i].row, NULL));
 }
 
 /* Row `n` goes from state `from` to state `to`. */
@@ -257,7 +257,7 @@ static void too_many_changes_of_others_are_told(void **state)
 	struct store_tally next = w->tally;
 	for (uint32_t n = 200; n < 500; n++) {
 		struct store_imprint made = row(n, 0);
-		assert_ok(store_tally_add(&next, &made));
+		assert_ok(store_tally_add(&next, &made, NULL));
 	}
 	assert_err(store_expectation_adopt(&w->e, 15, &next), E_STORE_CONFLICT);
 	assert_int_equal(w->e.epoch, 10);
