@@ -233,6 +233,29 @@ static struct err row_judge(struct row_judging *judging, const struct store_batc
 	return store_row_refuse(row->table, values, "it is not the one that the manifest has");
 }
 
+static struct err missing_refuse(const struct store_table *table, uint64_t count)
+{
+	struct err refused = ERR(E_STORE_SEAL);
+	metric_add(METRIC_ROWS_REFUSED, 0, 0, 1);
+	log_event(LOG_ERROR, "store.rows_missing", LOG_TEXT("table", table->name),
+		  LOG_NUMBER("rows", (int64_t)count),
+		  LOG_TEXT("what", "the manifest has so many rows more than were found"),
+		  LOG_TEXT("do", "holdfast store verify names them"), LOG_ERR(refused));
+	return refused;
+}
+
+/* Rows that are there besides, and refused when they are read, do no harm here. */
+static struct err count_judge(const struct store_sqlite *store, const struct store_batch *batch,
+			      const struct store_moment *at)
+{
+	const struct store_counted of = {.table = store_sealed_number(batch->counted),
+					 .group = batch->grouped ? batch->group : NULL};
+	uint64_t expected = 0;
+	TRY(store_expectation_count(&store->checking.expectation, at, &of, &expected));
+	return batch->there < expected ? missing_refuse(batch->counted, expected - batch->there)
+				       : OK;
+}
+
 static struct err rows_judge(struct store_sqlite *store, const struct store_batch *batch)
 {
 	struct judging j;
@@ -250,7 +273,8 @@ static struct err rows_judge(struct store_sqlite *store, const struct store_batc
 		if (err_failed(e))
 			result = e; /* the log names every one */
 	}
-	return result;
+	return err_failed(result) || batch->counted == NULL ? result
+							    : count_judge(store, batch, &j.moment);
 }
 
 NODISCARD struct err sqlite_batch_verify(struct store_sqlite *store,

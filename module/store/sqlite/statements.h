@@ -132,6 +132,29 @@ enum sqlite_statement_id {
 	SQL_WHOLE,
 	SQL_WHOLE_LAST = SQL_WHOLE + 13,
 	SQL_SEALED_ROWS,
+	/* How many rows a sealed table has. */
+	SQL_COUNT,
+	SQL_COUNT_KEYS = SQL_COUNT,
+	SQL_COUNT_KEYS_BY_ID,
+	SQL_COUNT_VERSIONS,
+	SQL_COUNT_INTENTS,
+	SQL_COUNT_OUTBOX,
+	SQL_COUNT_PRINCIPALS,
+	SQL_COUNT_IDENTITIES,
+	SQL_COUNT_IDENTITIES_BY_ID,
+	SQL_COUNT_IDENTITIES_ANYWHERE,
+	SQL_COUNT_ACCESS_KEYS,
+	SQL_COUNT_SESSIONS,
+	SQL_COUNT_ALIASES,
+	SQL_COUNT_ALIASES_OF_KEY,
+	SQL_COUNT_RETIRABLE,
+	SQL_COUNT_AUDIT_HEADS,
+	SQL_COUNT_LAST = SQL_COUNT_AUDIT_HEADS,
+	/* And one key. */
+	SQL_COUNT_OF_KEY_TAGS,
+	SQL_COUNT_OF_KEY_GRANTS,
+	SQL_COUNT_OF_KEY_GRANTS_OF_GRANTEE,
+	SQL_COUNT_OF_KEY_GRANTS_ALIKE,
 	SQL_STATEMENT_COUNT
 };
 
@@ -143,13 +166,21 @@ enum sqlite_form {
 	SQLITE_FORM_DELETE
 };
 
-/* The columns of `table` and its seal are put in front of `text`. A DELETE names a whole row: it
- * takes none that differs in a single value. */
+/*
+ * The columns of `table` and its seal are put in front of `text`. A DELETE names a whole row: it
+ * takes none that differs in a single value.
+ *
+ * A list, which nothing but the number of rows tells to be whole, says how they are counted: by the
+ * same index that it reads, since one that lacks a row tells of none. So does a look-up by another
+ * index than that of the primary key, where it finds nothing.
+ */
 struct sqlite_statement_row {
 	const char *what;
 	enum sqlite_form form;
 	const struct store_table *table;
 	const char *text;
+	enum sqlite_statement_id count; /* 0: none */
+	bool count_if_none;             /* only where no row was found */
 };
 extern const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT];
 
