@@ -7,6 +7,8 @@
 #include "store/sqlite/ports.h"
 #include "store/sqlite/scan.h"
 
+#define TELL_EVERY_MS 60000 /* of rows that are missing, while they are as many */
+
 NODISCARD struct err sqlite_checking_init(struct sqlite_checking *checking)
 {
 	(void)pthread_mutex_init(&checking->lock, NULL);
@@ -233,27 +235,38 @@ static struct err row_judge(struct row_judging *judging, const struct store_batc
 	return store_row_refuse(row->table, values, "it is not the one that the manifest has");
 }
 
-static struct err missing_refuse(const struct store_table *table, uint64_t count)
+static void missing_tell(struct store_sqlite *store, const struct store_batch *batch,
+			 uint64_t count, struct err refused)
 {
-	struct err refused = ERR(E_STORE_SEAL);
-	metric_add(METRIC_ROWS_REFUSED, 0, 0, 1);
+	const struct store_table *table = batch->counted;
+	struct sqlite_missing *told = &store->checking.missing[store_sealed_number(table)];
+	int64_t now_ms = clock_steady_ms(store->clock);
+	if (!batch->grouped && told->rows == count && now_ms - told->told_ms < TELL_EVERY_MS)
+		return;
+	*told = (struct sqlite_missing){count, now_ms};
 	log_event(LOG_ERROR, "store.rows_missing", LOG_TEXT("table", table->name),
 		  LOG_NUMBER("rows", (int64_t)count),
 		  LOG_TEXT("what", "the manifest has so many rows more than were found"),
 		  LOG_TEXT("do", "holdfast store verify names them"), LOG_ERR(refused));
-	return refused;
 }
 
-/* Rows that are there besides, and refused when they are read, do no harm here. */
-static struct err count_judge(const struct store_sqlite *store, const struct store_batch *batch,
+/* Under the lock. Rows that are there besides, and refused when they are read, do no harm here. */
+static struct err count_judge(struct store_sqlite *store, const struct store_batch *batch,
 			      const struct store_moment *at)
 {
 	const struct store_counted of = {.table = store_sealed_number(batch->counted),
 					 .group = batch->grouped ? batch->group : NULL};
+	struct err refused = ERR(E_STORE_SEAL);
 	uint64_t expected = 0;
 	TRY(store_expectation_count(&store->checking.expectation, at, &of, &expected));
-	return batch->there < expected ? missing_refuse(batch->counted, expected - batch->there)
-				       : OK;
+	if (batch->there < expected) {
+		metric_add(METRIC_ROWS_REFUSED, 0, 0, 1);
+		missing_tell(store, batch, expected - batch->there, refused);
+		return refused;
+	}
+	if (!batch->grouped)
+		store->checking.missing[of.table].rows = 0;
+	return OK;
 }
 
 static struct err rows_judge(struct store_sqlite *store, const struct store_batch *batch)
