@@ -10,6 +10,7 @@ const char *kms_finding_name(enum kms_finding_kind kind)
 		[KMS_FINDING_MISSING] = "missing",   [KMS_FINDING_OLDER] = "older",
 		[KMS_FINDING_MANIFEST] = "manifest", [KMS_FINDING_ROLLED_BACK] = "rolled back",
 		[KMS_FINDING_FORKED] = "forked",     [KMS_FINDING_UNKNOWN] = "unknown",
+		[KMS_FINDING_INDEX] = "index",
 	};
 	return kind > 0 && kind < KMS_FINDING_COUNT ? names[kind] : NULL;
 }

@@ -36,6 +36,7 @@ enum kms_finding_kind {
 	KMS_FINDING_ROLLED_BACK, /* the manifest's epoch is below the token's */
 	KMS_FINDING_FORKED,      /* it has the token's epoch and is another */
 	KMS_FINDING_UNKNOWN,     /* rows differ that cannot be named: too many do */
+	KMS_FINDING_INDEX,       /* an index has not what its table has: look-ups miss rows */
 	KMS_FINDING_COUNT
 };
 
@@ -98,6 +99,7 @@ struct kms_manifest_ops {
 	 * The operator accepts the store as `survey` describes it: the manifest is made anew over
 	 * the rows that carry their seal, with an epoch above both marks and no less than the time
 	 * in milliseconds, which no older life of the store has come to; the others stay, refused.
+	 * Indexes that were found to lie are made anew.
 	 * E_STORE_CONFLICT: the store has changed since.
 	 */
 	NODISCARD struct err (*accept)(void *self, const struct kms_survey *survey,

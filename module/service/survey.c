@@ -97,6 +97,10 @@ static const struct {
 				"back, or see holdfastd --recover"},
 	[KMS_FINDING_UNKNOWN] = {"too many rows differ to name them",
 				 "put the newest store back, or see holdfastd --recover"},
+	[KMS_FINDING_INDEX] = {"the index has not what its table has: rows that are there would "
+			       "not be found",
+			       "put the newest store back, or have it made anew by holdfastd "
+			       "--recover"},
 };
 
 const char *survey_meaning(enum kms_finding_kind kind)

@@ -37,6 +37,12 @@ struct store_batch {
 	/* The manifest's row there, not verified, where the epoch is one that this process had not
 	 * met when it read: owned. Else NULL. */
 	struct store_batch *manifest;
+	/* How many rows of the table were there, or of a group of it (manifest.h). NULL: nobody
+	 * has counted. */
+	const struct store_table *counted;
+	uint64_t there;
+	bool grouped;
+	uint8_t group[16];
 };
 
 void store_batch_init(struct store_batch *batch);

@@ -58,7 +58,10 @@ static struct err group_set(struct store_expectation *e, const uint8_t group[STO
 NODISCARD struct err store_expectation_note(struct store_expectation *e,
 					    const struct store_imprint *row)
 {
+	bool new = store_places_get(&e->rows, row->place) == NULL;
+	ENSURE(row->table < STORE_TABLES_MAX);
 	TRY(store_places_put(&e->rows, row->place, row->seal));
+	e->tables[row->table] += new;
 	if (!has_group(row))
 		return OK;
 	return group_set(e, row->group, group_count(e, row->group) + 1);
@@ -66,6 +69,8 @@ NODISCARD struct err store_expectation_note(struct store_expectation *e,
 
 void store_expectation_drop(struct store_expectation *e, const struct store_imprint *row)
 {
+	if (row->table < STORE_TABLES_MAX)
+		e->tables[row->table] -= store_places_get(&e->rows, row->place) != NULL;
 	store_places_remove(&e->rows, row->place);
 	/* Room is there already. */
 	if (has_group(row))
@@ -290,23 +295,29 @@ NODISCARD struct err store_expectation_none(const struct store_expectation *e,
 	return seal_judge(e, at, place, NULL);
 }
 
+static bool is_counted(const struct store_imprint *row, const struct store_counted *of)
+{
+	return of->group != NULL ? mem_equal(row->group, of->group, STORE_PLACE_LEN)
+				 : row->table == of->table;
+}
+
 static uint64_t count_in(const struct store_imprint *rows, size_t count,
-			 const uint8_t group[STORE_PLACE_LEN])
+			 const struct store_counted *of)
 {
 	uint64_t found = 0;
 	for (size_t i = 0; i < count; i++)
-		found += mem_equal(rows[i].group, group, STORE_PLACE_LEN);
+		found += is_counted(&rows[i], of);
 	return found;
 }
 
-static struct err group_then(const struct store_expectation *e, const struct store_moment *at,
-			     const uint8_t group[STORE_PLACE_LEN], uint64_t *expected)
+static struct err count_then(const struct store_expectation *e, const struct store_moment *at,
+			     const struct store_counted *of, uint64_t *expected)
 {
 	uint64_t next = 0;
 	TRY(epoch_check(e, at->epoch));
 	for (const struct store_past *past = NULL;
 	     (past = past_next(e, at->epoch, &next)) != NULL;) {
-		if (!mem_equal(past->row.group, group, STORE_PLACE_LEN))
+		if (!is_counted(&past->row, of))
 			continue;
 		REQUIRE(past->from >= at->epoch, E_STORE_BUSY);
 		*expected += past->came ? UINT64_MAX : 1;
@@ -314,18 +325,30 @@ static struct err group_then(const struct store_expectation *e, const struct sto
 	return OK;
 }
 
+NODISCARD struct err store_expectation_count(const struct store_expectation *e,
+					     const struct store_moment *at,
+					     const struct store_counted *of, uint64_t *out)
+{
+	const struct store_difference *d = at->difference;
+	ENSURE(of->table < STORE_TABLES_MAX);
+	uint64_t expected = of->group != NULL ? group_count(e, of->group) : e->tables[of->table];
+	REQUIRE(!e->lost, E_STORE_BUSY);
+	if (d == NULL)
+		TRY(count_then(e, at, of, &expected));
+	else
+		expected += count_in(d->missing, d->missing_count, of) -
+			    count_in(d->extra, d->extra_count, of);
+	*out = expected;
+	return OK;
+}
+
 NODISCARD struct err store_expectation_group(const struct store_expectation *e,
 					     const struct store_moment *at,
 					     const uint8_t group[STORE_PLACE_LEN], uint64_t count)
 {
-	const struct store_difference *d = at->difference;
-	uint64_t expected = group_count(e, group);
-	REQUIRE(!e->lost, E_STORE_BUSY);
-	if (d == NULL)
-		TRY(group_then(e, at, group, &expected));
-	else
-		expected += count_in(d->missing, d->missing_count, group) -
-			    count_in(d->extra, d->extra_count, group);
+	const struct store_counted of = {.group = group};
+	uint64_t expected = 0;
+	TRY(store_expectation_count(e, at, &of, &expected));
 	REQUIRE(expected == count, E_STORE_SEAL);
 	return OK;
 }

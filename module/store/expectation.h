@@ -14,6 +14,7 @@
 #include "store/places.h"
 
 #define STORE_HISTORY_MAX 4096
+#define STORE_TABLES_MAX 20
 
 /* A place before and after. */
 struct store_past {
@@ -29,9 +30,10 @@ struct store_expectation {
 	uint64_t floor;           /* history reaches back to this epoch */
 	struct store_tally tally; /* of that manifest */
 	struct store_places rows; /* place: the beginning of its seal */
-	struct store_places groups; /* group: how many rows it has */
-	struct store_past *history; /* STORE_HISTORY_MAX, in a ring */
-	uint64_t recorded;          /* since ever: the next is at recorded % STORE_HISTORY_MAX */
+	struct store_places groups;        /* group: how many rows it has */
+	uint64_t tables[STORE_TABLES_MAX]; /* by number: how many rows it has */
+	struct store_past *history;        /* STORE_HISTORY_MAX, in a ring */
+	uint64_t recorded; /* since ever: the next is at recorded % STORE_HISTORY_MAX */
 };
 
 /* Empty and not active. */
@@ -79,6 +81,14 @@ NODISCARD struct err store_expectation_row(const struct store_expectation *e,
 NODISCARD struct err store_expectation_none(const struct store_expectation *e,
 					    const struct store_moment *at,
 					    const uint8_t place[STORE_PLACE_LEN]);
+/* How many rows a table had then, or a group of it. */
+struct store_counted {
+	size_t table;         /* store_sealed_number() */
+	const uint8_t *group; /* STORE_PLACE_LEN; NULL: all of the table */
+};
+NODISCARD struct err store_expectation_count(const struct store_expectation *e,
+					     const struct store_moment *at,
+					     const struct store_counted *of, uint64_t *out);
 NODISCARD struct err store_expectation_group(const struct store_expectation *e,
 					     const struct store_moment *at,
 					     const uint8_t group[STORE_PLACE_LEN], uint64_t count);

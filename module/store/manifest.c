@@ -9,7 +9,6 @@
 
 #define PLACE_DOMAIN VIEW_LITERAL("holdfast place 1")
 #define CELLS_DOMAIN VIEW_LITERAL("holdfast cells 1")
-#define KEY_COLUMNS_MAX 4
 #define CELLS_OF_PART (STORE_CELLS / STORE_PARTS)
 
 const struct store_table *const store_sealed_tables[] = {
@@ -56,12 +55,12 @@ NODISCARD struct err store_place_make(const struct store_table *table, size_t co
 				      const struct store_value *values,
 				      uint8_t out[STORE_PLACE_LEN])
 {
-	struct head heads[KEY_COLUMNS_MAX];
-	uint8_t digits[KEY_COLUMNS_MAX][8];
-	struct view parts[2 + 2 * KEY_COLUMNS_MAX] = {
+	struct head heads[STORE_KEY_COLUMNS_MAX];
+	uint8_t digits[STORE_KEY_COLUMNS_MAX][8];
+	struct view parts[2 + 2 * STORE_KEY_COLUMNS_MAX] = {
 		PLACE_DOMAIN, view_of(table->name, view_of_text(table->name).len + 1)};
 	uint8_t digest[SHA256_LEN];
-	ENSURE(count <= KEY_COLUMNS_MAX);
+	ENSURE(count <= STORE_KEY_COLUMNS_MAX);
 	for (size_t i = 0; i < count; i++) {
 		parts[3 + 2 * i] = value_bytes(&values[i], &heads[i], digits[i]);
 		parts[2 + 2 * i] = VIEW_ARRAY(heads[i].bytes);
@@ -113,56 +112,69 @@ static struct err spots_of(const struct store_imprint *row, struct spots *out)
 	return OK;
 }
 
-static void imprint_mix(struct store_imprint *into, const struct store_imprint *row)
+static void bytes_mix(void *into, const void *bytes, size_t len)
 {
-	uint8_t *to = (uint8_t *)into;
-	const uint8_t *from = (const uint8_t *)row;
-	for (size_t i = 0; i < sizeof *row; i++)
+	uint8_t *to = into;
+	const uint8_t *from = bytes;
+	for (size_t i = 0; i < len; i++)
 		to[i] ^= from[i];
 }
 
 static void cells_mix(struct store_cell *cells, const struct spots *spots,
-		      const struct store_imprint *row, uint32_t count)
+		      const struct store_imprint *row, const struct store_name *name,
+		      uint32_t count)
 {
 	for (size_t i = 0; i < STORE_PARTS; i++) {
 		struct store_cell *cell = &cells[spots->at[i]];
 		cell->count += count;
 		cell->check ^= spots->check;
-		imprint_mix(&cell->all, row);
+		bytes_mix(&cell->all, row, sizeof *row);
+		if (name != NULL)
+			bytes_mix(&cell->name, name, sizeof *name);
 	}
 }
 
 /* ---- tallies ---- */
 
-NODISCARD struct err store_tally_add(struct store_tally *tally, const struct store_imprint *row)
+NODISCARD struct err store_tally_add(struct store_tally *tally, const struct store_imprint *row,
+				     const struct store_name *name)
 {
 	struct spots spots;
 	TRY(spots_of(row, &spots));
 	TRY(lthash_add(&tally->hash, view_of(row, sizeof *row)));
-	cells_mix(tally->cells, &spots, row, 1);
+	cells_mix(tally->cells, &spots, row, name, 1);
+	tally->nameless = tally->nameless || name == NULL;
 	tally->rows++;
 	return OK;
 }
 
-NODISCARD struct err store_tally_remove(struct store_tally *tally, const struct store_imprint *row)
+NODISCARD struct err store_tally_remove(struct store_tally *tally, const struct store_imprint *row,
+					const struct store_name *name)
 {
 	struct spots spots;
 	TRY(spots_of(row, &spots));
 	TRY(lthash_remove(&tally->hash, view_of(row, sizeof *row)));
-	cells_mix(tally->cells, &spots, row, UINT32_MAX);
+	cells_mix(tally->cells, &spots, row, name, UINT32_MAX);
+	tally->nameless = tally->nameless || name == NULL;
 	tally->rows--;
 	return OK;
+}
+
+static void cell_mix(struct store_cell *cell, const struct store_cell *other, uint32_t count)
+{
+	cell->count += count;
+	cell->check ^= other->check;
+	bytes_mix(&cell->all, &other->all, sizeof other->all);
+	bytes_mix(&cell->name, &other->name, sizeof other->name);
 }
 
 void store_tally_combine(struct store_tally *tally, const struct store_tally *other)
 {
 	tally->rows += other->rows;
 	lthash_combine(&tally->hash, &other->hash);
-	for (size_t i = 0; i < STORE_CELLS; i++) {
-		tally->cells[i].count += other->cells[i].count;
-		tally->cells[i].check ^= other->cells[i].check;
-		imprint_mix(&tally->cells[i].all, &other->cells[i].all);
-	}
+	tally->nameless = tally->nameless || other->nameless;
+	for (size_t i = 0; i < STORE_CELLS; i++)
+		cell_mix(&tally->cells[i], &other->cells[i], other->cells[i].count);
 }
 
 bool store_tally_equal(const struct store_tally *a, const struct store_tally *b)
@@ -177,9 +189,7 @@ static void cells_subtract(const struct store_tally *wanted, const struct store_
 {
 	for (size_t i = 0; i < STORE_CELLS; i++) {
 		out[i] = wanted->cells[i];
-		out[i].count -= found->cells[i].count;
-		out[i].check ^= found->cells[i].check;
-		imprint_mix(&out[i].all, &found->cells[i].all);
+		cell_mix(&out[i], &found->cells[i], 0 - found->cells[i].count);
 	}
 }
 
@@ -194,6 +204,7 @@ static struct err cell_peel(struct store_cell *cells, size_t at, struct store_di
 			    bool *peeled)
 {
 	struct store_imprint row = cells[at].all;
+	struct store_name name = cells[at].name;
 	uint32_t count = cells[at].count;
 	struct spots spots;
 	*peeled = false;
@@ -204,11 +215,13 @@ static struct err cell_peel(struct store_cell *cells, size_t at, struct store_di
 		return OK;
 	if (out->missing_count == STORE_CELLS || out->extra_count == STORE_CELLS)
 		return OK;
-	if (count == 1)
+	if (count == 1) {
+		out->names[out->missing_count] = name;
 		out->missing[out->missing_count++] = row;
-	else
+	} else {
 		out->extra[out->extra_count++] = row;
-	cells_mix(cells, &spots, &row, 0 - count);
+	}
+	cells_mix(cells, &spots, &row, &name, 0 - count);
 	*peeled = true;
 	return OK;
 }
@@ -243,14 +256,22 @@ static struct err difference_confirm(const struct store_tally *wanted,
 	return OK;
 }
 
-static void imprints_sort(struct store_imprint *rows, size_t count)
+/* With their names, where there are some. */
+static void imprints_sort(struct store_imprint *rows, struct store_name *names, size_t count)
 {
+	static const struct store_name none;
 	for (size_t i = 1; i < count; i++) {
 		struct store_imprint row = rows[i];
+		struct store_name name = names != NULL ? names[i] : none;
 		size_t to = i;
-		for (; to > 0 && mem_compare(&rows[to - 1], &row, sizeof row) > 0; to--)
+		for (; to > 0 && mem_compare(&rows[to - 1], &row, sizeof row) > 0; to--) {
 			rows[to] = rows[to - 1];
+			if (names != NULL)
+				names[to] = names[to - 1];
+		}
 		rows[to] = row;
+		if (names != NULL)
+			names[to] = name;
 	}
 }
 
@@ -265,8 +286,10 @@ NODISCARD struct err store_tally_compare(const struct store_tally *wanted,
 	TRY(difference_confirm(wanted, found, out));
 	if (!out->named)
 		out->missing_count = out->extra_count = 0;
-	imprints_sort(out->missing, out->missing_count);
-	imprints_sort(out->extra, out->extra_count);
+	if (!out->named || wanted->nameless || found->nameless)
+		mem_zero(out->names, sizeof out->names);
+	imprints_sort(out->missing, out->names, out->missing_count);
+	imprints_sort(out->extra, NULL, out->extra_count);
 	return OK;
 }
 
@@ -285,17 +308,25 @@ void store_manifest_write(uint64_t epoch, const struct store_tally *tally,
 		writer_bytes(&w, view_of(&tally->cells[i].all, sizeof tally->cells[i].all));
 		writer_u32(&w, tally->cells[i].check);
 	}
+	for (size_t i = 0; i < STORE_CELLS && !tally->nameless; i++)
+		writer_bytes(&w, VIEW_ARRAY(tally->cells[i].name.bytes));
+	out->cells_len = w.len;
 }
 
-void store_manifest_read(const struct store_manifest *row, struct store_tally *out)
+NODISCARD struct err store_manifest_read(const struct store_manifest *row, struct store_tally *out)
 {
 	struct reader r;
-	out->rows = row->rows;
+	bool nameless = row->cells_len == STORE_CELLS_LEN_NAMELESS;
+	REQUIRE(nameless || row->cells_len == STORE_CELLS_LEN, E_FORMAT);
+	*out = (struct store_tally){.rows = row->rows, .nameless = nameless};
 	lthash_read(row->hash, &out->hash);
-	reader_init(&r, VIEW_ARRAY(row->cells));
+	reader_init(&r, view_of(row->cells, row->cells_len));
 	for (size_t i = 0; i < STORE_CELLS; i++) {
 		out->cells[i].count = reader_u32(&r);
 		reader_copy(&r, &out->cells[i].all, sizeof out->cells[i].all);
 		out->cells[i].check = reader_u32(&r);
 	}
+	for (size_t i = 0; i < STORE_CELLS && !nameless; i++)
+		reader_copy(&r, out->cells[i].name.bytes, STORE_NAME_LEN);
+	return reader_end(&r);
 }

@@ -9,7 +9,8 @@
  *   hash     LtHash over them: decides whether two tallies are of the same rows
  *   cells    an invertible Bloom lookup table (Goodrich and Mitzenmacher 2011): names the imprints
  *            in which two tallies differ, up to some fifty. What it names is believed when the
- *            hashes confirm it
+ *            hashes confirm it. With an imprint goes the name of its row (name.h), which decides
+ *            nothing
  *
  * The manifest is one row that carries a tally and an epoch, sealed as every row is.
  */
@@ -18,13 +19,14 @@
 
 #include "crypto/lthash.h"
 #include "kms/manifest.h"
-#include "store/row.h"
+#include "store/name.h"
 
-#define STORE_PLACE_LEN 16
+#define STORE_KEY_COLUMNS_MAX 4
 #define STORE_PARTS 4 /* an imprint is in one cell of each */
 #define STORE_CELLS (24 * STORE_PARTS)
 #define STORE_CELL_LEN (4 + sizeof(struct store_imprint) + 4)
-#define STORE_CELLS_LEN (STORE_CELLS * STORE_CELL_LEN)
+#define STORE_CELLS_LEN_NAMELESS (STORE_CELLS * STORE_CELL_LEN) /* up to schema 5 */
+#define STORE_CELLS_LEN (STORE_CELLS * (STORE_CELL_LEN + STORE_NAME_LEN))
 
 /* Bytes only: it is hashed as it lies. */
 struct store_imprint {
@@ -60,6 +62,7 @@ struct store_cell {
 	uint32_t count; /* of imprints in it, modulo 2^32 */
 	struct store_imprint all;
 	uint32_t check;
+	struct store_name name; /* of all of them, mixed as they are */
 };
 
 /* {0} is the tally of nothing. */
@@ -67,11 +70,14 @@ struct store_tally {
 	uint64_t rows;
 	struct lthash hash;
 	struct store_cell cells[STORE_CELLS];
+	bool nameless; /* the names in the cells are not those of all rows: none can be told */
 };
 
-/* *tally is as it was when they fail. */
-NODISCARD struct err store_tally_add(struct store_tally *tally, const struct store_imprint *row);
-NODISCARD struct err store_tally_remove(struct store_tally *tally, const struct store_imprint *row);
+/* *tally is as it was when they fail. `name` NULL: it is not known, and the tally nameless. */
+NODISCARD struct err store_tally_add(struct store_tally *tally, const struct store_imprint *row,
+				     const struct store_name *name);
+NODISCARD struct err store_tally_remove(struct store_tally *tally, const struct store_imprint *row,
+					const struct store_name *name);
 /* What `other` has is added. */
 void store_tally_combine(struct store_tally *tally, const struct store_tally *other);
 bool store_tally_equal(const struct store_tally *a, const struct store_tally *b);
@@ -80,6 +86,7 @@ bool store_tally_equal(const struct store_tally *a, const struct store_tally *b)
 struct store_difference {
 	struct store_imprint missing[STORE_CELLS]; /* from what there is */
 	struct store_imprint extra[STORE_CELLS];
+	struct store_name names[STORE_CELLS]; /* of missing; all zero where they are not known */
 	size_t missing_count, extra_count;
 	bool named; /* these are all; false: too many differ, and none is told */
 };
@@ -95,9 +102,11 @@ struct store_manifest {
 	uint64_t rows;
 	uint8_t hash[LTHASH_LEN];
 	uint8_t cells[STORE_CELLS_LEN];
+	size_t cells_len; /* without names: STORE_CELLS_LEN_NAMELESS */
 };
 void store_manifest_write(uint64_t epoch, const struct store_tally *tally,
 			  struct store_manifest *out);
-void store_manifest_read(const struct store_manifest *row, struct store_tally *out);
+/* E_FORMAT: the cells are of no length that there is. */
+NODISCARD struct err store_manifest_read(const struct store_manifest *row, struct store_tally *out);
 
 #endif

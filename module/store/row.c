@@ -8,6 +8,7 @@
 #define ROW_DOMAIN VIEW_LITERAL("holdfast row 1")
 #define INTEGER_LEN 8
 #define NAME_MAX_BYTES 64
+#define CUT "..."
 
 enum store_tag store_column_tag(const struct store_column *column)
 {
@@ -327,23 +328,40 @@ static void characters_show(struct view text, struct writer *w)
 
 static void value_show(const struct store_value *value, struct writer *w)
 {
+	size_t max = value->tag == STORE_OCTETS ? NAME_MAX_BYTES / 2 : NAME_MAX_BYTES;
 	if (value->tag == STORE_INTEGER)
 		writer_format(w, "%lld", (long long)value->integer);
 	else if (value->tag == STORE_CHARACTERS)
 		characters_show(value->bytes, w);
 	else
-		for (size_t i = 0; i < MIN_OF(value->bytes.len, (size_t)NAME_MAX_BYTES / 2); i++)
+		for (size_t i = 0; i < MIN_OF(value->bytes.len, max); i++)
 			writer_format(w, "%02x", value->bytes.ptr[i]);
+	if (value->bytes.len > max)
+		writer_text(w, CUT);
+}
+
+static bool ends_cut(const char *text, size_t len)
+{
+	return len >= sizeof CUT - 1 && text_equal(text + len - (sizeof CUT - 1), CUT);
+}
+
+void store_row_key_part(const struct store_table *table, const struct store_value *values,
+			size_t count, bool whole, char out[STORE_KEY_TEXT])
+{
+	struct writer w;
+	writer_init(&w, out, STORE_KEY_TEXT - sizeof CUT);
+	for (size_t i = 0; i < count; i++) {
+		writer_format(&w, "%s%s=", i ? " " : "", table->columns[i].name);
+		value_show(&values[i], &w);
+	}
+	out[w.len] = '\0';
+	whole = whole && !err_failed(writer_end(&w));
+	if (!whole && !ends_cut(out, w.len))
+		mem_copy(out + w.len, STORE_KEY_TEXT - w.len, CUT, sizeof CUT);
 }
 
 void store_row_key(const struct store_table *table, const struct store_value *values,
 		   char out[STORE_KEY_TEXT])
 {
-	struct writer w;
-	writer_init(&w, out, STORE_KEY_TEXT - 1);
-	for (size_t i = 0; i < table->key_count; i++) {
-		writer_format(&w, "%s%s=", i ? " " : "", table->columns[i].name);
-		value_show(&values[i], &w);
-	}
-	out[w.len] = '\0';
+	store_row_key_part(table, values, table->key_count, true, out);
 }

@@ -99,9 +99,13 @@ NODISCARD struct err store_row_decode(const struct store_table *table, struct vi
 /* Frees what store_row_decode() allocated. */
 void store_row_cleanup(const struct store_table *table, void *object);
 
-/* The primary key for people: "account=123456789012 region=eu-1 key_id=00af..."; cut to fit. */
+/* The primary key for people: "account=123456789012 region=eu-1 key_id=00af"; with "..." behind
+ * what was cut to fit. */
 #define STORE_KEY_TEXT 320
 void store_row_key(const struct store_table *table, const struct store_value *values,
 		   char out[STORE_KEY_TEXT]);
+/* The same of the first `count` columns of it, which may not be whole. */
+void store_row_key_part(const struct store_table *table, const struct store_value *values,
+			size_t count, bool whole, char out[STORE_KEY_TEXT]);
 
 #endif

@@ -292,7 +292,7 @@ static const struct store_column manifest[] = {
 	U64("epoch", F, epoch),
 	U64("rows", F, rows),
 	BYTES("hash", F, hash),
-	BYTES("cells", F, cells),
+	BLOB("cells", F, cells, cells_len),
 };
 #undef F
 

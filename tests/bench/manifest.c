@@ -10,11 +10,13 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "store/sqlite/ports.h"
 
 #define COMMITS 400
+#define LISTS 20
 #define LOADS 2000
 #define KEYS_DEFAULT 10000
 
@@ -127,6 +129,24 @@ static struct err load_measure(const struct kms_store *keys, const char *what)
 	return OK;
 }
 
+/* The first thousand. Fresh: the file is another than at the last count, so that all are counted.
+ */
+static struct err list_measure(struct store_sqlite *store, bool fresh, const char *what)
+{
+	const struct kms_store keys = store_sqlite_keys(store);
+	struct reading began = now();
+	for (uint32_t n = 0; n < LISTS; n++) {
+		struct kms_key_page page = {0};
+		for (size_t i = 0; i < SQLITE_READERS && fresh; i++)
+			mem_zero(store->readers.all[i]->counts,
+				 sizeof store->readers.all[i]->counts);
+		TRY(keys.ops->key_list(keys.self, &scope, NULL, 1000, &page));
+		mem_free(page.ids);
+	}
+	tell(what, began, LISTS);
+	return OK;
+}
+
 static struct err measure(const char *folder, uint32_t count)
 {
 	CLEANUP(store_sqlite_close) struct store_sqlite *store = NULL;
@@ -147,6 +167,8 @@ static struct err measure(const char *folder, uint32_t count)
 	for (uint32_t n = 2000; n < 2000 + count - COMMITS; n++)
 		TRY(key_make(&keys, n));
 	TRY(survey_measure(&manifest, "survey"));
+	TRY(list_measure(store, false, "list of keys, counted before"));
+	TRY(list_measure(store, true, "list of keys, counted"));
 	const struct store_expectation *e = &store->checking.expectation;
 	printf("kept: %zu rows in %zu KiB, %zu groups in %zu KiB, history %zu KiB\n", e->rows.count,
 	       e->rows.cap * sizeof *e->rows.slots / 1024, e->groups.count,

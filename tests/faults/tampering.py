@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import sqlite3
+import uuid
 
 import pytest
+from botocore.exceptions import ClientError
 
 from holdfast import wait_for
 from holdfast.admin import Admin, allow
@@ -90,12 +92,17 @@ class Scene:
 
     def report(self):
         """(exit status, verdict, [(kind, table)]) of holdfastd --recover."""
+        status, verdict, found = self.findings()
+        return status, verdict, [(kind, table) for kind, table, _ in found]
+
+    def findings(self):
+        """The same with the row: [(kind, table, row)]"""
         ran = self.own.run("holdfastd", "--config", self.own.daemon.settings, "--recover", "--json",
                            check=False)
         assert ran.stdout, ran.stderr
         told = json.loads(ran.stdout)
         return (ran.returncode, told["Verdict"],
-                [(finding["Kind"], finding["Table"]) for finding in told["Findings"]])
+                [(finding["Kind"], finding["Table"], finding["Row"]) for finding in told["Findings"]])
 
     def starts(self, may_write=True):
         """(whether it serves, what it said)"""
@@ -214,7 +221,15 @@ def test_a_removed_row_is_reported(scene, table):
         names, _ = columns(connection, table)
         row = first_row(connection, table)
         connection.execute(f"DELETE FROM {table} WHERE {where(names)}", [row[n] for n in names])
-    assert_refused(scene, "E_STORE_MANIFEST", [("missing", table)])
+    said = assert_refused(scene, "E_STORE_MANIFEST", [("missing", table)])
+    name = " ".join(f"{name}={shown(row[name])}" for name in names)
+    assert scene.findings()[2] == [("missing", table, name)]
+    assert f'table="{table}" row="{name}"' in said
+
+
+def shown(value):
+    """As reports name it."""
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def assert_refused(scene, verdict, findings):
@@ -225,6 +240,61 @@ def assert_refused(scene, verdict, findings):
     assert not served and verdict in said and "holdfastd --recover" in said
     for kind, table in findings:
         assert f'store.finding kind="{kind}" table="{table}"' in said
+    return said
+
+
+@contextlib.contextmanager
+def gone(scene, table):
+    """A row of the running service's file, as long as it lasts."""
+    with contextlib.closing(sqlite3.connect(scene.own.store, timeout=10)) as connection:
+        names, _ = columns(connection, table)
+        row = first_row(connection, table)
+        with connection:
+            connection.execute(f"DELETE FROM {table} WHERE {where(names)}", [row[n] for n in names])
+        yield row
+        with connection:
+            insert(connection, table, row)
+
+
+def test_a_row_that_goes_while_the_service_runs_is_missed_by_lists(scene):
+    """What is left of a list is no answer. With the row, it is again."""
+    scene.put(scene.newest)
+    scene.own.start()
+    kms, daemon = scene.own.client(), scene.own.daemon
+    lists = {"keys": lambda row: kms.list_keys(), "aliases": lambda row: kms.list_aliases(),
+             "grants": lambda row: kms.list_grants(KeyId=str(uuid.UUID(bytes=row["key_id"])))}
+    try:
+        for table, read in lists.items():
+            before = len(daemon.read_log())
+            with gone(scene, table) as row:
+                with pytest.raises(ClientError) as refused:
+                    read(row)
+                assert refused.value.response["Error"]["Code"] == "KMSInternalException", table
+                told = [line for line in daemon.read_log()[before:].splitlines()
+                        if "store.rows_missing" in line and f'table="{table}" rows=1' in line]
+                assert told, table
+            read(row)
+    finally:
+        daemon.stop()
+        scene.own.put_back_token(scene.token)
+
+
+def test_an_index_that_lacks_rows_is_reported_and_made_anew(scene):
+    """All rows are there and so is the text of the schema, but keys are not found by their ids."""
+    with scene.doctored() as connection:
+        (text,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name='keys_by_id'").fetchone()
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("DROP INDEX keys_by_id")
+        connection.execute(f"{text} WHERE 0")
+        connection.execute("UPDATE sqlite_schema SET sql=? WHERE name='keys_by_id'", (text,))
+    said = assert_refused(scene, "E_STORE_MANIFEST", [("index", "keys")])
+    assert scene.findings()[2] == [("index", "keys", "index=keys_by_id")]
+    assert 'row="index=keys_by_id"' in said
+    recover = ("holdfastd", "--config", scene.own.daemon.settings, "--recover", "--json")
+    told = json.loads(scene.own.run(*recover, check=False).stdout)
+    scene.own.run(*recover, "--accept", told["Code"])
+    assert scene.report() == (SOUND, "E_OK", [])
+    assert scene.starts()[0]
 
 
 @pytest.mark.parametrize("table", SEVERAL)

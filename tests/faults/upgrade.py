@@ -13,7 +13,7 @@ import pytest
 from holdfast import wait_for
 from holdfast.objects import forget_anchors, token_objects
 
-SCHEMA = 5
+SCHEMA = 6
 NEW_TABLES = ("manifest", "audit_heads", "claims", "clock_marks", "aliases", "tags", "last_uses",
               "key_uses", "sessions", "identities", "grant_counts", "grants")
 NEW_INDEXES = ("keys_by_rotation", "keys_by_rotation_managed", "keys_by_demand", "versions_by_budget",

@@ -94,7 +94,8 @@ static struct err list_fetch(struct store_sqlite *store, struct view identity_id
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_transaction_read(reader.connection, &transaction));
 	TRY(sqlite_identity_fetch(reader.connection, identity_id, batch));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
+	if (batch->count == 0)
+		return OK;
 	TRY(sqlite_statement_take(reader.connection, SQL_ACCESS_KEY_LIST, &statement));
 	sqlite_bind_text(&statement, ":id", identity_id);
 	sqlite_bind_integer(&statement, ":limit", AUTH_ACCESS_KEYS_MAX + 1);
@@ -113,6 +114,7 @@ NODISCARD struct err sqlite_access_key_list(void *self, struct view identity_id,
 	store_batch_init(&batch);
 	TRY(list_fetch(store, identity_id, &batch));
 	TRY(sqlite_batch_verify(store, &batch));
+	REQUIRE(batch.count > 0, E_NOT_FOUND);
 	TRY(sqlite_identity_decode(&batch, 0, &identity));
 	size_t found = batch.count - 1;
 	for (size_t i = 0; i < found; i++)

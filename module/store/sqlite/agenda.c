@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is due. Nothing of it is verified here: who acts loads the key, and believes that alone.
- * What a writer of the file makes of the rows delays an act, as taking the file away does, and
- * makes none.
+ * What is due. No row of it is verified here: who acts loads the key, and believes that alone. What
+ * a writer of the file makes of the rows delays an act, as taking the file away does, and makes
+ * none. But a row that is gone would be missed by nobody: a list is refused while keys or versions
+ * are missing.
  */
 #include <stdlib.h>
 
@@ -11,17 +12,27 @@
 
 /* Each is read in its own order, as far as the list may reach. */
 #define LISTS_MAX 4
+#define TABLES_MAX 2
 static const struct {
 	enum sqlite_statement_id lists[LISTS_MAX];
 	size_t list_count;
 	enum sqlite_statement_id count;
+	enum sqlite_statement_id tables[TABLES_MAX]; /* what it is read from; counted */
+	size_t table_count;
 } kinds[KMS_DUE_COUNT] = {
 	[KMS_DUE_ROTATION] = {{SQL_DUE_SCHEDULED, SQL_DUE_MANAGED, SQL_DUE_DEMANDED,
 			       SQL_DUE_BUDGET},
 			      4,
-			      SQL_DUE_COUNT_ROTATION},
-	[KMS_DUE_DELETION] = {{SQL_DUE_DELETION, SQL_DUE_DESTROYING}, 2, SQL_DUE_COUNT_DELETION},
-	[KMS_DUE_EXPIRY] = {{SQL_DUE_ENDED, SQL_DUE_GOING}, 2, SQL_DUE_COUNT_EXPIRY},
+			      SQL_DUE_COUNT_ROTATION,
+			      {SQL_COUNT_KEYS, SQL_COUNT_VERSIONS},
+			      2},
+	[KMS_DUE_DELETION] = {{SQL_DUE_DELETION, SQL_DUE_DESTROYING},
+			      2,
+			      SQL_DUE_COUNT_DELETION,
+			      {SQL_COUNT_KEYS},
+			      1},
+	[KMS_DUE_EXPIRY] =
+		{{SQL_DUE_ENDED, SQL_DUE_GOING}, 2, SQL_DUE_COUNT_EXPIRY, {SQL_COUNT_VERSIONS}, 1},
 };
 
 _Static_assert(LISTS_MAX *SQLITE_PAGE_LIMIT_MAX <= STORE_BATCH_ROWS_MAX, "all lists fit");
@@ -58,9 +69,27 @@ static struct err list_fetch(struct sqlite_connection *reader, const struct kms_
 	return sqlite_rows_fetch(&statement, &store_table_dues, SIZE_MAX, batch, NULL);
 }
 
+/* No rows, but how many there are of each table. */
+struct tables {
+	struct store_batch counts[TABLES_MAX];
+};
+
+static void tables_cleanup(struct tables *tables)
+{
+	for (size_t i = 0; i < TABLES_MAX; i++)
+		store_batch_cleanup(&tables->counts[i]);
+}
+
+static struct err tables_verify(struct store_sqlite *store, const struct tables *tables)
+{
+	for (size_t i = 0; i < TABLES_MAX; i++)
+		TRY(sqlite_batch_verify(store, &tables->counts[i]));
+	return OK;
+}
+
 /* The lists of the kind, one behind the other; of one moment. */
 static struct err lists_fetch(struct store_sqlite *store, const struct kms_due_query *query,
-			      struct store_batch *batch)
+			      struct store_batch *batch, struct tables *tables)
 {
 	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
 	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
@@ -68,6 +97,9 @@ static struct err lists_fetch(struct store_sqlite *store, const struct kms_due_q
 	TRY(sqlite_transaction_read(reader.connection, &transaction));
 	for (size_t i = 0; i < kinds[query->kind].list_count; i++)
 		TRY(list_fetch(reader.connection, query, kinds[query->kind].lists[i], batch));
+	for (size_t i = 0; i < kinds[query->kind].table_count; i++)
+		TRY(sqlite_rows_count(reader.connection, kinds[query->kind].tables[i],
+				      &tables->counts[i]));
 	return OK;
 }
 
@@ -122,10 +154,14 @@ NODISCARD struct err sqlite_due_list(void *self, const struct kms_due_query *que
 {
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	CLEANUP(mem_free_at) struct kms_due *dues = NULL;
+	CLEANUP(tables_cleanup) struct tables tables;
 	store_batch_init(&batch);
+	for (size_t i = 0; i < TABLES_MAX; i++)
+		store_batch_init(&tables.counts[i]);
 	TRY(query_check(query));
 	REQUIRE(query->limit > 0 && query->limit <= SQLITE_PAGE_LIMIT_MAX, E_BOUNDS);
-	TRY(lists_fetch(self, query, &batch));
+	TRY(lists_fetch(self, query, &batch, &tables));
+	TRY(tables_verify(self, &tables));
 	TRY(MEM_NEW_ARRAY(batch.count, &dues));
 	TRY(dues_decode(&batch, query->now_ms, dues));
 	*count = MIN_OF(dues_unite(dues, batch.count), query->limit);

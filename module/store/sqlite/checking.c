@@ -3,8 +3,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "store/sqlite/ports.h"
 #include "store/sqlite/scan.h"
+
+#define TELL_EVERY_MS 60000 /* of rows that are missing, while they are as many */
 
 NODISCARD struct err sqlite_checking_init(struct sqlite_checking *checking)
 {
@@ -42,7 +45,7 @@ static struct err row_note(void *user, const struct sqlite_scanned *row)
 	/* Two in one place: a table that lost its primary key. Taken out, the one would take the
 	 * other with it, and nobody would miss the row. */
 	REQUIRE(store_places_get(&made->rows, row->imprint.place) == NULL, E_STORE_MANIFEST);
-	TRY(store_tally_add(&made->tally, &row->imprint));
+	TRY(store_tally_add(&made->tally, &row->imprint, &row->name));
 	return store_expectation_note(made, &row->imprint);
 }
 
@@ -232,6 +235,40 @@ static struct err row_judge(struct row_judging *judging, const struct store_batc
 	return store_row_refuse(row->table, values, "it is not the one that the manifest has");
 }
 
+static void missing_tell(struct store_sqlite *store, const struct store_batch *batch,
+			 uint64_t count, struct err refused)
+{
+	const struct store_table *table = batch->counted;
+	struct sqlite_missing *told = &store->checking.missing[store_sealed_number(table)];
+	int64_t now_ms = clock_steady_ms(store->clock);
+	if (!batch->grouped && told->rows == count && now_ms - told->told_ms < TELL_EVERY_MS)
+		return;
+	*told = (struct sqlite_missing){count, now_ms};
+	log_event(LOG_ERROR, "store.rows_missing", LOG_TEXT("table", table->name),
+		  LOG_NUMBER("rows", (int64_t)count),
+		  LOG_TEXT("what", "the manifest has so many rows more than were found"),
+		  LOG_TEXT("do", "holdfast store verify names them"), LOG_ERR(refused));
+}
+
+/* Under the lock. Rows that are there besides, and refused when they are read, do no harm here. */
+static struct err count_judge(struct store_sqlite *store, const struct store_batch *batch,
+			      const struct store_moment *at)
+{
+	const struct store_counted of = {.table = store_sealed_number(batch->counted),
+					 .group = batch->grouped ? batch->group : NULL};
+	struct err refused = ERR(E_STORE_SEAL);
+	uint64_t expected = 0;
+	TRY(store_expectation_count(&store->checking.expectation, at, &of, &expected));
+	if (batch->there < expected) {
+		metric_add(METRIC_ROWS_REFUSED, 0, 0, 1);
+		missing_tell(store, batch, expected - batch->there, refused);
+		return refused;
+	}
+	if (!batch->grouped)
+		store->checking.missing[of.table].rows = 0;
+	return OK;
+}
+
 static struct err rows_judge(struct store_sqlite *store, const struct store_batch *batch)
 {
 	struct judging j;
@@ -249,7 +286,8 @@ static struct err rows_judge(struct store_sqlite *store, const struct store_batc
 		if (err_failed(e))
 			result = e; /* the log names every one */
 	}
-	return result;
+	return err_failed(result) || batch->counted == NULL ? result
+							    : count_judge(store, batch, &j.moment);
 }
 
 NODISCARD struct err sqlite_batch_verify(struct store_sqlite *store,
@@ -320,11 +358,15 @@ static struct err catch_up(struct store_sqlite *store, const struct sqlite_manif
 	return result;
 }
 
-static struct err touch_refuse(const struct store_touch *touch)
+static struct err touch_refuse(const struct store_touch *touch, const struct store_name *name)
 {
+	const struct store_table *table = store_sealed_tables[touch->row.table];
 	struct err refused = ERR(E_STORE_SEAL);
-	log_event(LOG_ERROR, "store.write_refused",
-		  LOG_TEXT("table", store_sealed_tables[touch->row.table]->name),
+	char key[STORE_KEY_TEXT];
+	TRY(store_name_show(table, name, touch->row.place, key));
+	metric_add(METRIC_ROWS_REFUSED, 0, 0, 1);
+	log_event(LOG_ERROR, "store.write_refused", LOG_TEXT("table", table->name),
+		  LOG_TEXT("row", key),
 		  LOG_TEXT("why", touch->came ? "a row has gone that was in its place"
 					      : "the row in its place is not the manifest's"),
 		  LOG_ERR(refused));
@@ -346,7 +388,9 @@ NODISCARD struct err sqlite_checking_apply(struct store_sqlite *store,
 		return OK;
 	struct err result = store_expectation_apply(e, tracker->touches, tracker->count,
 						    &next->tally, &refused);
-	return err_is(result, E_STORE_SEAL) ? touch_refuse(&tracker->touches[refused]) : result;
+	return err_is(result, E_STORE_SEAL)
+		       ? touch_refuse(&tracker->touches[refused], &tracker->names[refused])
+		       : result;
 }
 
 void sqlite_checking_ended(struct store_sqlite *store, const struct sqlite_manifest_row *now,

@@ -14,13 +14,20 @@
 #include "store/expectation.h"
 #include "store/sqlite/manifest.h"
 
+/* What the log was told of a table last: what is due is asked for every second. */
+struct sqlite_missing {
+	uint64_t rows;   /* 0: none are missing */
+	int64_t told_ms; /* steady */
+};
+
 struct sqlite_checking {
 	/* The epoch that is committed for certain; 0: nothing is expected yet. */
 	_Atomic uint64_t committed;
 
 	pthread_mutex_t lock; /* guards what follows; taken behind write_lock and readers */
 	struct store_expectation expectation;
-	struct sqlite_connection *looker; /* for a look at what others committed */
+	struct sqlite_connection *looker;                /* for a look at what others committed */
+	struct sqlite_missing missing[STORE_TABLES_MAX]; /* by number of table */
 };
 
 NODISCARD struct err sqlite_checking_init(struct sqlite_checking *checking);
@@ -30,7 +37,8 @@ void sqlite_checking_cleanup(struct sqlite_checking *checking);
 
 /* ---- for readers: with no statement open, and no lock held but a reader's connection ---- */
 
-/* store_batch_verify(), and every row is the one that the manifest has. E_STORE_SEAL, logged;
+/* store_batch_verify(), every row is the one that the manifest has, and where the rows of the table
+ * were counted none is missing. E_STORE_SEAL, logged;
  * E_STORE_MANIFEST, E_STORE_ROLLED_BACK: nothing can be believed any more. E_STORE_BUSY. */
 NODISCARD struct err sqlite_batch_verify(struct store_sqlite *store,
 					 const struct store_batch *batch);

@@ -24,12 +24,21 @@ struct sqlite_escort {
 	void *self;
 };
 
+/* What a statement of SQL_COUNT... answered, while the file is the same. */
+#define SQLITE_COUNTS_MAX 16
+struct sqlite_count {
+	bool known;
+	int64_t data_version; /* PRAGMA data_version */
+	uint64_t rows;
+};
+
 struct sqlite_connection {
 	sqlite3 *db;
 	struct sqlite_escort escort; /* NULLs: nothing does */
 	uint64_t since; /* the manifest's epoch is noted with rows, and not below; 0: neither */
 	_Atomic uint64_t *committed;                     /* checking.h; set while since is not 0 */
 	sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX]; /* by enum sqlite_statement_id */
+	struct sqlite_count counts[SQLITE_COUNTS_MAX];   /* from SQL_COUNT on */
 };
 
 /*

@@ -94,10 +94,12 @@ static struct err one_fetch(struct store_sqlite *store, const struct one_query *
 			    struct store_batch *batch)
 {
 	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	bool alike = query->likeness.len > 0;
 	bool more = false;
 	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_transaction_read(reader.connection, &transaction));
 	TRY(sqlite_statement_take(reader.connection, alike ? SQL_GRANT_FIND : SQL_GRANT_SELECT,
 				  &statement));
 	sqlite_bind_key(&statement, query->scope, query->key_id);
@@ -106,9 +108,11 @@ static struct err one_fetch(struct store_sqlite *store, const struct one_query *
 	else
 		sqlite_bind_text(&statement, ":grant_id", query->id);
 	TRY(sqlite_rows_fetch(&statement, &store_table_grants, SIZE_MAX, batch, &more));
-	REQUIRE(batch->count == 1 || !alike, E_NOT_FOUND);
 	if (batch->count == 1)
 		return OK;
+	if (alike)
+		return sqlite_key_count(reader.connection, SQL_COUNT_OF_KEY_GRANTS_ALIKE,
+					query->scope, query->key_id, batch);
 	const struct store_value key[] = {
 		SQLITE_VALUE_TEXT(view_of_text(query->scope->account)),
 		SQLITE_VALUE_TEXT(view_of_text(query->scope->region)),
@@ -126,6 +130,7 @@ static struct err one_load(struct store_sqlite *store, const struct one_query *q
 	store_batch_init(&batch);
 	TRY(one_fetch(store, query, &batch));
 	TRY(sqlite_batch_verify(store, &batch));
+	REQUIRE(batch.count == 1, E_NOT_FOUND);
 	TRY(grant_decode(&batch, 0, &grant));
 	REQUIRE(kms_key_id_equal(&grant.key_id, query->key_id), E_NOT_FOUND);
 	REQUIRE(text_equal(grant.scope.partition, query->scope->partition), E_NOT_FOUND);
@@ -188,17 +193,33 @@ static void page_bind(struct sqlite_statement *statement, const struct page_quer
 	sqlite_bind_integer(statement, ":limit", (int64_t)query->limit);
 }
 
+/* By the index that the page is read from. */
+static struct err page_count(struct sqlite_connection *reader, const struct page_query *query,
+			     struct store_batch *batch)
+{
+	const struct kms_grant_query *of_key = query->of_key;
+	if (of_key == NULL)
+		return OK;
+	return sqlite_key_count(reader,
+				of_key->grantee.len > 0 ? SQL_COUNT_OF_KEY_GRANTS_OF_GRANTEE
+							: SQL_COUNT_OF_KEY_GRANTS,
+				of_key->scope, of_key->key_id, batch);
+}
+
 /* *more: the rows were large, and there are others of this query. */
 static struct err page_fetch(struct store_sqlite *store, const struct page_query *query,
 			     struct store_batch *batch, bool *more)
 {
 	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_transaction_read(reader.connection, &transaction));
 	TRY(sqlite_statement_take(reader.connection, page_statement(query), &statement));
 	page_bind(&statement, query);
-	return sqlite_rows_fetch(&statement, &store_table_grants, STORE_BATCH_BYTES_ENOUGH, batch,
-				 more);
+	TRY(sqlite_rows_fetch(&statement, &store_table_grants, STORE_BATCH_BYTES_ENOUGH, batch,
+			      more));
+	return page_count(reader.connection, query, batch);
 }
 
 /* Appends one verified batch to the page, and moves the query behind it. */

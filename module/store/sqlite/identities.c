@@ -201,8 +201,8 @@ static struct err id_fetch(struct store_sqlite *store, struct view id, struct st
 static struct err identity_take(struct store_sqlite *store, const struct store_batch *batch,
 				struct auth_identity *out)
 {
-	REQUIRE(batch->count > 0, E_NOT_FOUND);
 	TRY(sqlite_batch_verify(store, batch));
+	REQUIRE(batch->count > 0, E_NOT_FOUND);
 	return sqlite_identity_decode(batch, 0, out);
 }
 

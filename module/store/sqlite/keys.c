@@ -18,6 +18,25 @@ void sqlite_bind_key(struct sqlite_statement *statement, const struct kms_scope 
 	sqlite_bind_bytes(statement, ":key_id", VIEW_ARRAY(key_id->bytes));
 }
 
+NODISCARD struct err sqlite_key_count(struct sqlite_connection *reader, enum sqlite_statement_id id,
+				      const struct kms_scope *scope,
+				      const struct kms_key_id *key_id, struct store_batch *batch)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int64_t rows = 0;
+	if (batch->since == 0)
+		return OK;
+	TRY(sqlite_statement_take(reader, id, &statement));
+	sqlite_bind_key(&statement, scope, key_id);
+	TRY(sqlite_statement_integer(&statement, &rows));
+	TRY(store_place_make(statement.row->table, STORE_GROUP_COLUMNS,
+			     SQLITE_KEY_VALUES(scope, key_id), batch->group));
+	batch->counted = statement.row->table;
+	batch->grouped = true;
+	batch->there = (uint64_t)rows;
+	return OK;
+}
+
 NODISCARD struct err sqlite_key_expect(struct sqlite_connection *writer,
 				       const struct kms_scope *scope,
 				       const struct kms_key_id *key_id)
@@ -193,9 +212,7 @@ static struct err located_fetch(struct store_sqlite *store, const struct kms_key
 	sqlite_reader_acquire(&store->readers, &reader);
 	TRY(sqlite_statement_take(reader.connection, SQL_KEY_BY_ID, &statement));
 	sqlite_bind_bytes(&statement, ":key_id", VIEW_ARRAY(id->bytes));
-	TRY(sqlite_rows_fetch(&statement, &store_table_keys, SIZE_MAX, batch, &more));
-	REQUIRE(batch->count == 1, E_NOT_FOUND);
-	return OK;
+	return sqlite_rows_fetch(&statement, &store_table_keys, SIZE_MAX, batch, &more);
 }
 
 NODISCARD struct err sqlite_key_locate(void *self, const struct kms_key_id *id,
@@ -207,6 +224,7 @@ NODISCARD struct err sqlite_key_locate(void *self, const struct kms_key_id *id,
 	store_batch_init(&batch);
 	TRY(located_fetch(store, id, &batch));
 	TRY(sqlite_batch_verify(store, &batch));
+	REQUIRE(batch.count == 1, E_NOT_FOUND);
 	TRY(store_batch_decode(&batch, 0, &key));
 	REQUIRE(kms_key_id_equal(&key.id, id), E_NOT_FOUND);
 	*out = key.scope;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "store/sqlite/change.h"
 #include "store/sqlite/manifest_ports.h"
+#include "store/sqlite/scan.h"
 
 /* The token is asked for one MAC while the writer's lock is held. */
 #define SEAL_TIMEOUT_MS 2000
@@ -84,7 +85,8 @@ NODISCARD struct err sqlite_manifest_take(const struct store_batch *fetched,
 		return row_refuse("it does not carry its seal");
 	TRY(e);
 	out->epoch = row.epoch;
-	store_manifest_read(&row, &out->tally);
+	if (err_failed(store_manifest_read(&row, &out->tally)))
+		return row_refuse("its cells are of no length that there is");
 	mem_copy(out->seal, sizeof out->seal, fetched->rows[0].seal, KMS_SEAL_LEN);
 	return OK;
 }
@@ -131,9 +133,37 @@ static struct err touches_count(const struct sqlite_tracker *tracker, struct sto
 {
 	for (size_t i = 0; i < tracker->count; i++) {
 		const struct store_touch *touch = &tracker->touches[i];
-		TRY(touch->came ? store_tally_add(tally, &touch->row)
-				: store_tally_remove(tally, &touch->row));
+		const struct store_name *name = &tracker->names[i];
+		TRY(touch->came ? store_tally_add(tally, &touch->row, name)
+				: store_tally_remove(tally, &touch->row, name));
 	}
+	return OK;
+}
+
+static struct err row_count(void *user, const struct sqlite_scanned *row)
+{
+	struct store_tally *tally = user;
+	return row->sealed ? store_tally_add(tally, &row->imprint, &row->name) : OK;
+}
+
+/*
+ * A manifest of schema 5 has no names. Where the rows are exactly those that it is to be of, theirs
+ * are taken: once, as it means to look at all of them. Otherwise it stays without until an operator
+ * accepts another.
+ */
+static struct err names_take(struct store_sqlite *store)
+{
+	struct sqlite_manifest *manifest = &store->manifest;
+	struct store_tally *next = &manifest->next.tally;
+	struct store_tally found = {0};
+	const struct sqlite_scan scan = {store->writer, NULL, row_count, &found};
+	if (!next->nameless || manifest->names_sought)
+		return OK;
+	TRY(sqlite_scan_run(&scan));
+	if (store_tally_equal(next, &found))
+		*next = found;
+	else
+		manifest->names_sought = true;
 	return OK;
 }
 
@@ -184,6 +214,7 @@ static struct err before_commit(void *self)
 	store_batch_init(&batch);
 	manifest->next = manifest->now;
 	TRY(touches_count(&manifest->tracker, &manifest->next.tally));
+	TRY(names_take(store));
 	manifest->next.epoch++;
 	if (!manifest->renew)
 		TRY(sqlite_checking_apply(store, &manifest->now, &manifest->next));

@@ -27,6 +27,7 @@ struct sqlite_manifest {
 	struct sqlite_tracker tracker;
 	bool known;                      /* `now` is what the file had at data_version */
 	bool renew;                      /* `now` takes the place of whatever the file has */
+	bool names_sought;               /* for a manifest of before there were names */
 	int64_t data_version;            /* of the writer */
 	struct sqlite_manifest_row now;  /* as committed */
 	struct sqlite_manifest_row next; /* about to be; epoch 0: nothing is */

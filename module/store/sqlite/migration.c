@@ -263,7 +263,13 @@ static const char schema_5[] =
 	" log TEXT NOT NULL PRIMARY KEY, chain TEXT NOT NULL, revision INTEGER NOT NULL,"
 	" sequence INTEGER NOT NULL, hash BLOB NOT NULL, " SEAL_COLUMN ") STRICT;";
 
-static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5};
+/*
+ * Schema 6: the manifest's cells carry the names of the rows (store/name.h). No statement: the next
+ * commit writes them, and a program that does not know of them is kept from the file.
+ */
+static const char schema_6[] = "";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5, schema_6};
 
 const struct sqlite_migrations sqlite_migrations = {steps, ARRAY_LEN(steps)};
 

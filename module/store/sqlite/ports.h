@@ -37,13 +37,15 @@ struct store_sqlite {
 
 #define SQLITE_PAGE_LIMIT_MAX 1000 /* KMS API: LimitType */
 
-/* sqlite.c: changes with every commit of another connection than the writer. */
-NODISCARD struct err sqlite_data_version(struct sqlite_connection *writer, int64_t *out);
-
 /* keys.c */
 void sqlite_bind_scope(struct sqlite_statement *statement, const struct kms_scope *scope);
 void sqlite_bind_key(struct sqlite_statement *statement, const struct kms_scope *scope,
 		     const struct kms_key_id *key_id);
+/* Notes in the batch, which was read in the same transaction, how many rows hang on the key
+ * (SQL_COUNT_OF_KEY...). */
+NODISCARD struct err sqlite_key_count(struct sqlite_connection *reader, enum sqlite_statement_id id,
+				      const struct kms_scope *scope,
+				      const struct kms_key_id *key_id, struct store_batch *batch);
 /* In the writer's transaction: E_NOT_FOUND unless the key is there. */
 NODISCARD struct err sqlite_key_expect(struct sqlite_connection *writer,
 				       const struct kms_scope *scope,

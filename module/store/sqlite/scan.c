@@ -17,8 +17,11 @@ static struct err row_tell(const struct sqlite_scan *scan, size_t table,
 				     .values = values,
 				     .sound = sound,
 				     .sealed = seal.len == KMS_SEAL_LEN};
-	if (row.sealed)
+	if (row.sealed) {
 		TRY(store_imprint_make(table, values, seal, &row.imprint));
+		TRY(store_name_make(store_sealed_tables[table], values, row.imprint.place,
+				    &row.name));
+	}
 	return scan->row(scan->user, &row);
 }
 

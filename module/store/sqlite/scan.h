@@ -13,6 +13,7 @@ struct sqlite_scanned {
 	bool sound;                       /* it carries its seal */
 	bool sealed;                      /* it has one, right or wrong: the imprint is of it */
 	struct store_imprint imprint;
+	struct store_name name; /* as the imprint */
 };
 
 struct sqlite_scan {

@@ -96,13 +96,6 @@ void store_sqlite_close(struct store_sqlite **store)
 	mem_free(closing);
 }
 
-NODISCARD struct err sqlite_data_version(struct sqlite_connection *writer, int64_t *out)
-{
-	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
-	TRY(sqlite_statement_take(writer, SQL_DATA_VERSION, &statement));
-	return sqlite_statement_integer(&statement, out);
-}
-
 /*
  * PRAGMA data_version changes with the commits of other connections, never with the connection's
  * own. All of this process's commits are the writer's, so that what it sees are other processes'.

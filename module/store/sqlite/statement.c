@@ -74,7 +74,8 @@ NODISCARD struct err sqlite_statement_take(struct sqlite_connection *connection,
 					      slot, NULL);
 		TRY(sqlite_connection_result(connection, code, sqlite_statement_rows[id].what));
 	}
-	*out = (struct sqlite_statement){connection, *slot, sqlite_statement_rows[id].what, OK};
+	const struct sqlite_statement_row *row = &sqlite_statement_rows[id];
+	*out = (struct sqlite_statement){connection, *slot, row, row->what, OK};
 	return OK;
 }
 
@@ -260,46 +261,74 @@ static struct err row_fetch(const struct sqlite_statement *statement,
 
 /* Where others have committed, what the manifest is here: what is expected then may go on beyond it
  * before the rows are judged, and not stop at every commit of theirs. Of the same state, too. */
-static struct err manifest_note(const struct sqlite_statement *of, struct store_batch *batch)
+static struct err manifest_note(struct sqlite_connection *connection, struct store_batch *batch)
 {
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	bool more = false;
 	if (batch->manifest != NULL || batch->epoch == batch->since ||
-	    batch->epoch == atomic_load(of->connection->committed))
+	    batch->epoch == atomic_load(connection->committed))
 		return OK;
 	TRY(MEM_NEW(&batch->manifest));
 	store_batch_init(batch->manifest);
-	TRY(sqlite_statement_take(of->connection, SQL_MANIFEST_SELECT, &statement));
+	TRY(sqlite_statement_take(connection, SQL_MANIFEST_SELECT, &statement));
 	return sqlite_rows_fetch(&statement, &store_table_manifest, SIZE_MAX, batch->manifest,
 				 &more);
 }
 
 /* Opens the statement that follows it, if it is the first, on one state of the file: while *epoch
  * is not released, both see the same. */
-static struct err epoch_note(const struct sqlite_statement *of, const struct store_table *table,
+static struct err epoch_note(struct sqlite_connection *connection, const struct store_table *table,
 			     struct store_batch *batch, struct sqlite_statement *epoch)
 {
 	int64_t now = 0;
-	if (of->connection->since == 0 || table->advisory || table == &store_table_manifest)
+	if (connection->since == 0 || table->advisory || table == &store_table_manifest)
 		return OK;
-	TRY(sqlite_statement_take(of->connection, SQL_MANIFEST_EPOCH, epoch));
+	TRY(sqlite_statement_take(connection, SQL_MANIFEST_EPOCH, epoch));
 	TRY(sqlite_statement_integer(epoch, &now));
 	ENSURE(batch->since == 0 || batch->epoch == (uint64_t)now);
-	batch->since = of->connection->since;
+	batch->since = connection->since;
 	batch->epoch = (uint64_t)now;
-	return manifest_note(of, batch);
+	return manifest_note(connection, batch);
 }
 
-NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
-				       const struct store_table *table, size_t enough,
-				       struct store_batch *batch, bool *more)
+NODISCARD struct err sqlite_data_version(struct sqlite_connection *connection, int64_t *out)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	TRY(sqlite_statement_take(connection, SQL_DATA_VERSION, &statement));
+	return sqlite_statement_integer(&statement, out);
+}
+
+/* Counted once for each state of the file that this connection meets. */
+static struct err count_note(struct sqlite_connection *connection, enum sqlite_statement_id id,
+			     struct store_batch *batch)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	struct sqlite_count *count = &connection->counts[id - SQL_COUNT];
+	int64_t version = 0, rows = 0;
+	TRY(sqlite_data_version(connection, &version));
+	if (!count->known || count->data_version != version) {
+		TRY(sqlite_statement_take(connection, id, &statement));
+		TRY(sqlite_statement_integer(&statement, &rows));
+		*count = (struct sqlite_count){true, version, (uint64_t)rows};
+	}
+	batch->counted = sqlite_statement_rows[id].table;
+	batch->there = count->rows;
+	return OK;
+}
+
+NODISCARD struct err sqlite_rows_count(struct sqlite_connection *connection,
+				       enum sqlite_statement_id id, struct store_batch *batch)
+{
+	CLEANUP(sqlite_statement_release) struct sqlite_statement epoch = {0};
+	TRY(epoch_note(connection, sqlite_statement_rows[id].table, batch, &epoch));
+	return batch->since != 0 ? count_note(connection, id, batch) : OK;
+}
+
+static struct err rows_step(struct sqlite_statement *statement, const struct store_table *table,
+			    size_t enough, struct store_batch *batch, bool *more)
 {
 	const bool hints = more == NULL;
-	CLEANUP(sqlite_statement_release) struct sqlite_statement epoch = {0};
 	bool row = false;
-	if (!hints)
-		*more = false;
-	TRY(epoch_note(statement, table, batch, &epoch));
 	TRY(sqlite_statement_step(statement, &row));
 	while (row) {
 		struct err e = row_fetch(statement, table, batch);
@@ -313,4 +342,20 @@ NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 		TRY(sqlite_statement_step(statement, &row));
 	}
 	return OK;
+}
+
+NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
+				       const struct store_table *table, size_t enough,
+				       struct store_batch *batch, bool *more)
+{
+	const struct sqlite_statement_row *row = statement->row;
+	CLEANUP(sqlite_statement_release) struct sqlite_statement epoch = {0};
+	size_t before = batch->count;
+	if (more != NULL)
+		*more = false;
+	TRY(epoch_note(statement->connection, table, batch, &epoch));
+	TRY(rows_step(statement, table, enough, batch, more));
+	if (row->count == 0 || batch->since == 0 || (row->count_if_none && batch->count > before))
+		return OK;
+	return count_note(statement->connection, row->count, batch);
 }

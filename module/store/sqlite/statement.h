@@ -14,6 +14,7 @@
 struct sqlite_statement {
 	struct sqlite_connection *connection;
 	sqlite3_stmt *raw;
+	const struct sqlite_statement_row *row;
 	const char *what;
 	struct err failure; /* of binding; sticky, told by the first step */
 };
@@ -65,10 +66,19 @@ NODISCARD struct err sqlite_row_values(const struct sqlite_statement *statement,
 /*
  * Steps through a SELECT and adds each row to the batch, not yet verified. Stops after `enough`
  * bytes (SIZE_MAX: never); *more tells whether rows may be left. `more` NULL: all are read, and
- * one outside its bounds is logged, counted in batch->refused and passed over.
+ * one outside its bounds is logged, counted in batch->refused and passed over. Of a list, the batch
+ * has the number of all rows of the table, too (statements.h).
  */
 NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 				       const struct store_table *table, size_t enough,
 				       struct store_batch *batch, bool *more);
+
+/* PRAGMA data_version: changes with every commit of another connection. */
+NODISCARD struct err sqlite_data_version(struct sqlite_connection *connection, int64_t *out);
+
+/* Notes in an empty batch how many rows a table has (SQL_COUNT...), for answers that are none of
+ * its rows. In a transaction. */
+NODISCARD struct err sqlite_rows_count(struct sqlite_connection *connection,
+				       enum sqlite_statement_id id, struct store_batch *batch);
 
 #endif

@@ -27,13 +27,17 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_KEY_SELECT] = {"key select", SELECT, &store_table_keys,
 			    " WHERE account=:account AND region=:region AND key_id=:key_id"},
 	[SQL_KEY_PAGE] = {"key page", SELECT, &store_table_keys,
+			  " INDEXED BY sqlite_autoindex_keys_1"
 			  " WHERE account=:account AND region=:region AND key_id>:after"
-			  " ORDER BY key_id LIMIT :limit"},
+			  " ORDER BY key_id LIMIT :limit",
+			  SQL_COUNT_KEYS},
 	[SQL_KEY_IS_THERE] = {"key is there", TEXT, NULL,
 			      "SELECT count(*) FROM keys WHERE account=:account"
 			      " AND region=:region AND key_id=:key_id"
 			      " AND \"partition\"=:partition AND multi_region=:multi_region"},
-	[SQL_KEY_BY_ID] = {"key by id", SELECT, &store_table_keys, " WHERE key_id=:key_id"},
+	[SQL_KEY_BY_ID] = {"key by id", SELECT, &store_table_keys,
+			   " INDEXED BY keys_by_id WHERE key_id=:key_id", SQL_COUNT_KEYS_BY_ID,
+			   true},
 	[SQL_KEY_HAS_REVISION] = {"key has revision", TEXT, NULL,
 				  "SELECT count(*) FROM keys" OF_KEY " AND revision=:revision"},
 	[SQL_KEY_DELETE] = {"key delete", DELETE, &store_table_keys, ""},
@@ -67,17 +71,19 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 			     " AND key_id=:key_id AND number=:number AND kind=:kind"},
 	[SQL_INTENT_LIST] = {"intent list", SELECT, &store_table_intents,
 			     " WHERE lease_ms<:now OR :now=9223372036854775807"
-			     " ORDER BY lease_ms LIMIT :limit"},
+			     " ORDER BY lease_ms LIMIT :limit",
+			     SQL_COUNT_INTENTS},
 
 	[SQL_OUTBOX_INSERT] = {"outbox insert", INSERT, &store_table_outbox, ""},
 	[SQL_OUTBOX_LIST] = {"outbox list", SELECT, &store_table_outbox,
-			     " ORDER BY sequence LIMIT :limit"},
+			     " ORDER BY sequence LIMIT :limit", SQL_COUNT_OUTBOX},
 	[SQL_OUTBOX_DELETE] = {"outbox delete", TEXT, NULL,
 			       "DELETE FROM outbox WHERE event_id=:event_id"},
 
 	/* Rows of stores before schema 3. */
 	[SQL_PRINCIPAL_LIST] = {"principal list", SELECT, &store_table_principals,
-				" ORDER BY account,id LIMIT :limit"},
+				" NOT INDEXED ORDER BY account,id LIMIT :limit",
+				SQL_COUNT_PRINCIPALS},
 	[SQL_PRINCIPAL_DELETE] = {"principal delete", DELETE, &store_table_principals, ""},
 	[SQL_PRINCIPAL_CLEAR] = {"principal clear", TEXT, NULL, "DELETE FROM principals"},
 
@@ -90,15 +96,21 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 				 " WHERE account=:account AND kind=:kind AND name=:name"},
 	[SQL_IDENTITY_ANYWHERE] = {"identity anywhere", SELECT, &store_table_identities,
 				   " INDEXED BY identities_anywhere"
-				   " WHERE kind=:kind AND name=:name AND kind IN (1,5)"},
-	[SQL_IDENTITY_BY_ID] = {"identity by id", SELECT, &store_table_identities, " WHERE id=:id"},
+				   " WHERE kind=:kind AND name=:name AND kind IN (1,5)",
+				   SQL_COUNT_IDENTITIES_ANYWHERE, true},
+	[SQL_IDENTITY_BY_ID] = {"identity by id", SELECT, &store_table_identities,
+				" INDEXED BY sqlite_autoindex_identities_1 WHERE id=:id",
+				SQL_COUNT_IDENTITIES_BY_ID, true},
 	[SQL_IDENTITY_PAGE] = {"identity page", SELECT, &store_table_identities,
+			       " INDEXED BY sqlite_autoindex_identities_3"
 			       " WHERE account=:account AND kind=:kind AND name>:after"
-			       " ORDER BY name LIMIT :limit"},
+			       " ORDER BY name LIMIT :limit",
+			       SQL_COUNT_IDENTITIES},
 	[SQL_IDENTITY_PAGE_ANYWHERE] = {"identity page anywhere", SELECT, &store_table_identities,
 					" INDEXED BY identities_anywhere"
 					" WHERE kind=:kind AND name>:after AND kind IN (1,5)"
-					" ORDER BY name LIMIT :limit"},
+					" ORDER BY name LIMIT :limit",
+					SQL_COUNT_IDENTITIES_ANYWHERE},
 	[SQL_IDENTITY_IS_THERE] = {"identity is there", TEXT, NULL,
 				   "SELECT count(*) FROM identities"
 				   " WHERE id=:id AND account=:account"},
@@ -125,8 +137,9 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_ACCESS_KEY_SELECT] = {"access key select", SELECT, &store_table_access_keys,
 				   " WHERE access_key_id=:access_key_id"},
 	[SQL_ACCESS_KEY_LIST] = {"access keys of identity", SELECT, &store_table_access_keys,
-				 " WHERE principal_id=:id"
-				 " ORDER BY created_ms,access_key_id LIMIT :limit"},
+				 " INDEXED BY access_keys_of_identity WHERE principal_id=:id"
+				 " ORDER BY created_ms,access_key_id LIMIT :limit",
+				 SQL_COUNT_ACCESS_KEYS},
 	[SQL_ACCESS_KEY_COUNT] = {"access key count", TEXT, NULL,
 				  "SELECT count(*) FROM access_keys WHERE principal_id=:id"},
 	[SQL_ACCESS_KEY_IS_THERE] = {"access key is there", TEXT, NULL,
@@ -146,8 +159,10 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_SESSION_SELECT] = {"session select", SELECT, &store_table_sessions,
 				" WHERE access_key_id=:access_key_id"},
 	[SQL_SESSION_PAGE] = {"session page", SELECT, &store_table_sessions,
+			      " INDEXED BY sessions_of_account"
 			      " WHERE account=:account AND access_key_id>:after"
-			      " ORDER BY access_key_id LIMIT :limit"},
+			      " ORDER BY access_key_id LIMIT :limit",
+			      SQL_COUNT_SESSIONS},
 	[SQL_SESSION_OF_IDENTITY_DELETE] = {"sessions of identity delete", TEXT, NULL,
 					    "DELETE FROM sessions WHERE principal_id=:id"},
 	[SQL_SESSION_VIA_SERVICE_DELETE] = {"sessions via service delete", TEXT, NULL,
@@ -171,13 +186,16 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_ALIAS_SELECT] = {"alias select", SELECT, &store_table_aliases,
 			      " WHERE account=:account AND region=:region AND name=:name"},
 	[SQL_ALIAS_PAGE] = {"alias page", SELECT, &store_table_aliases,
+			    " INDEXED BY sqlite_autoindex_aliases_1"
 			    " WHERE account=:account AND region=:region AND name>:after"
-			    " ORDER BY name LIMIT :limit"},
+			    " ORDER BY name LIMIT :limit",
+			    SQL_COUNT_ALIASES},
 	[SQL_ALIAS_OF_KEY] = {"aliases of key", SELECT, &store_table_aliases,
 			      " INDEXED BY aliases_of_key"
 			      " WHERE account=:account AND region=:region AND key_id=:key_id"
 			      " AND multi_region=:multi_region AND name>:after"
-			      " ORDER BY name LIMIT :limit"},
+			      " ORDER BY name LIMIT :limit",
+			      SQL_COUNT_ALIASES_OF_KEY},
 	[SQL_ALIAS_COUNT] = {"alias count", TEXT, NULL,
 			     "SELECT count(*) FROM aliases INDEXED BY aliases_of_key"
 			     " WHERE account=:account AND region=:region AND key_id=:key_id"},
@@ -192,6 +210,7 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 			    "DELETE FROM tags WHERE account=:account AND region=:region"
 			    " AND key_id=:key_id AND tag_key=:tag_key"},
 	[SQL_TAG_PAGE] = {"tag page", SELECT, &store_table_tags,
+			  " INDEXED BY sqlite_autoindex_tags_1"
 			  " WHERE account=:account AND region=:region AND key_id=:key_id"
 			  " AND multi_region=:multi_region AND tag_key>:after"
 			  " ORDER BY tag_key LIMIT :limit"},
@@ -220,9 +239,11 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 			      " WHERE account=:account AND region=:region AND key_id=:key_id"
 			      " AND grant_id=:grant_id"},
 	[SQL_GRANT_FIND] = {"grant find", SELECT, &store_table_grants,
+			    " INDEXED BY sqlite_autoindex_grants_2"
 			    " WHERE account=:account AND region=:region AND key_id=:key_id"
 			    " AND likeness=:likeness"},
 	[SQL_GRANT_PAGE] = {"grant page", SELECT, &store_table_grants,
+			    " INDEXED BY sqlite_autoindex_grants_1"
 			    " WHERE account=:account AND region=:region AND key_id=:key_id"
 			    " AND multi_region=:multi_region AND grant_id>:after"
 			    " ORDER BY grant_id LIMIT :limit"},
@@ -235,7 +256,8 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 				   " INDEXED BY grants_of_retiring"
 				   " WHERE region=:region AND retiring=:retiring AND retiring<>''"
 				   " AND (key_id,grant_id)>(:key_id,:after)"
-				   " ORDER BY key_id,grant_id LIMIT :limit"},
+				   " ORDER BY key_id,grant_id LIMIT :limit",
+				   SQL_COUNT_RETIRABLE},
 	[SQL_GRANT_EACH] = {"grants of key", SELECT, &store_table_grants,
 			    " INDEXED BY grants_of_key"
 			    " WHERE account=:account AND region=:region AND key_id=:key_id"
@@ -302,7 +324,9 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_AUDIT_HEAD_SELECT] = {"audit head select", SELECT, &store_table_audit_heads,
 				   " WHERE log=:log"},
 	[SQL_AUDIT_HEAD_LIST] = {"audit heads", SELECT, &store_table_audit_heads,
-				 " ORDER BY log LIMIT :limit"},
+				 " INDEXED BY sqlite_autoindex_audit_heads_1"
+				 " ORDER BY log LIMIT :limit",
+				 SQL_COUNT_AUDIT_HEADS},
 
 /* In the order of store_sealed_tables, as they lie: no index is asked. */
 #define WHOLE(number, name) \
@@ -337,6 +361,45 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 			     "+(SELECT count(*) FROM grants)"
 			     "+(SELECT count(*) FROM clock_marks)"
 			     "+(SELECT count(*) FROM audit_heads)"},
+
+/* Each entry of the index is met: without a WHERE, SQLite would count by whichever is smallest. Of
+ * one that does not have all rows, the others are counted as they lie. */
+#define ROWS(id, table, text) \
+	[id] = {"rows of " #table, TEXT, &store_table_##table, "SELECT count(*) FROM " #table text}
+	ROWS(SQL_COUNT_KEYS, keys, " INDEXED BY sqlite_autoindex_keys_1 WHERE account>=''"),
+	ROWS(SQL_COUNT_KEYS_BY_ID, keys, " INDEXED BY keys_by_id WHERE key_id>=x''"),
+	ROWS(SQL_COUNT_VERSIONS, versions,
+	     " INDEXED BY sqlite_autoindex_versions_2 WHERE account>=''"),
+	ROWS(SQL_COUNT_INTENTS, intents, " NOT INDEXED"),
+	ROWS(SQL_COUNT_OUTBOX, outbox, " NOT INDEXED"),
+	ROWS(SQL_COUNT_PRINCIPALS, principals, " NOT INDEXED"),
+	ROWS(SQL_COUNT_IDENTITIES, identities,
+	     " INDEXED BY sqlite_autoindex_identities_3 WHERE account>=''"),
+	ROWS(SQL_COUNT_IDENTITIES_BY_ID, identities,
+	     " INDEXED BY sqlite_autoindex_identities_1 WHERE id>=''"),
+	[SQL_COUNT_IDENTITIES_ANYWHERE] =
+		{"rows of identities", TEXT, &store_table_identities,
+		 "SELECT (SELECT count(*) FROM identities INDEXED BY identities_anywhere"
+		 " WHERE kind IN (1,5))"
+		 "+(SELECT count(*) FROM identities NOT INDEXED WHERE kind NOT IN (1,5))"},
+	ROWS(SQL_COUNT_ACCESS_KEYS, access_keys,
+	     " INDEXED BY access_keys_of_identity WHERE principal_id>=''"),
+	ROWS(SQL_COUNT_SESSIONS, sessions, " INDEXED BY sessions_of_account WHERE account>=''"),
+	ROWS(SQL_COUNT_ALIASES, aliases,
+	     " INDEXED BY sqlite_autoindex_aliases_1 WHERE account>=''"),
+	ROWS(SQL_COUNT_ALIASES_OF_KEY, aliases, " INDEXED BY aliases_of_key WHERE account>=''"),
+	[SQL_COUNT_RETIRABLE] = {"rows of grants", TEXT, &store_table_grants,
+				 "SELECT (SELECT count(*) FROM grants INDEXED BY grants_of_retiring"
+				 " WHERE retiring<>'')"
+				 "+(SELECT count(*) FROM grants NOT INDEXED WHERE retiring='')"},
+	ROWS(SQL_COUNT_AUDIT_HEADS, audit_heads,
+	     " INDEXED BY sqlite_autoindex_audit_heads_1 WHERE log>=''"),
+	ROWS(SQL_COUNT_OF_KEY_TAGS, tags, " INDEXED BY sqlite_autoindex_tags_1" OF_KEY),
+	ROWS(SQL_COUNT_OF_KEY_GRANTS, grants, " INDEXED BY sqlite_autoindex_grants_1" OF_KEY),
+	ROWS(SQL_COUNT_OF_KEY_GRANTS_OF_GRANTEE, grants, " INDEXED BY grants_of_grantee" OF_KEY),
+	ROWS(SQL_COUNT_OF_KEY_GRANTS_ALIKE, grants, " INDEXED BY sqlite_autoindex_grants_2" OF_KEY),
+#undef ROWS
 };
 
 _Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement has its slot");
+_Static_assert(SQL_COUNT_LAST - SQL_COUNT < SQLITE_COUNTS_MAX, "every count has its place");

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "store/sqlite/change.h"
+#include "store/sqlite/indexes.h"
 #include "store/sqlite/manifest_ports.h"
 #include "store/sqlite/scan.h"
 
@@ -35,6 +36,7 @@ struct survey {
 	struct store_difference difference; /* of the manifest and what there is */
 	bool met[STORE_CELLS];              /* missing: something is in its place */
 	bool harmful;                       /* not only rows that are refused differ */
+	bool indexes_lie;
 
 	struct kms_survey result;
 	size_t cap; /* of findings */
@@ -124,14 +126,14 @@ static struct err row_count(void *user, const struct sqlite_scanned *row)
 		/* Only in a table that lost its primary key: no telling which one is met. */
 		if (store_places_get(&s->rows.rows, row->imprint.place) != NULL)
 			s->harmful = true;
-		TRY(store_tally_add(&s->all, &row->imprint));
+		TRY(store_tally_add(&s->all, &row->imprint, &row->name));
 		TRY(store_expectation_note(&s->rows, &row->imprint));
 	}
 	s->unsealed += !row->sealed;
 	if (row->sound)
 		return OK;
 	if (row->sealed)
-		TRY(store_tally_remove(&s->sound, &row->imprint));
+		TRY(store_tally_remove(&s->sound, &row->imprint, &row->name));
 	s->unsound++;
 	return row_find(s, KMS_FINDING_CHANGED, row);
 }
@@ -222,13 +224,15 @@ static struct err row_name(void *user, const struct sqlite_scanned *row)
 static struct err missing_name(struct survey *s)
 {
 	const struct store_difference *d = &s->difference;
+	char name[STORE_KEY_TEXT];
 	for (size_t i = 0; i < d->missing_count; i++) {
 		if (s->met[i])
 			continue;
 		s->harmful = true;
 		ENSURE(d->missing[i].table < store_sealed_count);
-		TRY(finding_add(s, KMS_FINDING_MISSING,
-				store_sealed_tables[d->missing[i].table]->name, ""));
+		const struct store_table *table = store_sealed_tables[d->missing[i].table];
+		TRY(store_name_show(table, &d->names[i], d->missing[i].place, name));
+		TRY(finding_add(s, KMS_FINDING_MISSING, table->name, name));
 	}
 	return OK;
 }
@@ -334,6 +338,35 @@ static struct err judge(struct survey *s)
 	return seen_compare(s);
 }
 
+/* ---- the indexes ---- */
+
+static struct err index_find(void *user, const char *table, const char *index)
+{
+	struct survey *s = user;
+	char row[KMS_FINDING_ROW_MAX] = "";
+	if (index[0] != '\0')
+		TRY(text_format(row, sizeof row, "index=%s", index));
+	s->indexes_lie = true;
+	return finding_add(s, KMS_FINDING_INDEX, table, row);
+}
+
+static void index_tick(void *user)
+{
+	struct survey *s = user;
+	if (s->options->progress != NULL)
+		s->options->progress(s->options->user, s->result.rows, s->result.rows);
+}
+
+static struct err indexes_check(struct survey *s)
+{
+	const struct sqlite_index_check check = {s->connection, index_find, index_tick, s};
+	TRY(sqlite_indexes_check(&check));
+	bool graver = err_failed(s->result.verdict) && !err_is(s->result.verdict, E_STORE_SEAL);
+	if (s->indexes_lie && !graver)
+		s->result.verdict = ERR(E_STORE_MANIFEST);
+	return OK;
+}
+
 /* ---- the digest ---- */
 
 static struct err mark_write(const struct kms_mark *mark, struct buf *out)
@@ -403,6 +436,7 @@ static struct err survey_make(struct store_sqlite *store, struct sqlite_connecti
 	TRY(rows_scan(s, row_count));
 	store_tally_combine(&s->sound, &s->all); /* it has the others, taken out */
 	TRY(judge(s));
+	TRY(indexes_check(s));
 	findings_sort(s->result.findings, s->result.finding_count);
 	TRY(digest_make(s));
 	if (options->progress != NULL)
@@ -433,14 +467,17 @@ NODISCARD struct err sqlite_survey(void *self, const struct kms_survey_options *
 
 /* ---- the first manifest, and another one ---- */
 
-/* Rows that do not carry their seal, by name. */
+/* What stands in the way of a first manifest, by name. */
 static struct err findings_log(const struct survey *s)
 {
 	for (size_t i = 0; i < s->result.finding_count; i++)
 		log_event(LOG_ERROR, "store.row_refused",
 			  LOG_TEXT("table", s->result.findings[i].table),
 			  LOG_TEXT("row", s->result.findings[i].row),
-			  LOG_TEXT("why", "its seal does not fit"), LOG_ERR(s->result.verdict));
+			  LOG_TEXT("why", s->result.findings[i].kind == KMS_FINDING_INDEX
+						  ? "the index has not what the table has"
+						  : "its seal does not fit"),
+			  LOG_ERR(s->result.verdict));
 	return s->result.verdict;
 }
 
@@ -510,6 +547,8 @@ NODISCARD struct err sqlite_manifest_accept(void *self, const struct kms_survey 
 	REQUIRE(mem_equal(s->result.digest, survey->digest, sizeof survey->digest),
 		E_STORE_CONFLICT);
 	TRY(rows_of_sound(s));
+	if (s->indexes_lie)
+		TRY(sqlite_indexes_rebuild(store->writer));
 	TRY(record_insert(store, &batch));
 	return renew(s, epoch_leap(store, s), &transaction);
 }

@@ -97,15 +97,19 @@ static struct err page_fetch(struct store_sqlite *store, const struct kms_page_q
 			     struct store_batch *batch)
 {
 	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
 	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
 	bool more = false;
 	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_transaction_read(reader.connection, &transaction));
 	TRY(sqlite_statement_take(reader.connection, SQL_TAG_PAGE, &statement));
 	sqlite_bind_key(&statement, query->scope, query->key_id);
 	sqlite_bind_integer(&statement, ":multi_region", query->key_id->multi_region);
 	sqlite_bind_text(&statement, ":after", query->after);
 	sqlite_bind_integer(&statement, ":limit", (int64_t)query->limit + 1);
-	return sqlite_rows_fetch(&statement, &store_table_tags, SIZE_MAX, batch, &more);
+	TRY(sqlite_rows_fetch(&statement, &store_table_tags, SIZE_MAX, batch, &more));
+	return sqlite_key_count(reader.connection, SQL_COUNT_OF_KEY_TAGS, query->scope,
+				query->key_id, batch);
 }
 
 NODISCARD struct err sqlite_tags_list(void *self, const struct kms_page_query *query,

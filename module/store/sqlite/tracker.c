@@ -31,7 +31,7 @@ static struct err layout_read(struct sqlite_connection *connection, const struct
 	TRY(text_format(sql, sizeof sql, "SELECT * FROM \"%s\"", table->name));
 	int code = sqlite3_prepare_v2(connection->db, sql, -1, &statement, NULL);
 	TRY(sqlite_connection_result(connection, code, sql));
-	ENSURE(table->key_count <= SQLITE_KEY_COLUMNS_MAX);
+	ENSURE(table->key_count <= STORE_KEY_COLUMNS_MAX);
 	for (size_t i = 0; i < table->key_count; i++) {
 		out->key[i] = column_find(statement, table->columns[i].name);
 		ENSURE(out->key[i] >= 0);
@@ -75,11 +75,17 @@ static struct err touches_reserve(struct sqlite_tracker *tracker)
 	if (tracker->count < tracker->cap)
 		return OK;
 	size_t cap = tracker->cap ? tracker->cap * 2 : FIRST_CAP;
-	struct store_touch *larger = NULL;
-	TRY(MEM_NEW_ARRAY(cap, &larger));
-	mem_copy(larger, cap * sizeof *larger, tracker->touches, tracker->count * sizeof *larger);
+	CLEANUP(mem_free_at) struct store_touch *touches = NULL;
+	CLEANUP(mem_free_at) struct store_name *names = NULL;
+	TRY(MEM_NEW_ARRAY(cap, &touches));
+	TRY(MEM_NEW_ARRAY(cap, &names));
+	mem_copy(touches, cap * sizeof *touches, tracker->touches,
+		 tracker->count * sizeof *touches);
+	mem_copy(names, cap * sizeof *names, tracker->names, tracker->count * sizeof *names);
 	mem_free(tracker->touches);
-	tracker->touches = larger;
+	mem_free(tracker->names);
+	tracker->touches = TAKE(touches);
+	tracker->names = TAKE(names);
 	tracker->cap = cap;
 	return OK;
 }
@@ -101,7 +107,7 @@ static struct err row_touch(struct sqlite_tracker *tracker, sqlite3 *db, size_t 
 {
 	value_getter *get = came ? sqlite3_preupdate_new : sqlite3_preupdate_old;
 	const struct sqlite_layout *layout = &tracker->layouts[number];
-	struct store_value key[SQLITE_KEY_COLUMNS_MAX];
+	struct store_value key[STORE_KEY_COLUMNS_MAX];
 	struct store_value seal;
 	TRY(value_get(db, get, layout->seal, &seal));
 	if (seal.tag == 0)
@@ -112,6 +118,8 @@ static struct err row_touch(struct sqlite_tracker *tracker, sqlite3 *db, size_t 
 	TRY(touches_reserve(tracker));
 	struct store_touch *touch = &tracker->touches[tracker->count];
 	TRY(store_imprint_make(number, key, seal.bytes, &touch->row));
+	TRY(store_name_make(store_sealed_tables[number], key, touch->row.place,
+			    &tracker->names[tracker->count]));
 	touch->came = came;
 	tracker->count++;
 	return OK;
@@ -167,5 +175,6 @@ void sqlite_tracker_clear(struct sqlite_tracker *tracker)
 void sqlite_tracker_cleanup(struct sqlite_tracker *tracker)
 {
 	mem_free(TAKE(tracker->touches));
+	mem_free(TAKE(tracker->names));
 	tracker->count = tracker->cap = 0;
 }

@@ -10,17 +10,17 @@
 #include "store/sqlite/connection.h"
 
 #define SQLITE_TRACKED_MAX 20
-#define SQLITE_KEY_COLUMNS_MAX 4
 
 /* Where key and seal are in the file's table: a column that came later stands behind the seal. */
 struct sqlite_layout {
-	int key[SQLITE_KEY_COLUMNS_MAX];
+	int key[STORE_KEY_COLUMNS_MAX];
 	int seal;
 };
 
 struct sqlite_tracker {
 	struct sqlite_layout layouts[SQLITE_TRACKED_MAX]; /* by store_sealed_number() */
 	struct store_touch *touches;                      /* of the transaction, in order */
+	struct store_name *names;                         /* of their rows */
 	size_t count, cap;
 	struct err failure; /* sticky until it is cleared: nothing may be committed */
 };

@@ -42,7 +42,7 @@ static int setup(void **state)
 	for (uint32_t n = 0; n < 10; n++) {
 		struct store_imprint made = row(n, 0);
 		assert_ok(store_expectation_note(&w->e, &made));
-		assert_ok(store_tally_add(&w->tally, &made));
+		assert_ok(store_tally_add(&w->tally, &made, NULL));
 	}
 	store_expectation_begin(&w->e, 10, &w->tally);
 	*state = w;
@@ -61,8 +61,8 @@ static void touches_count(struct store_tally *tally, const struct store_touch *t
 			  size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		assert_ok(touches[i].came ? store_tally_add(tally, &touches[i].row)
-					  : store_tally_remove(tally, &touches[i].row));
+		assert_ok(touches[i].came ? store_tally_add(tally, &touches[i].row, NULL)
+					  : store_tally_remove(tally, &touches[i].row, NULL));
 }
 
 /* Row `n` goes from state `from` to state `to`. */
@@ -257,7 +257,7 @@ static void too_many_changes_of_others_are_told(void **state)
 	struct store_tally next = w->tally;
 	for (uint32_t n = 200; n < 500; n++) {
 		struct store_imprint made = row(n, 0);
-		assert_ok(store_tally_add(&next, &made));
+		assert_ok(store_tally_add(&next, &made, NULL));
 	}
 	assert_err(store_expectation_adopt(&w->e, 15, &next), E_STORE_CONFLICT);
 	assert_int_equal(w->e.epoch, 10);
@@ -325,6 +325,40 @@ static void places_hold_what_is_put(void **state)
 	store_places_cleanup(&places);
 }
 
+/* ---- tables ---- */
+
+static uint64_t rows_then(struct world *w, uint64_t epoch, const struct store_difference *d)
+{
+	const struct store_moment at = {.epoch = epoch, .difference = d};
+	const struct store_counted all = {.table = 1}, none = {.table = 2};
+	uint64_t rows = 0, others = 1;
+	assert_ok(store_expectation_count(&w->e, &at, &none, &others));
+	assert_int_equal(others, 0);
+	assert_ok(store_expectation_count(&w->e, &at, &all, &rows));
+	return rows;
+}
+
+static void rows_of_a_table_are_counted_by_the_epoch(void **state)
+{
+	struct world *w = *state;
+	const struct store_touch touches[] = {{true, row(50, 0)}, {true, row(51, 0)}};
+	const struct store_tally first = w->tally;
+	struct store_difference d;
+	size_t refused = 0;
+	assert_ok(change(w, 1, 0, 1)); /* one for another */
+	assert_int_equal(rows_then(w, w->e.epoch, NULL), 10);
+	const struct store_tally before = w->tally;
+	touches_count(&w->tally, touches, 2);
+	assert_ok(store_expectation_apply(&w->e, touches, 2, &w->tally, &refused));
+	assert_int_equal(rows_then(w, 12, NULL), 12);
+	assert_int_equal(rows_then(w, 11, NULL), 10);
+	assert_int_equal(rows_then(w, 10, NULL), 10);
+	assert_ok(store_tally_compare(&first, &w->e.tally, &d));
+	assert_int_equal(rows_then(w, 10, &d), 10);
+	store_expectation_undo(&w->e, &before);
+	assert_int_equal(rows_then(w, 11, NULL), 10);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -342,6 +376,7 @@ int main(void)
 		TEST(too_many_changes_of_others_are_told),
 		TEST(what_is_forgotten_is_not_judged),
 		TEST(a_large_transaction_that_fails_loses_what_was_known),
+		TEST(rows_of_a_table_are_counted_by_the_epoch),
 		cmocka_unit_test(places_hold_what_is_put),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,30 +14,40 @@
 
 #define assert_ok(call) assert_int_equal((call).code, E_OK)
 
-static struct store_imprint imprint(uint32_t n)
+#define SESSIONS store_sealed_number(&store_table_sessions)
+
+static struct store_imprint named_imprint(uint32_t n, struct store_name *name)
 {
 	struct store_imprint row;
 	uint8_t seal[KMS_SEAL_LEN] = {(uint8_t)n, (uint8_t)(n >> 8), 0x55};
 	char id[16] = {'k', (char)('a' + n % 26), (char)('a' + n / 26 % 26),
 		       (char)('a' + n / 676 % 26)};
 	const struct store_value key = {STORE_CHARACTERS, 0, view_of_text(id)};
-	assert_ok(store_imprint_make(store_sealed_number(&store_table_sessions), &key,
-				     VIEW_ARRAY(seal), &row));
+	assert_ok(store_imprint_make(SESSIONS, &key, VIEW_ARRAY(seal), &row));
+	assert_ok(store_name_make(&store_table_sessions, &key, row.place, name));
 	return row;
+}
+
+static struct store_imprint imprint(uint32_t n)
+{
+	struct store_name name;
+	return named_imprint(n, &name);
 }
 
 static void add(struct store_tally *tally, uint32_t first, uint32_t count)
 {
 	for (uint32_t n = first; n < first + count; n++) {
-		struct store_imprint row = imprint(n);
-		assert_ok(store_tally_add(tally, &row));
+		struct store_name name;
+		struct store_imprint row = named_imprint(n, &name);
+		assert_ok(store_tally_add(tally, &row, &name));
 	}
 }
 
 static void drop(struct store_tally *tally, uint32_t n)
 {
-	struct store_imprint row = imprint(n);
-	assert_ok(store_tally_remove(tally, &row));
+	struct store_name name;
+	struct store_imprint row = named_imprint(n, &name);
+	assert_ok(store_tally_remove(tally, &row, &name));
 }
 
 /* ---- places ---- */
@@ -129,6 +139,25 @@ static bool told(const struct store_imprint *rows, size_t count, uint32_t n)
 	return false;
 }
 
+/* The name that goes with the imprint is shown as the row's own. */
+static bool told_by_name(const struct store_difference *d, uint32_t n)
+{
+	struct store_name name;
+	struct store_imprint row = named_imprint(n, &name);
+	char wanted[STORE_KEY_TEXT], found[STORE_KEY_TEXT];
+	assert_ok(store_name_show(&store_table_sessions, &name, row.place, wanted));
+	assert_string_not_equal(wanted, "");
+	for (size_t i = 0; i < d->missing_count; i++) {
+		if (!mem_equal(&d->missing[i], &row, sizeof row))
+			continue;
+		assert_ok(store_name_show(&store_table_sessions, &d->names[i], d->missing[i].place,
+					  found));
+		assert_string_equal(found, wanted);
+		return true;
+	}
+	return false;
+}
+
 /* `lost` rows are missing and `planted` ones are there, beside a thousand others. */
 static bool named(uint32_t lost, uint32_t planted, uint32_t salt)
 {
@@ -146,7 +175,7 @@ static bool named(uint32_t lost, uint32_t planted, uint32_t salt)
 	assert_int_equal(d.missing_count, lost);
 	assert_int_equal(d.extra_count, planted);
 	for (uint32_t n = 0; n < lost; n++)
-		assert_true(told(d.missing, d.missing_count, salt + 1000 + n));
+		assert_true(told_by_name(&d, salt + 1000 + n));
 	for (uint32_t n = 0; n < planted; n++)
 		assert_true(told(d.extra, d.extra_count, salt + 2000 + n));
 	return true;
@@ -199,12 +228,54 @@ static void a_row_carries_the_whole_tally(void **state)
 	store_manifest_write(17, &tally, &row);
 	assert_int_equal(row.epoch, 17);
 	assert_int_equal(row.rows, 200);
-	store_manifest_read(&row, &again);
+	assert_ok(store_manifest_read(&row, &again));
 	assert_true(store_tally_equal(&tally, &again));
 	drop(&tally, 5);
 	assert_ok(store_tally_compare(&again, &tally, &d));
 	assert_true(d.named);
 	assert_true(told(d.missing, d.missing_count, 5));
+}
+
+/* Of a tally that was written before there were names. */
+static void a_tally_without_names_tells_imprints_alone(void **state)
+{
+	struct store_tally tally = {0}, old, found;
+	struct store_manifest row;
+	struct store_difference d;
+	char text[STORE_KEY_TEXT];
+	(void)state;
+	add(&tally, 0, 20);
+	store_manifest_write(17, &tally, &row);
+	assert_int_equal(row.cells_len, STORE_CELLS_LEN);
+	row.cells_len = STORE_CELLS_LEN_NAMELESS;
+	assert_ok(store_manifest_read(&row, &old));
+	assert_true(old.nameless);
+	assert_true(store_tally_equal(&tally, &old));
+	found = tally;
+	drop(&found, 5);
+	assert_ok(store_tally_compare(&old, &found, &d));
+	assert_true(d.named && told(d.missing, d.missing_count, 5));
+	assert_ok(store_name_show(&store_table_sessions, &d.names[0], d.missing[0].place, text));
+	assert_string_equal(text, "");
+	/* Nor do later rows give it names. */
+	add(&old, 100, 1);
+	store_manifest_write(18, &old, &row);
+	assert_int_equal(row.cells_len, STORE_CELLS_LEN_NAMELESS);
+	row.cells_len = STORE_CELLS_LEN - 1;
+	assert_int_equal(store_manifest_read(&row, &old).code, E_FORMAT);
+}
+
+static void one_row_without_a_name_leaves_a_tally_without(void **state)
+{
+	struct store_tally tally = {0}, sum = {0};
+	struct store_imprint row = imprint(7);
+	(void)state;
+	add(&tally, 0, 3);
+	assert_false(tally.nameless);
+	assert_ok(store_tally_add(&tally, &row, NULL));
+	assert_true(tally.nameless);
+	store_tally_combine(&sum, &tally);
+	assert_true(sum.nameless);
 }
 
 int main(void)
@@ -218,6 +289,8 @@ int main(void)
 		cmocka_unit_test(more_are_noticed_and_not_named),
 		cmocka_unit_test(names_that_the_hash_does_not_confirm_are_not_told),
 		cmocka_unit_test(a_row_carries_the_whole_tally),
+		cmocka_unit_test(a_tally_without_names_tells_imprints_alone),
+		cmocka_unit_test(one_row_without_a_name_leaves_a_tally_without),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "codec/hex.h"
+#include "store/sqlite/ports.h"
 
 static struct kms_mark mark_of(struct fixture *f)
 {
@@ -196,6 +198,65 @@ static void test_a_head_moves_by_its_revision(void **state)
 	(void)assert_sound(f);
 }
 
+/* As a program of schema 5 left it, in the file and sealed. */
+static void names_take_away(struct fixture *f)
+{
+	CLEANUP(store_batch_cleanup) struct store_batch batch;
+	const struct kms_sealer sealer = fixture_sealer(f);
+	struct sqlite_manifest_row now = f->store->manifest.now;
+	struct store_manifest row;
+	char seal[2 * KMS_SEAL_LEN + 1], sql[256];
+	struct writer w;
+	now.tally.nameless = true;
+	store_manifest_write(now.epoch, &now.tally, &row);
+	store_batch_init(&batch);
+	assert_ok(store_batch_add(&batch, &store_table_manifest, &row));
+	assert_ok(store_batch_seal(&batch, &sealer));
+	writer_init(&w, seal, sizeof seal);
+	hex_encode(&w, VIEW_ARRAY(batch.rows[0].seal));
+	assert_ok(writer_end_text(&w));
+	assert_ok(text_format(sql, sizeof sql,
+			      "UPDATE manifest SET cells=substr(cells,1,%zu), seal=x'%s'",
+			      STORE_CELLS_LEN_NAMELESS, seal));
+	fixture_close(f);
+	fixture_sql(f, sql);
+	fixture_open(f);
+}
+
+/* What is said of the one alias that is gone meanwhile. */
+static void alias_row(struct fixture *f, char out[KMS_FINDING_ROW_MAX])
+{
+	const struct kms_survey_options options = {.anchor = mark_of(f)};
+	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
+	fixture_sql(f, "CREATE TABLE kept AS SELECT * FROM aliases; DELETE FROM aliases");
+	assert_ok(f->manifest.ops->survey(f->manifest.self, &options, &s));
+	fixture_sql(f, "INSERT INTO aliases SELECT * FROM kept; DROP TABLE kept");
+	assert_err(s.verdict, E_STORE_MANIFEST);
+	assert_int_equal(s.finding_count, 1);
+	assert_int_equal(s.findings[0].kind, KMS_FINDING_MISSING);
+	assert_string_equal(s.findings[0].table, "aliases");
+	assert_ok(text_copy(out, KMS_FINDING_ROW_MAX, view_of_text(s.findings[0].row)));
+}
+
+static void test_a_manifest_of_before_there_were_names_takes_them_with_a_commit(void **state)
+{
+	struct fixture *f = *state;
+	const struct kms_outbox_record record = sample_record(50);
+	const struct kms_alias alias = sample_alias(1, 1);
+	struct kms_audit_head head = sample_head(1);
+	char row[KMS_FINDING_ROW_MAX];
+	assert_ok(sample_create(f, 1));
+	assert_ok(f->catalog.ops->alias_create(f->catalog.self, &alias, &record));
+	names_take_away(f);
+	(void)assert_sound(f);
+	alias_row(f, row);
+	assert_string_equal(row, "");
+	assert_ok(f->manifest.ops->head_save(f->manifest.self, &head));
+	(void)assert_sound(f);
+	alias_row(f, row);
+	assert_string_equal(row, "account=123456789012 region=eu-test-1 name=alias/sample-0001");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
@@ -209,6 +270,7 @@ int main(void)
 		TEST(test_the_manifest_goes_on_after_a_restart),
 		TEST(test_rows_and_manifest_die_together),
 		TEST(test_a_head_moves_by_its_revision),
+		TEST(test_a_manifest_of_before_there_were_names_takes_them_with_a_commit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

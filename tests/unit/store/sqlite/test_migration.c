@@ -15,7 +15,7 @@
 #include "store/sqlite/ports.h"
 
 #define CONTENT_MAX (1 << 20)
-#define SCHEMA 5 /* the newest */
+#define SCHEMA 6 /* the newest */
 
 static struct err open_again(struct fixture *f, bool create)
 {

@@ -28,8 +28,8 @@
 #define WRITE_STEP 1
 #endif
 
-#define NEWEST 5
-#define COPY ".before-schema-5"
+#define NEWEST 6
+#define COPY ".before-schema-6"
 
 static const char *const tables_1[] = {"installation", "keys",       "versions",   "intents",
 				       "outbox",       "principals", "access_keys"};
