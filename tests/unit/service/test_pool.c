@@ -69,6 +69,7 @@ static void test_the_order_of_the_pipeline(UNUSED void **state)
 {
 	static const char *const names[] = {"authenticate",
 					    "find the operation",
+					    "trust",
 					    "decode and validate",
 					    "resolve keys",
 					    "authorise",
