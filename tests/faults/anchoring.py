@@ -262,6 +262,28 @@ def test_a_manifest_that_is_taken_away_stops_the_service(own):
     assert "E_STORE_MANIFEST" in refused_start(own)
 
 
+def pin(own, installation):
+    with open(own.daemon.settings, encoding="utf-8") as file:
+        lines = [line for line in file.read().splitlines() if not line.startswith("installation =")]
+    lines.insert(lines.index("[store]") + 1, f"installation = {installation}")
+    with open(own.daemon.settings, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def test_a_store_of_another_installation_than_the_settings_name(own):
+    other = "0" * 32
+    own.daemon.stop()
+    with connect(own) as connection:
+        (stored,) = connection.execute("SELECT id FROM installation").fetchone()
+    pin(own, other)
+    said = refused_start(own)
+    assert "E_INSTALLATION_OTHER" in said and f'store_has="{stored}" settings_name="{other}"' in said
+    ran = own.run("holdfastd", "--config", own.daemon.settings, "--recover", check=False)
+    assert ran.returncode == SETTINGS_WRONG and "E_INSTALLATION_OTHER" in ran.stderr
+    pin(own, stored)
+    own.start()
+
+
 def make_schema_4(own):
     """What the version before left: without manifest and heads."""
     with connect(own) as connection, connection:
