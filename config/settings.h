@@ -45,6 +45,7 @@ struct settings {
 	struct {
 		settings_text path;             /* /var/lib/holdfast/holdfast.db */
 		settings_text backup_directory; /* empty: the folder "backups" beside the store */
+		settings_text installation;     /* id; empty: any */
 	} store;
 	struct {
 		settings_text directory;     /* /var/lib/holdfast/audit */

@@ -57,10 +57,11 @@ static void say_done(const struct wiring *w, const struct arguments *a, const ch
 		      "  Region         %s, account %s\n"
 		      "  administrator  %s, access key %s\n"
 		      "  credentials    %s - the only copy of the secret: keep it\n"
+		      "To have no other store taken for this one: installation = %s in [store].\n"
 		      "Now start holdfastd.\n",
 		      w->installation.id, status.token_label, status.serial,
 		      w->settings->store.path, a->region, a->account, a->administrator,
-		      access_key_id, a->credentials);
+		      access_key_id, a->credentials, w->installation.id);
 }
 
 struct keeping {

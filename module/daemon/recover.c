@@ -184,7 +184,10 @@ static struct err look(struct recover *r)
 {
 	bool moved = false;
 	fill_options(r);
-	struct err e = rescue_open(&r->options, &moved);
+	struct err e =
+		service_check_pinned(&r->options.installations, r->w->settings->store.installation);
+	if (!err_failed(e))
+		e = rescue_open(&r->options, &moved);
 	if (err_failed(e))
 		return failed("verify the installation", source_of(r), e);
 	e = rescue_look(&r->options, moved, &r->report);

@@ -192,6 +192,7 @@ static struct err open_store(struct wiring *w)
 static struct err open_installation(struct wiring *w)
 {
 	struct kms_installation_store port = store_sqlite_installation(w->store);
+	TRY(service_check_pinned(&port, w->settings->store.installation));
 	return service_open_installation(w->hsm, &port, &w->sealer, &w->installation);
 }
 

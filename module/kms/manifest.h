@@ -92,6 +92,15 @@ struct kms_manifest_ops {
 				       struct kms_survey *out);
 	/* The mark of the last commit that this process saw. Does not wait for the disk. */
 	NODISCARD struct err (*mark)(void *self, struct kms_mark *out);
+	/*
+	 * What made readers and writers of this process refuse the store as a whole, for the first
+	 * time since the last call: E_STORE_MANIFEST, E_STORE_ROLLED_BACK; OK: nothing did. A row
+	 * that alone is refused is no doubt. Does not wait for the disk.
+	 */
+	NODISCARD struct err (*doubt)(void *self);
+	/* From now on nothing is committed through this store: E_DISTRUSTED. There is no way back.
+	 * A commit that is past its checks may still end well. */
+	void (*freeze)(void *self);
 	/* The first manifest, of a store that was made before there were manifests, or by --init.
 	 * E_EXISTS. E_STORE_SEAL, logged: a row does not carry its seal. */
 	NODISCARD struct err (*begin)(void *self);

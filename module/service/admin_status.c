@@ -389,8 +389,9 @@ static void encode(struct call_work *work, struct json_out *out)
 	collect(service, &report, &checks);
 	int64_t up_ms = clock_steady_ms(service->options.clock) - service->started_ms;
 	/* What no row has said: the report is too old to be believed. */
-	bool silent = err_failed(report.overall) && !err_failed(report.token) &&
-		      !err_failed(report.store) && !err_failed(report.audit);
+	bool silent = err_failed(report.overall) && !err_is(report.overall, E_DISTRUSTED) &&
+		      !err_failed(report.token) && !err_failed(report.store) &&
+		      !err_failed(report.audit);
 	if (silent)
 		check_health(&checks, "readiness", report.overall, "");
 	write_text(out, "Status", service_level_name(service_checks_level(&checks)));

@@ -25,6 +25,7 @@ static struct err execute(struct call_work *work)
 	TRY(MEM_NEW(&work->out.survey));
 	TRY(survey_run(work->service, work->out.survey));
 	survey_tell(work->out.survey);
+	distrust_consider(work->service, work->out.survey->verdict);
 	return OK;
 }
 

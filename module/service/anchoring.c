@@ -40,8 +40,7 @@ struct anchoring {
 	bool asked; /* somebody began to wait since the thread last looked */
 	struct kms_mark committed, anchored;
 	int64_t behind_since_ms; /* steady; 0: all is anchored */
-	uint64_t tries;          /* that have ended */
-	struct err last;         /* of them */
+	struct err last;         /* why the last try failed */
 	struct err head;
 	uint64_t head_sequence;
 };
@@ -146,13 +145,23 @@ static struct err look_at_store(struct anchoring *anchoring, struct kms_mark *ou
  * store's file tells as well. Where it does not, the token remembers another store: somebody began
  * one from a copy of this, or put a copy in this one's place, and what is committed here is
  * anchored nowhere.
+ *
+ * A commit can be read before its mark is raised, so whatever the token has of this store is in the
+ * file by now. The head's row may be one that is refused, and then tells nothing of the manifest: a
+ * survey decides.
  */
 static struct err confirm(struct anchoring *anchoring, const struct kms_mark *reached)
 {
+	CLEANUP(kms_survey_cleanup) struct kms_survey survey = {0};
 	struct kms_mark seen = {0};
 	TRY(audit_head_look(anchoring->service));
 	TRY(look_at_store(anchoring, &seen));
-	REQUIRE(anchor_covers(&seen, reached), E_HSM_ANCHOR);
+	if (anchor_covers(&seen, reached))
+		return OK;
+	TRY(survey_run(anchoring->service, &survey));
+	survey_tell(&survey);
+	bool ours = !err_failed(survey.verdict) || err_is(survey.verdict, E_STORE_SEAL);
+	REQUIRE(ours && anchor_covers(&survey.mark, reached), E_HSM_ANCHOR);
 	return OK;
 }
 
@@ -171,7 +180,6 @@ static void note_try(struct anchoring *anchoring, struct err e, const struct kms
 	LOCK_SCOPE(&anchoring->lock);
 	tell_try(anchoring->last, e);
 	anchoring->last = e;
-	anchoring->tries++;
 	if (!err_failed(e))
 		anchoring->anchored = *reached;
 	if (anchor_covers(&anchoring->anchored, &anchoring->committed))
@@ -197,6 +205,10 @@ static bool anchor_all(struct anchoring *anchoring, int64_t deadline_ms)
 		e = raise_timed(&place, &committed, &reached);
 	if (!err_failed(e) && reached.epoch > committed.epoch)
 		e = confirm(anchoring, &reached);
+	/* No raise of ours, nor of another daemon on this store, ends so: an epoch is committed
+	 * once, so that the token can have no other digest of it, and it never forgets one. */
+	if (err_is(e, E_HSM_ANCHOR))
+		distrust_set(anchoring->service, e);
 	note_try(anchoring, e, &reached);
 	return !err_failed(e);
 }
@@ -241,14 +253,29 @@ static bool pause_between(struct anchoring *anchoring, bool well)
 	return !anchoring->stopping;
 }
 
+/* distrust.h: nothing is changed any more. Who waits learns it in wait_for(). */
+static bool is_over(struct anchoring *anchoring)
+{
+	if (!distrust_holds(&anchoring->service->distrust))
+		return false;
+	LOCK_SCOPE(&anchoring->lock);
+	(void)pthread_cond_broadcast(&anchoring->tried);
+	return true;
+}
+
 static void *serve(void *arg)
 {
 	struct anchoring *anchoring = (struct anchoring *)arg;
 	for (bool well = true; pause_between(anchoring, well);) {
+		distrust_settle(anchoring->service);
+		if (is_over(anchoring))
+			continue;
 		if (now_ms(anchoring) - anchoring->head_saved_ms >= HEAD_EVERY_MS)
 			save_head(anchoring);
 		well = anchor_all(anchoring, service_deadline_ms(anchoring->service));
 	}
+	if (is_over(anchoring))
+		return NULL;
 	save_head(anchoring);
 	if (!anchor_all(anchoring, now_ms(anchoring) + STOP_MS))
 		log_event(LOG_WARNING, "anchor.left_behind",
@@ -312,14 +339,11 @@ void anchoring_stop(struct anchoring **anchoring)
 	mem_free(TAKE(*anchoring));
 }
 
-/* A try that began before this thread waited says nothing; the one after it does. */
 static struct err wait_for(struct anchoring *anchoring, const struct kms_mark *target,
 			   const struct timespec *until)
 {
-	uint64_t enough = anchoring->tries + 2;
 	while (!anchor_covers(&anchoring->anchored, target)) {
-		if (anchoring->tries >= enough && err_is(anchoring->last, E_HSM_ANCHOR))
-			return anchoring->last; /* nothing that happens by itself changes that */
+		TRY(distrust_check(anchoring->service));
 		if (pthread_cond_timedwait(&anchoring->tried, &anchoring->lock, until) != ETIMEDOUT)
 			continue;
 		return err_failed(anchoring->last) ? anchoring->last : ERR(E_HSM_TIMEOUT);

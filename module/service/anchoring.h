@@ -27,7 +27,8 @@ NODISCARD struct err anchoring_start(struct service *service, struct anchoring *
 void anchoring_stop(struct anchoring **anchoring);
 
 /* What this thread committed is anchored when it returns OK. E_HSM_...: it is committed, and will
- * be anchored when the token is back. Blocks until service_deadline_ms() at most. */
+ * be anchored when the token is back. E_DISTRUSTED: it is committed, and will not be.
+ * Blocks until service_deadline_ms() at most. */
 NODISCARD struct err anchoring_wait(struct anchoring *anchoring);
 
 struct anchoring_report {

@@ -69,6 +69,7 @@ void anchoring_rows_add(struct service *service, struct service_checks *out)
 	if (service->anchoring == NULL)
 		return;
 	anchoring_report(service->anchoring, &report);
+	distrust_row_add(service, out);
 	add_manifest(service, &report, out);
 	add_anchor(&report, out);
 	add_head(service, &report, out);
@@ -88,6 +89,7 @@ void anchoring_rows_write(struct service *service, struct json_out *out)
 		return;
 	anchoring_report(service->anchoring, &report);
 	survey_look(service, &summary);
+	distrust_row_write(service, out);
 	json_out_begin_object(out, "Manifest");
 	json_out_integer(out, "Epoch", (int64_t)report.committed.epoch);
 	json_out_integer(out, "Rows", (int64_t)summary.rows);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "hsm/hsm.h"
+#include "service/distrust.h"
 #include "service/measure.h"
 #include "service/service.h"
 #include "service/survey.h"
@@ -34,8 +35,9 @@ struct service {
 	struct readiness *readiness;
 	struct clock_trust *clock_trust;
 	struct scheduler *scheduler;
-	struct anchoring *anchoring;      /* NULL without a manifest */
-	struct kms_mark anchored;         /* as anchoring_check() left it */
+	struct anchoring *anchoring; /* NULL without a manifest */
+	struct kms_mark anchored;    /* as anchoring_check() left it */
+	struct distrust distrust;
 	struct kms_audit_head audit_head; /* as stored; the anchoring thread's, once it runs */
 	_Atomic bool reconciled; /* service_reconcile() has ended well: due work may begin */
 

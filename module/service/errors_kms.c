@@ -107,6 +107,10 @@ static const struct error_kms rows[ERR_CODE_COUNT] = {
 			    .status = 500,
 			    .message = INTERNAL,
 			    .own_text = true}, /* for an operator */
+	[E_DISTRUSTED] = {.type = "KMSInternalException",
+			  .status = 500,
+			  .message = INTERNAL,
+			  .own_text = true}, /* for an operator */
 	[E_CANCELLED] = FIXED("KMSInternalException", 500, "The service is stopping."),
 };
 

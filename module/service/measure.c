@@ -129,6 +129,7 @@ static void look_at_manifest(struct service *service)
 	metric_set(METRIC_ANCHOR_EPOCH, 0, 0, report.anchored.epoch);
 	metric_set(METRIC_ANCHOR_BEHIND, 0, 0, (uint64_t)report.behind_ms);
 	metric_set(METRIC_STORE_SOUND, 0, 0, report.refused == 0);
+	metric_set(METRIC_STORE_DISTRUSTED, 0, 0, distrust_holds(&service->distrust));
 }
 
 void measure_look(struct service *service)

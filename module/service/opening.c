@@ -62,23 +62,68 @@ static struct err check_keys(struct hsm *hsm, const struct clock *clock,
 	return OK;
 }
 
+NODISCARD struct err service_check_pinned(const struct kms_installation_store *store,
+					  const char *pinned)
+{
+	struct kms_installation row;
+	if (pinned == NULL || pinned[0] == '\0' || err_failed(store->load(store->self, &row)))
+		return OK;
+	if (text_equal(row.id, pinned))
+		return OK;
+	struct err e = ERR(E_INSTALLATION_OTHER);
+	log_event(LOG_ERROR, "installation.another", LOG_TEXT("store_has", row.id),
+		  LOG_TEXT("settings_name", pinned), LOG_ERR(e));
+	return e;
+}
+
+static struct err refuse(struct err cause, const char *why)
+{
+	struct err e = ERR_DETAIL(E_INSTALLATION, cause.code);
+	log_event(LOG_ERROR, "installation.refused", LOG_TEXT("cause", err_name(cause)),
+		  LOG_TEXT("why", why), LOG_ERR(e));
+	return e;
+}
+
+static struct err load(const struct kms_installation_store *store, struct kms_installation *out)
+{
+	struct err e = store->load(store->self, out);
+	REQUIRE(!err_is(e, E_NOT_FOUND), E_NOT_INITIALISED);
+	if (err_is(e, E_STORE_SEAL))
+		return refuse(e, "there is not one row that can be read");
+	TRY(e);
+	REQUIRE(out->ready, E_NOT_INITIALISED);
+	return OK;
+}
+
+/* The token is the one that the row names, or has its keys all the same. */
+static struct err judge_keys(struct err keys, struct err token)
+{
+	if (!err_failed(keys))
+		return OK;
+	TRY(token); /* another one lacks the keys, too: say which */
+	if (err_is(keys, E_HSM_KEY_UNKNOWN) || err_is(keys, E_HSM_ATTRIBUTES))
+		return refuse(keys, "the token has not the keys that it names: it was changed, or "
+				    "they were removed from the token");
+	return keys;
+}
+
 NODISCARD struct err service_open_installation(struct hsm *hsm,
 					       const struct kms_installation_store *store,
 					       struct service_sealer *sealer,
 					       struct kms_installation *out)
 {
 	struct kms_installation row;
-	struct err e = store->load(store->self, &row);
-	REQUIRE(!err_is(e, E_NOT_FOUND), E_NOT_INITIALISED);
-	TRY(e);
-	REQUIRE(row.ready, E_NOT_INITIALISED);
-	/* Waits for a token that is still starting. Another token lacks the keys, too: say which.
-	 */
+	TRY(load(store, &row));
+	/* Waits for a token that is still starting. */
 	struct err keys = check_keys(hsm, sealer->clock, &row);
-	TRY(init_check_token(hsm, &row));
-	TRY(keys);
+	struct err token = init_check_token(hsm, &row);
+	TRY(judge_keys(keys, token));
 	sealer->key = row.row_seal;
-	TRY(store->verify(store->self));
+	struct err e = store->verify(store->self);
+	if (err_is(e, E_STORE_SEAL))
+		return refuse(e, "it does not carry its seal: it was changed");
+	TRY(e);
+	TRY(token); /* only now: a row that was changed may name another one */
 	*out = row;
 	return OK;
 }

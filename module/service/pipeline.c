@@ -2,8 +2,8 @@
 /*
  * The fixed order of every call:
  *
- *   authenticate → find the operation → decode and validate → resolve keys → authorise → state and
- *   usage → execute → (the token) → anchor → finish → encode → append audit → reply
+ *   authenticate → find the operation → trust → decode and validate → resolve keys → authorise →
+ *   state and usage → execute → (the token) → anchor → finish → encode → append audit → reply
  *
  * A step is run on whatever thread has the call. One that answers E_WOULD_BLOCK is run again on the
  * pool; the token and the audit log continue the call on threads of theirs. The first failure leads
@@ -65,9 +65,26 @@ static struct err find_operation(struct call_work *work)
 	return OK;
 }
 
-/* P6: what cannot be recorded is not begun. Reading calls find out when they append. */
+/* P6: the store, or the token's memory of it, is another's (distrust.h). An operator may still find
+ * out what is wrong. */
+static struct err trust(struct call_work *work)
+{
+	struct err e = distrust_check(work->service);
+	if (!err_failed(e))
+		return OK;
+	if (work->call->door != CALL_DOOR_ADMIN)
+		return e;
+	if (work->operation->read_only)
+		return OK;
+	return work_refuse(work, e, "%s: %s", err_meaning(e), err_action(e));
+}
+
+/* P6: what cannot be recorded is not begun. Reading calls find out when they append. A change may
+ * have waited for its turn. */
 static struct err execute(struct call_work *work)
 {
+	if (!work->operation->read_only)
+		TRY(trust(work));
 	REQUIRE(work->operation->read_only || audit_log_healthy(work->service->options.audit),
 		E_AUDIT);
 	return work->operation->execute != NULL ? work->operation->execute(work) : OK;
@@ -112,6 +129,7 @@ static const struct step {
 } steps[] = {
 	{"authenticate", authenticate, false},
 	{"find the operation", find_operation, false},
+	{"trust", trust, false},
 	{"decode and validate", input_decode, false},
 	{"resolve keys", resolve_keys, false},
 	{"authorise", permission_check, false},
@@ -252,15 +270,24 @@ static void ask_token(struct call_work *work)
 	hsm_submit(work->service->options.hsm, &work->op);
 }
 
+/* OK: the pool has it now. A store that is not trusted is not asked who is calling. */
+static struct err hand_over(struct call_work *work)
+{
+	if (!work->authenticated && work->call->door != CALL_DOOR_ADMIN)
+		TRY(distrust_check(work->service));
+	REQUIRE(pool_put(work->service->pool, work), E_BUSY);
+	return OK;
+}
+
 /* true: the call is somebody else's now. */
 static bool run_step(struct call_work *work)
 {
 	const struct step *step = &steps[work->step];
 	struct err e = step->run(work);
 	if (err_is(e, E_WOULD_BLOCK) && !work->may_block) {
-		if (pool_put(work->service->pool, work))
+		e = hand_over(work);
+		if (!err_failed(e))
 			return true;
-		e = ERR(E_BUSY);
 	}
 	work->failure = e;
 	if (err_failed(e))

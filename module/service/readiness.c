@@ -45,8 +45,10 @@ static struct err ask_store(struct service *service)
 	return store->ops->change_count(store->self, &count);
 }
 
-static struct err first_failure(const struct readiness_report *report)
+static struct err first_failure(const struct service *service,
+				const struct readiness_report *report)
 {
+	TRY(distrust_check(service));
 	TRY(report->token);
 	TRY(report->store);
 	return report->audit;
@@ -59,7 +61,7 @@ static void ask_all(struct readiness *readiness)
 		.token = ask_token(service),
 		.store = ask_store(service),
 		.audit = audit_log_healthy(service->options.audit) ? OK : ERR(E_AUDIT)};
-	report.overall = first_failure(&report);
+	report.overall = first_failure(service, &report);
 	LOCK_SCOPE(&readiness->lock);
 	bool was_ready = readiness->reported_ms != 0 && !err_failed(readiness->report.overall);
 	if (was_ready && err_failed(report.overall))
@@ -89,11 +91,13 @@ static void *serve(void *arg)
 	struct readiness *readiness = (struct readiness *)arg;
 	unsigned round = 0;
 	do {
-		clock_trust_look(readiness->service->clock_trust);
+		bool trusts = !distrust_holds(&readiness->service->distrust);
+		if (trusts)
+			clock_trust_look(readiness->service->clock_trust);
 		measure_look(readiness->service);
 		ask_all(readiness);
 		outbox_append_kept(readiness->service->outbox, readiness->service->options.audit);
-		if (++round % SETTLE_ROUNDS == 0)
+		if (++round % SETTLE_ROUNDS == 0 && trusts)
 			reconcile_intents(readiness->service);
 	} while (pause_between(readiness));
 	return NULL;
@@ -148,4 +152,8 @@ void readiness_read(struct readiness *readiness, struct readiness_report *out)
 		clock_steady_ms(readiness->service->options.clock) - readiness->reported_ms;
 	if (readiness->reported_ms != 0 && age_ms > BELIEVED_MS)
 		out->overall = ERR(E_HSM_TIMEOUT);
+	/* At once, and whatever the others say. */
+	struct err distrusted = distrust_check(readiness->service);
+	if (err_failed(distrusted))
+		out->overall = distrusted;
 }

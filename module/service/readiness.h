@@ -16,7 +16,7 @@ void readiness_stop(struct readiness **readiness);
 
 /* What was found last; E_HSM_TIMEOUT when that is too long ago to be believed. Never blocks. */
 struct readiness_report {
-	struct err overall; /* the first of the following that failed */
+	struct err overall; /* E_DISTRUSTED, or the first of the following that failed */
 	struct err token, store, audit;
 };
 void readiness_read(struct readiness *readiness, struct readiness_report *out);

@@ -78,11 +78,12 @@ static struct err encode_plain(struct call_work *work)
 }
 
 /* What is away is told by readiness. A line for each call that nobody has signed for would let junk
- * fill the operator's log. */
+ * fill the operator's log. That nothing is served any more is said once: distrust.c. */
 static enum log_level level_of(const struct call_work *work)
 {
 	bool away = err_category(work->failure) == ERR_UNAVAILABLE;
-	return away && !work->authenticated ? LOG_DEBUG : LOG_ERROR;
+	bool told = err_is(work->failure, E_DISTRUSTED) || (away && !work->authenticated);
+	return told ? LOG_DEBUG : LOG_ERROR;
 }
 
 static const char *content_type_of(const struct call *call)

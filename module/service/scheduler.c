@@ -26,7 +26,8 @@ static _Thread_local struct scheduler *mine;
 bool scheduler_is_stopping(struct scheduler *scheduler)
 {
 	LOCK_SCOPE(&scheduler->lock);
-	return scheduler->stopping || service_is_stopping(scheduler->service);
+	return scheduler->stopping || service_is_stopping(scheduler->service) ||
+	       distrust_holds(&scheduler->service->distrust);
 }
 
 int64_t scheduler_lease_ms(const struct scheduler *scheduler)
@@ -103,6 +104,7 @@ NODISCARD struct err scheduler_rest(struct scheduler *scheduler)
 	keep_claim(scheduler);
 	scheduler->busy_from_ms = clock_steady_ms(scheduler->service->options.clock);
 	REQUIRE(goes_on && !service_is_stopping(scheduler->service), E_CANCELLED);
+	REQUIRE(!distrust_holds(&scheduler->service->distrust), E_CANCELLED);
 	return OK;
 }
 
@@ -161,7 +163,7 @@ static void sweep_sessions(struct scheduler *scheduler)
 static bool run_round(struct scheduler *scheduler)
 {
 	struct service *service = scheduler->service;
-	if (!atomic_load(&service->reconciled))
+	if (!atomic_load(&service->reconciled) || distrust_holds(&service->distrust))
 		return false;
 	sweep_sessions(scheduler);
 	if (scheduler->agenda.ops == NULL)

@@ -28,8 +28,9 @@ void scheduler_wake(struct scheduler *scheduler);
 
 /*
  * Called by an act between two of its steps on the token that each create or destroy an object:
- * rests in proportion to the time since the last rest. E_CANCELLED: the service stops; leave the
- * act where it is. On other threads than the scheduler's it returns at once. Keeps the act's claim.
+ * rests in proportion to the time since the last rest. E_CANCELLED: the service stops, or trusts
+ * its store no more; leave the act where it is. On other threads than the scheduler's it returns at
+ * once. Keeps the act's claim.
  */
 NODISCARD struct err scheduler_rest(struct scheduler *scheduler);
 

@@ -84,7 +84,7 @@ static void budget_is_low(void *user, const struct kms_scope *scope,
 {
 	struct service *service = (struct service *)user;
 	unsigned rotated = 0;
-	if (service_is_stopping(service))
+	if (service_is_stopping(service) || distrust_holds(&service->distrust))
 		return;
 	struct err e = key_rotation_run(service, scope, key_id, &rotated);
 	if (!err_failed(e))

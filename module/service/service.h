@@ -147,8 +147,15 @@ struct service_init_options {
 NODISCARD struct err service_init(const struct service_init_options *options,
 				  struct kms_installation *installation);
 
+/* Whether the row is of the installation that an operator has named ("" or NULL: any).
+ * E_INSTALLATION_OTHER, logged with both names. What else is wrong with it is told by opening it.
+ */
+NODISCARD struct err service_check_pinned(const struct kms_installation_store *store,
+					  const char *pinned);
+
 /* At every start: loads and verifies the row, sets the sealer's key, checks the three keys on the
- * token. */
+ * token. E_NOT_INITIALISED; E_INSTALLATION, logged; E_HSM_TOKEN_CHANGED: the row is sound, and made
+ * on another token; or not one of its keys is here. */
 NODISCARD struct err service_open_installation(struct hsm *hsm,
 					       const struct kms_installation_store *store,
 					       struct service_sealer *sealer,

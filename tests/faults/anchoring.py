@@ -7,12 +7,14 @@ import shutil
 import signal
 import sqlite3
 import time
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
 
 from holdfast import wait_for
-from holdfast.admin import Admin
+from holdfast.admin import Admin, AdminError
+from holdfast.installation import free_port
 from holdfast.objects import forget_anchors
 from holdfast.process import children
 
@@ -185,6 +187,101 @@ def test_a_token_that_has_lost_its_anchor(own):
     forget_anchors(own)
     own.start_token()
     assert "E_HSM_ANCHOR" in refused_start(own)
+
+
+def go_on_beside(own):
+    """A copy of the store is put into service beside it, with the same token, and goes further."""
+    keep(own, own.path("twin.db"))
+    twin = own.add_daemon("twin", {"store": {"path": own.path("twin.db")}, "metrics": {"listen": ""}})
+    twin.start()
+    twin.await_ready()
+    for _ in range(5):
+        own.client(twin).create_key()
+    return own.client(twin)
+
+
+def assert_serves_nothing(own, key, blob):
+    kms = own.client()
+    for call, arguments in ((kms.encrypt, {"KeyId": key, "Plaintext": b"x"}),
+                            (kms.decrypt, {"CiphertextBlob": blob}), (kms.list_keys, {}),
+                            (kms.enable_key, {"KeyId": key})):
+        with pytest.raises(ClientError) as caught:
+            call(**arguments)
+        assert caught.value.response["Error"]["Code"] == "KMSInternalException"
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+
+
+def assert_tells_why(own):
+    status, body = own.daemon.get("/readyz")
+    assert status == 503 and b"E_DISTRUSTED" in body
+    assert own.daemon.get("/healthz")[0] == 200
+    with urllib.request.urlopen(f"http://{own.extra['metrics']['listen']}/metrics", timeout=5) as reply:
+        assert b"\nholdfast_store_distrusted 1\n" in reply.read()
+    row = checks(own)["trust"]
+    assert row["Level"] == "failure" and "E_HSM_ANCHOR" in row["Detail"]
+    assert "holdfastd --recover" in row["Remedy"]
+    ran = own.run("holdfast", "--config", own.daemon.settings, "doctor", check=False)
+    assert ran.returncode == 2 and "nothing is served since" in ran.stdout
+    assert Admin(own).call("VerifyStore")["Error"] == "E_STORE_ROLLED_BACK"
+    with pytest.raises(AdminError):
+        Admin(own).call("BackupStore", Name="distrusted")
+    assert own.daemon.read_log().count("service.distrusted") == 1
+
+
+def test_a_copy_that_goes_further_with_the_same_token_stops_the_service(make):
+    own = make(settings={"metrics": {"listen": f"127.0.0.1:{free_port()}"}}).start()
+    kms = own.client()
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    twin = go_on_beside(own)
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    assert code_of(kms.disable_key, KeyId=key) == "KMSInternalException"
+    wait_for(lambda: not own.daemon.ready(), "it trusts its store no more")
+    before = len(own.daemon.audit_records())
+    assert_serves_nothing(own, key, blob)
+    refused = own.daemon.audit_records()[before:]
+    assert [record["eventName"] for record in refused] == ["Encrypt", "Decrypt", "ListKeys", "EnableKey"]
+    assert {record["errorCode"] for record in refused} == {"KMSInternalException"}
+    assert_tells_why(own)
+    assert twin.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    own.daemon.stop()
+    said = refused_start(own)
+    assert "E_STORE_ROLLED_BACK" in said and 'store.finding kind="rolled back" table="manifest"' in said
+
+
+def test_a_manifest_that_is_taken_away_stops_the_service(own):
+    kms = own.client()
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    change(own, "DELETE FROM manifest")
+    code_of(kms.list_aliases)
+    wait_for(lambda: not own.daemon.ready(), "it trusts its store no more")
+    assert_serves_nothing(own, key, blob)
+    assert checks(own)["trust"]["Level"] == "failure"
+    own.daemon.stop()
+    assert "E_STORE_MANIFEST" in refused_start(own)
+
+
+def pin(own, installation):
+    with open(own.daemon.settings, encoding="utf-8") as file:
+        lines = [line for line in file.read().splitlines() if not line.startswith("installation =")]
+    lines.insert(lines.index("[store]") + 1, f"installation = {installation}")
+    with open(own.daemon.settings, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def test_a_store_of_another_installation_than_the_settings_name(own):
+    other = "0" * 32
+    own.daemon.stop()
+    with connect(own) as connection:
+        (stored,) = connection.execute("SELECT id FROM installation").fetchone()
+    pin(own, other)
+    said = refused_start(own)
+    assert "E_INSTALLATION_OTHER" in said and f'store_has="{stored}" settings_name="{other}"' in said
+    ran = own.run("holdfastd", "--config", own.daemon.settings, "--recover", check=False)
+    assert ran.returncode == SETTINGS_WRONG and "E_INSTALLATION_OTHER" in ran.stderr
+    pin(own, stored)
+    own.start()
 
 
 def make_schema_4(own):

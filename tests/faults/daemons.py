@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from holdfast import wait_for
+from holdfast.admin import Admin
 
 TURNOVER = {"token": {"message_key_messages": 3, "message_key_cache": 2}}
 
@@ -19,7 +20,9 @@ def pair(make):
     both = make(settings=TURNOVER)
     both.add_daemon("holdfastd-2")
     both.start()
-    return [both.client(daemon) for daemon in both.daemons], both
+    yield [both.client(daemon) for daemon in both.daemons], both
+    for daemon in both.daemons:
+        assert not daemon.running() or "Distrust" not in Admin(both, daemon).call("Status")
 
 
 def test_message_keys_are_turned_over(make):

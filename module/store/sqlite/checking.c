@@ -147,9 +147,8 @@ static struct err age_check(const struct store_batch *batch)
 	return refused;
 }
 
-/* Before the lock is taken: the token is asked here. */
-static struct err judging_prepare(struct store_sqlite *store, const struct store_batch *batch,
-				  struct judging *j)
+static struct err manifest_take(struct store_sqlite *store, const struct store_batch *batch,
+				struct judging *j)
 {
 	*j = (struct judging){.moment = {.epoch = batch->epoch}};
 	TRY(age_check(batch));
@@ -160,6 +159,13 @@ static struct err judging_prepare(struct store_sqlite *store, const struct store
 	TRY(e);
 	REQUIRE(j->manifest.epoch == batch->epoch, E_STORE_MANIFEST);
 	return OK;
+}
+
+/* Before the lock is taken: the token is asked here. */
+static struct err judging_prepare(struct store_sqlite *store, const struct store_batch *batch,
+				  struct judging *j)
+{
+	return sqlite_manifest_noted(&store->manifest, manifest_take(store, batch, j));
 }
 
 /* What is expected goes on to the manifest that the batch was read with, or to the newest. */
@@ -182,9 +188,8 @@ static struct err follow(struct store_sqlite *store, const struct judging *j)
 	return OK;
 }
 
-/* Under the lock: what is expected is at least as new as what the batch has read. */
-static struct err judge_begin(struct store_sqlite *store, const struct store_batch *batch,
-			      struct judging *j)
+static struct err keep_up(struct store_sqlite *store, const struct store_batch *batch,
+			  struct judging *j)
 {
 	struct store_expectation *e = &store->checking.expectation;
 	j->expects = e->active && batch->since > 0;
@@ -199,6 +204,13 @@ static struct err judge_begin(struct store_sqlite *store, const struct store_bat
 	REQUIRE(j->difference.named, E_STORE_BUSY);
 	j->moment.difference = &j->difference;
 	return OK;
+}
+
+/* Under the lock: what is expected is at least as new as what the batch has read. */
+static struct err judge_begin(struct store_sqlite *store, const struct store_batch *batch,
+			      struct judging *j)
+{
+	return sqlite_manifest_noted(&store->manifest, keep_up(store, batch, j));
 }
 
 /* No row can be there twice in a table that is whole. */

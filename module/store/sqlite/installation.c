@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The row that names the sealing key: read before it can be verified, then verified. */
+#include "base/log.h"
 #include "store/sqlite/ports.h"
 
 static struct err installation_fetch(struct store_sqlite *store, struct store_batch *batch)
@@ -15,13 +16,43 @@ static struct err installation_fetch(struct store_sqlite *store, struct store_ba
 	return OK;
 }
 
+/* --init makes identities before the row is ready, and the rest only behind it. */
+enum traces { TRACES_NONE, TRACES_OF_INIT, TRACES_OF_USE };
+
+static struct err missing(void)
+{
+	struct err gone = ERR(E_INSTALLATION);
+	log_event(LOG_ERROR, "installation.missing", LOG_TEXT("table", "installation"),
+		  LOG_TEXT("why", "the store has been in use, and has no such row that is ready"),
+		  LOG_ERR(gone));
+	return gone;
+}
+
+/* A store that was never initialised, or one that has lost what names its keys: on what is left,
+ * --init would begin anew. `most`: what may be there all the same. */
+static struct err check_unused(struct store_sqlite *store, enum traces most)
+{
+	CLEANUP(sqlite_reader_release) struct sqlite_reader reader = {0};
+	CLEANUP(sqlite_statement_release) struct sqlite_statement statement = {0};
+	int64_t traces = TRACES_NONE;
+	sqlite_reader_acquire(&store->readers, &reader);
+	TRY(sqlite_statement_take(reader.connection, SQL_INSTALLATION_TRACES, &statement));
+	TRY(sqlite_statement_integer(&statement, &traces));
+	return traces > most ? missing() : OK;
+}
+
 NODISCARD struct err sqlite_installation_load(void *self, struct kms_installation *out)
 {
 	struct kms_installation installation = {0};
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	store_batch_init(&batch);
-	TRY(installation_fetch(self, &batch));
+	struct err e = installation_fetch(self, &batch);
+	if (err_is(e, E_NOT_FOUND))
+		TRY(check_unused(self, TRACES_NONE));
+	TRY(e);
 	TRY(store_batch_decode(&batch, 0, &installation));
+	if (!installation.ready)
+		TRY(check_unused(self, TRACES_OF_INIT));
 	*out = installation;
 	return OK;
 }

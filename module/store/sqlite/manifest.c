@@ -55,6 +55,28 @@ NODISCARD struct err sqlite_manifest_mark(void *self, struct kms_mark *out)
 	return OK;
 }
 
+/* ---- doubts ---- */
+
+NODISCARD struct err sqlite_manifest_noted(struct sqlite_manifest *manifest, struct err e)
+{
+	uint16_t none = E_OK;
+	if (err_is(e, E_STORE_MANIFEST) || err_is(e, E_STORE_ROLLED_BACK))
+		(void)atomic_compare_exchange_strong(&manifest->doubt, &none, e.code);
+	return e;
+}
+
+NODISCARD struct err sqlite_manifest_doubt(void *self)
+{
+	struct sqlite_manifest *manifest = &((struct store_sqlite *)self)->manifest;
+	uint16_t code = atomic_exchange(&manifest->doubt, E_OK);
+	return code == E_OK ? OK : ERR(code);
+}
+
+void sqlite_manifest_freeze(void *self)
+{
+	atomic_store(&((struct store_sqlite *)self)->manifest.frozen, true);
+}
+
 /* ---- reading ---- */
 
 static struct err row_refuse(const char *why)
@@ -197,9 +219,8 @@ static struct err next_write(struct store_sqlite *store, const struct store_batc
 }
 
 /* A store that has no manifest yet (--init, or a schema of before) commits without one. */
-static struct err before_commit(void *self)
+static struct err bring_up_to_date(struct store_sqlite *store)
 {
-	struct store_sqlite *store = self;
 	struct sqlite_manifest *manifest = &store->manifest;
 	TRY(manifest->tracker.failure);
 	if (manifest->tracker.count == 0 && !manifest->renew)
@@ -220,6 +241,17 @@ static struct err before_commit(void *self)
 		TRY(sqlite_checking_apply(store, &manifest->now, &manifest->next));
 	TRY(next_seal(store, &batch));
 	return next_write(store, &batch);
+}
+
+/* Frozen meanwhile: the token may have been waited for. */
+static struct err before_commit(void *self)
+{
+	struct store_sqlite *store = self;
+	struct sqlite_manifest *manifest = &store->manifest;
+	REQUIRE(!atomic_load(&manifest->frozen), E_DISTRUSTED);
+	TRY(sqlite_manifest_noted(manifest, bring_up_to_date(store)));
+	REQUIRE(!atomic_load(&manifest->frozen), E_DISTRUSTED);
+	return OK;
 }
 
 /* When COMMIT failed nobody knows what the file has: it is read again. */

@@ -8,6 +8,7 @@
 #define HOLDFAST_STORE_SQLITE_MANIFEST_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/sqlite/tracker.h"
 
@@ -22,7 +23,7 @@ struct sqlite_manifest_row {
 	uint8_t seal[KMS_SEAL_LEN];
 };
 
-/* All but the mark is guarded by the store's write_lock. */
+/* All but what is atomic, and the mark, is guarded by the store's write_lock. */
 struct sqlite_manifest {
 	struct sqlite_tracker tracker;
 	bool known;                      /* `now` is what the file had at data_version */
@@ -31,6 +32,9 @@ struct sqlite_manifest {
 	int64_t data_version;            /* of the writer */
 	struct sqlite_manifest_row now;  /* as committed */
 	struct sqlite_manifest_row next; /* about to be; epoch 0: nothing is */
+
+	_Atomic uint16_t doubt; /* enum err_code: kms_manifest_ops.doubt() */
+	_Atomic bool frozen;    /* kms_manifest_ops.freeze() */
 
 	pthread_mutex_t mark_lock;
 	struct kms_mark mark; /* the highest that this process has seen; 0: none */
@@ -59,6 +63,9 @@ struct kms_mark sqlite_mark_seen(struct sqlite_manifest *manifest);
  * another of its epoch. */
 NODISCARD struct err sqlite_mark_expect(struct kms_mark seen, struct kms_mark mark);
 void sqlite_mark_note(struct sqlite_manifest *manifest, struct kms_mark mark);
+
+/* Every failure of a reader or a writer that is about the whole store comes by here, on its way. */
+NODISCARD struct err sqlite_manifest_noted(struct sqlite_manifest *manifest, struct err e);
 
 /*
  * In the writer's transaction: what is committed next makes the manifest anew, over `tally` and

@@ -7,6 +7,8 @@
 
 /* manifest.c */
 NODISCARD struct err sqlite_manifest_mark(void *self, struct kms_mark *out);
+NODISCARD struct err sqlite_manifest_doubt(void *self);
+void sqlite_manifest_freeze(void *self);
 
 /* survey.c */
 NODISCARD struct err sqlite_survey(void *self, const struct kms_survey_options *options,

@@ -175,6 +175,11 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_INSTALLATION_INSERT] = {"installation insert", INSERT, &store_table_installation, ""},
 	[SQL_INSTALLATION_SELECT] = {"installation select", SELECT, &store_table_installation,
 				     " LIMIT 2"},
+	/* enum traces */
+	[SQL_INSTALLATION_TRACES] = {"installation traces", TEXT, NULL,
+				     "SELECT CASE WHEN EXISTS(SELECT 1 FROM manifest)"
+				     " OR EXISTS(SELECT 1 FROM keys) THEN 2"
+				     " ELSE EXISTS(SELECT 1 FROM identities) END"},
 	[SQL_INSTALLATION_DELETE] = {"installation delete", TEXT, NULL,
 				     "DELETE FROM installation WHERE id=:id OR ready=0"},
 

@@ -42,6 +42,8 @@ static struct err survey(UNUSED void *self, const struct kms_survey_options *opt
 	LOCK_SCOPE(&remembered.lock);
 	remembered.surveys++;
 	out->verdict = remembered.verdict == E_OK ? OK : ERR((uint16_t)remembered.verdict);
+	if (!err_failed(out->verdict) && remembered.mark.epoch < options->anchor.epoch)
+		out->verdict = ERR(E_STORE_ROLLED_BACK);
 	out->mark = remembered.mark;
 	out->anchor = options->anchor;
 	out->rows = 42;
@@ -59,6 +61,20 @@ static struct err mark(UNUSED void *self, struct kms_mark *out)
 	LOCK_SCOPE(&remembered.lock);
 	*out = remembered.mark;
 	return OK;
+}
+
+static struct err doubt(UNUSED void *self)
+{
+	LOCK_SCOPE(&remembered.lock);
+	enum err_code code = remembered.doubt;
+	remembered.doubt = E_OK;
+	return code == E_OK ? OK : ERR((uint16_t)code);
+}
+
+static void freeze(UNUSED void *self)
+{
+	LOCK_SCOPE(&remembered.lock);
+	remembered.frozen = true;
 }
 
 static struct err begin(UNUSED void *self)
@@ -100,6 +116,8 @@ static struct err head_save(UNUSED void *self, const struct kms_audit_head *head
 
 static const struct kms_manifest_ops ops = {.survey = survey,
 					    .mark = mark,
+					    .doubt = doubt,
+					    .freeze = freeze,
 					    .begin = begin,
 					    .head_load = head_load,
 					    .head_save = head_save};

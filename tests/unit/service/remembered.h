@@ -22,6 +22,8 @@ struct remembered {
 	struct kms_finding findings[2];
 	uint64_t found;
 	enum err_code begin; /* what it answers */
+	enum err_code doubt; /* of a reader or a writer, until it is asked for */
+	bool frozen;
 	unsigned begun, surveys;
 	uint64_t progressed; /* rows, as the service was told */
 	bool has_head;

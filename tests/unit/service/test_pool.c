@@ -67,17 +67,12 @@ static void test_half_of_it_is_for_known_callers_alone(UNUSED void **state)
 
 static void test_the_order_of_the_pipeline(UNUSED void **state)
 {
-	static const char *const names[] = {"authenticate",
-					    "find the operation",
-					    "decode and validate",
-					    "resolve keys",
-					    "authorise",
-					    "state and usage",
-					    "execute",
-					    "anchor",
-					    "finish",
-					    "dry run",
-					    "encode"};
+	static const char *const names[] = {"authenticate",    "find the operation",
+					    "trust",           "decode and validate",
+					    "resolve keys",    "authorise",
+					    "state and usage", "execute",
+					    "anchor",          "finish",
+					    "dry run",         "encode"};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		assert_string_equal(pipeline_step_name(i), names[i]);
 	assert_null(pipeline_step_name(ARRAY_LEN(names)));

@@ -253,7 +253,7 @@ const struct tamper_subject tamper_subjects[TAMPER_COUNT] = {
 	[TAMPER_ACCESS_KEY] = {&store_table_access_keys, read_access_key, E_NOT_FOUND, NULL, 0,
 			       E_OK, E_STORE_SEAL},
 	[TAMPER_INSTALLATION] = {&store_table_installation, read_installation, E_STORE_SEAL,
-				 &store_table_installation, 0, E_OK, E_NOT_FOUND},
+				 &store_table_installation, 0, E_OK, E_INSTALLATION},
 	[TAMPER_ALIAS] = {&store_table_aliases, read_alias, E_NOT_FOUND, NULL, 0, E_OK,
 			  E_STORE_SEAL},
 	[TAMPER_ALIASES] = {&store_table_aliases, read_aliases, E_STORE_SEAL, &store_table_aliases,

@@ -140,6 +140,11 @@ static void test_a_writer_does_not_take_the_place_of_a_stolen_row(void **state)
 	assert_err(f->catalog.ops->alias_create(f->catalog.self, &alias, &record), E_STORE_SEAL);
 }
 
+static struct err doubt(struct fixture *f)
+{
+	return f->manifest.ops->doubt(f->manifest.self);
+}
+
 /* The whole of yesterday: file, rows and manifest agree with each other. */
 static void test_an_older_manifest_is_refused_while_running(void **state)
 {
@@ -150,10 +155,14 @@ static void test_an_older_manifest_is_refused_while_running(void **state)
 	tampering_change(f, &store_table_keys);
 	tampering_put_back(f, &store_table_keys);
 	fixture_sql(f, "DELETE FROM manifest; INSERT INTO manifest SELECT * FROM kept_manifest");
+	assert_ok(doubt(f));
 	assert_err(tamper_read(f, TAMPER_KEY), E_STORE_ROLLED_BACK);
 	assert_err(tamper_read(f, TAMPER_GRANT), E_STORE_ROLLED_BACK);
+	assert_err(doubt(f), E_STORE_ROLLED_BACK);
+	assert_ok(doubt(f)); /* told once */
 	assert_err(f->catalog.ops->alias_create(f->catalog.self, &alias, &record),
 		   E_STORE_ROLLED_BACK);
+	assert_err(doubt(f), E_STORE_ROLLED_BACK); /* of the writer */
 	fixture_sql(f, "DELETE FROM manifest");
 	assert_err(tamper_read(f, TAMPER_KEY), E_STORE_ROLLED_BACK);
 	assert_err(f->catalog.ops->alias_create(f->catalog.self, &alias, &record),
@@ -166,8 +175,65 @@ static void test_a_changed_epoch_is_refused(void **state)
 	struct fixture *f = *state;
 	fixture_sql(f, "UPDATE manifest SET epoch=epoch+1");
 	assert_err(tamper_read(f, TAMPER_KEY), E_STORE_MANIFEST);
+	assert_err(doubt(f), E_STORE_MANIFEST);
 	fixture_sql(f, "UPDATE manifest SET epoch=epoch-1");
 	assert_ok(tamper_read(f, TAMPER_KEY));
+}
+
+static void test_rows_that_are_refused_are_no_doubt(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_alias alias = sample_alias(1, 1);
+	tampering_change(f, &store_table_aliases);
+	tampering_put_back(f, &store_table_aliases);
+	assert_err(tamper_read(f, TAMPER_ALIAS), E_STORE_SEAL);
+	struct kms_outbox_record record = sample_record(300);
+	(void)err_failed(f->catalog.ops->alias_delete(f->catalog.self, &alias, &record));
+	tampering_delete(f, &store_table_grants);
+	assert_err(tamper_read(f, TAMPER_GRANT), E_STORE_SEAL);
+	assert_ok(doubt(f));
+}
+
+/* ---- frozen ---- */
+
+static void test_a_frozen_store_commits_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_mark before, after;
+	struct kms_alias alias = sample_alias(9, 1);
+	struct kms_outbox_record record = sample_record(300);
+	const struct kms_last_use use = {.scope = sample_scope, .time_ms = 1};
+	assert_ok(f->manifest.ops->mark(f->manifest.self, &before));
+	f->manifest.ops->freeze(f->manifest.self);
+	assert_err(f->catalog.ops->alias_create(f->catalog.self, &alias, &record), E_DISTRUSTED);
+	assert_err(f->catalog.ops->last_use_save(f->catalog.self, &use, 1), E_DISTRUSTED);
+	assert_ok(f->manifest.ops->mark(f->manifest.self, &after));
+	assert_int_equal(before.epoch, after.epoch);
+	assert_int_equal(fixture_ask(f, "SELECT count(*) FROM outbox WHERE event_id LIKE '%12c'"),
+			 0);
+	assert_ok(tamper_read(f, TAMPER_KEY)); /* who looks for what is wrong may read */
+	assert_ok(doubt(f));
+}
+
+/* The token was waited for meanwhile. */
+static void freeze_now(void *user)
+{
+	struct fixture *f = user;
+	f->manifest.ops->freeze(f->manifest.self);
+}
+
+static void test_what_was_about_to_be_committed_is_not(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_mark before, after;
+	struct kms_alias alias = sample_alias(9, 1);
+	struct kms_outbox_record record = sample_record(300);
+	assert_ok(f->manifest.ops->mark(f->manifest.self, &before));
+	f->while_sealing_user = f;
+	f->while_sealing = freeze_now;
+	assert_err(f->catalog.ops->alias_create(f->catalog.self, &alias, &record), E_DISTRUSTED);
+	assert_ok(f->manifest.ops->mark(f->manifest.self, &after));
+	assert_int_equal(before.epoch, after.epoch);
 }
 
 /* ---- two processes ---- */
@@ -195,10 +261,13 @@ static int two_setup(void **state)
 	return 0;
 }
 
+/* What others commit, and rows that alone are refused, is never a reason to doubt the whole. */
 static int two_teardown(void **state)
 {
 	struct two *two = *state;
 	void *f = two->f;
+	assert_ok(doubt(two->f));
+	assert_ok(doubt(&two->other));
 	fixture_close(&two->other);
 	mem_free(two);
 	return fixture_teardown(&f);
@@ -382,9 +451,19 @@ static void *write_on(void *user)
 	return NULL;
 }
 
+static struct err survey_beside(struct fixture *f)
+{
+	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
+	struct kms_survey_options options = {0};
+	TRY(f->manifest.ops->mark(f->manifest.self, &options.anchor));
+	TRY(f->manifest.ops->survey(f->manifest.self, &options, &s));
+	return s.verdict;
+}
+
 static void *read_on(void *user)
 {
 	struct worker *worker = user;
+	worker->result = survey_beside(worker->f);
 	for (uint32_t i = 0; i < ROUNDS && !err_failed(worker->result); i++)
 		for (size_t k = 0; k < TAMPER_COUNT && !err_failed(worker->result); k++)
 			worker->result = tolerate(tamper_subjects[k].read(worker->f));
@@ -434,6 +513,9 @@ int main(void)
 		TEST(test_a_writer_does_not_take_the_place_of_a_stolen_row),
 		TEST(test_an_older_manifest_is_refused_while_running),
 		TEST(test_a_changed_epoch_is_refused),
+		TEST(test_rows_that_are_refused_are_no_doubt),
+		TEST(test_a_frozen_store_commits_nothing),
+		TEST(test_what_was_about_to_be_committed_is_not),
 		TEST_TWO(test_what_another_process_commits_is_believed),
 		TEST_TWO(test_many_changes_of_another_process_are_believed),
 		TEST_TWO(test_a_writer_follows_many_changes_of_another_process),
