@@ -91,13 +91,15 @@ static void write_findings(struct writer *w, const struct kms_survey *survey)
 
 #define TOLD_CHANGES_MAX 1000000000 /* more: an acceptance lies between, which leaps */
 
-/* "17 changes", or "changes". */
+/* "17 changes are", or "changes, and a recovery, are". */
 static void write_changes(struct writer *w, uint64_t changes)
 {
 	if (changes < TOLD_CHANGES_MAX)
-		writer_format(w, "%llu changes", (unsigned long long)changes);
+		writer_format(w, "%llu change%s", (unsigned long long)changes,
+			      changes == 1 ? "" : "s");
 	else
 		writer_text(w, "changes, and a recovery,");
+	writer_text(w, changes == 1 ? " is" : " are");
 }
 
 /* What whoever accepts an older store gives up. */
@@ -109,7 +111,7 @@ static void write_losses(struct writer *w, const struct kms_survey *survey)
 	write_changes(w, survey->anchor.epoch - survey->mark.epoch);
 	writer_text(
 		w,
-		" that were made since are not in it. With it come back\n"
+		" not in it that came since. With it come back\n"
 		"  grants that were revoked or retired, keys that were disabled, policies, access "
 		"keys\n"
 		"  and users that were taken away or changed since. What was made since is lost: "
