@@ -16,6 +16,7 @@
 #include "daemon/signals.h"
 #include "event/endpoint.h"
 #include "hsm/remote.h"
+#include "service/audit_head.h"
 
 #define TOKEN_WAIT_MS 60000
 #define TOKEN_WAIT_SOON_MS 5000
@@ -219,6 +220,14 @@ struct audit_log_limits wiring_audit_limits(const struct settings *s)
 		.sign_every_records = (uint32_t)s->audit.sign_every_records,
 		.sign_every_ms = (uint32_t)s->audit.sign_every_ms,
 	};
+}
+
+/* A start that is refused for want of a log must not begin one: the segments that are put back have
+ * the same numbers. */
+static struct err expect_audit(struct wiring *w)
+{
+	const struct kms_manifest manifest = store_sqlite_manifest(w->store);
+	return audit_head_expect(&manifest, w->settings->audit.directory, w->settings->audit.name);
 }
 
 static struct err open_audit_signer(struct wiring *w)
@@ -469,6 +478,7 @@ static const struct step {
 	{"reach the token", wiring_open_token},
 	{"open the store", open_store},
 	{"verify the installation", open_installation},
+	{"find the end of the audit log", expect_audit},
 	{"ask for the audit log's key", open_audit_signer},
 	{"open the audit log's sink", open_audit_sink},
 	{"open the audit log", open_audit},

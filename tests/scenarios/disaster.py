@@ -2,10 +2,12 @@
 """holdfast-recovery(7), by its word: backups are made and losses made good with the commands that the
 page prints, in their order, on a host whose folders are those of the package. Only where the host's
 root lies, the backup's name and the code of the report are filled in."""
+import contextlib
 import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
@@ -317,3 +319,140 @@ def test_the_token_was_lost(past):
     again = past.rotate()
     assert past.opens(again) and past.opens(past.rotated)
     host.audit_is_sound()
+
+
+def test_the_audit_log_was_lost_and_is_put_back(past):
+    host = past.disaster("audit")
+    host.start_token()
+    host.start_service()
+    assert "E_AUDIT_CHAIN" in host.refused and "holdfastd --recover" in host.refused
+    told = host.follow("WHAT WAS LOST: The audit log")
+    assert "it is there" in told["holdfast recover"]
+    assert not host.refused
+    host.audit_is_sound()
+    assert host.records("RevokeGrant") and not host.records("RecoverStore")
+
+
+def test_the_audit_log_was_lost_for_good(past):
+    host = past.disaster("audit")
+    host.start_token()
+    told = list(host.follow("THE REPORT").values())
+    assert "IT IS NOT THERE" in told[-1] and "E_AUDIT_CHAIN" in told[-1]
+    host.follow("THE REPORT", 1)
+    host.start_service()
+    assert not host.refused
+    assert opening(past) == [True] * 5
+    assert_recovered(past, "E_AUDIT_CHAIN")
+    assert host.records("RevokeGrant") == []
+
+
+def forge(host, table, **columns):
+    """A row that nobody sealed."""
+    with contextlib.closing(sqlite3.connect(host.store)) as connection, connection:
+        columns["seal"] = bytes(32)
+        connection.execute(f"INSERT INTO {table}({', '.join(columns)}) "
+                           f"VALUES ({', '.join('?' * len(columns))})", list(columns.values()))
+
+
+def test_rows_that_keep_the_service_from_starting_are_discarded(past):
+    """Whatever somebody wrote to an audit record on its way, an intent, and the head of the log."""
+    host = past.disaster()
+    event, intent = "0f0e0d0c-0b0a-4908-8706-050403020100", bytes(range(16))
+    forge(host, "outbox", event_id=event, line=b'{"eventName":"Forged"}')
+    forge(host, "intents", token_id=intent, account=host.account, region=host.region, key_id=intent,
+          partition="aws", multi_region=0, number=1, kind=1, owner=bytes(16), lease_ms=1)
+    with contextlib.closing(sqlite3.connect(host.store)) as connection, connection:
+        assert connection.execute("UPDATE audit_heads SET sequence = sequence - 1").rowcount == 1
+    rows = {"outbox": f"event_id={event}", "intents": f"token_id={intent.hex()}",
+            "audit_heads": "log=holdfastd"}
+    host.start_token()
+    host.start_service()
+    for table, row in rows.items():
+        line, = [line for line in host.refused.splitlines()
+                 if f'store.finding kind="changed" table="{table}" row="{row}"' in line]
+        assert "does not start with it" in line and "holdfast recover" in line
+    told = host.follow("ROWS THAT ARE REFUSED")
+    report = told["holdfast recover"]
+    for row in rows.values():
+        assert row in report
+    assert report.count("the service does not start with it") == 3
+    assert "event id" in report and "its object on the token" in report and "cut off" in report
+    assert report.splitlines()[-1].split(" --config ")[0].endswith(f"--accept {host.code} --discard-refused")
+    assert not host.refused
+    assert opening(past) == [True] * 5
+    details = host.records("RecoverStore")[-1]["serviceEventDetails"]
+    assert (details["discardedRows"], details["refusedRowsLeft"]) == (3, 0)
+    assert {(f["table"], f["row"]) for f in details["findings"]} == set(rows.items())
+    assert not host.records("Forged")
+    assert_recovered(past, "E_STORE_SEAL")
+
+
+def test_the_host_was_lost(past):
+    """Another machine has what was backed up, and the PIN; nothing else."""
+    host = past.disaster(store=1, token=1)
+    with open(host.pin_file, encoding="utf-8") as file:
+        pin = file.read()
+    host.lose("var", "etc")
+    os.makedirs(host.path("etc/holdfast"))
+    host.follow("WHAT WAS LOST: The host", 0)
+    assert not os.path.exists(host.pin_file)  # is in no backup
+    write_file(host.pin_file, pin, mode=0o400)
+    told = host.follow("WHAT WAS LOST: The host", 1)
+    assert not host.refused
+    assert "SOUND" in list(told.values())[-1]
+    assert opening(past) == [True, True, False, True, False]
+    assert_what_came_back_is_told(past)
+    assert_recovered(past, "E_STORE_ROLLED_BACK")
+
+
+def move_token(host):
+    """Its folder goes to another place, which softhsm2.conf names."""
+    old, host.token_folder = host.token_folder, host.path("var/lib/elsewhere/tokens")
+    os.rename(old, host.token_folder)
+    host.write_token_settings()
+
+
+def make_clone(host):
+    """The same objects on a token of another serial number and label; `uri` names the label."""
+    folder, = os.listdir(host.token_folder)
+    path = os.path.join(host.token_folder, folder, "token.object")
+    with contextlib.closing(sqlite3.connect(host.store)) as connection:
+        (serial,), = connection.execute("SELECT token_serial FROM installation").fetchall()
+    clone = serial[:-1] + ("0" if serial[-1] != "0" else "1")
+    with open(path, "rb") as file:
+        content = file.read()
+    for was, now in ((serial, clone), ("holdfast ", "another  ")):
+        assert content.count(was.encode()) == 1
+        content = content.replace(was.encode(), now.encode())
+    with open(path, "wb") as file:
+        file.write(content)
+    for settings in (host.settings, host.daemon.settings):
+        with open(settings, encoding="utf-8") as file:
+            text = file.read()
+        assert text.count("uri = pkcs11:token=holdfast\n") == 1
+        write_file(settings, text.replace("pkcs11:token=holdfast", "pkcs11:token=another"))
+    return serial, clone
+
+
+def test_the_token_is_moved_and_then_another_takes_its_place(past):
+    host = past.disaster()
+    move_token(host)
+    host.start_token()
+    assert "fit together" in host.type("holdfast recover")
+    host.token.stop()
+    serials = make_clone(host)
+    host.start_token()
+    host.start_service()
+    assert "E_HSM_TOKEN_CHANGED" in host.refused
+    told = host.follow("ANOTHER TOKEN")
+    report = told["holdfast recover"]
+    assert "ANOTHER TOKEN" in report and all(serial in report for serial in serials)
+    assert not host.refused
+    assert opening(past) == [True] * 5
+    details = host.records("RecoverStore")[-1]["serviceEventDetails"]
+    assert (details["previousTokenSerial"], details["tokenSerial"]) == serials
+    assert_recovered(past, "E_HSM_TOKEN_CHANGED")
+
+
+def test_every_step_of_the_page_was_walked():
+    assert WALKED == set(STEPS)
