@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import subprocess
+import tempfile
 
 import pytest
 
@@ -20,7 +22,8 @@ PAGE = os.path.join(ROOT, "config/man/holdfast-recovery.7")
 PLACES = {"tokens": "var/lib/holdfast-token/tokens", "token-state": "var/lib/holdfast-token",
           "holdfast.db": "var/lib/holdfast/holdfast.db", "audit": "var/lib/holdfast/audit",
           "pin": "etc/holdfast/pin", "softhsm2.conf": "etc/holdfast/softhsm2.conf",
-          "token.conf": "etc/holdfast/holdfast-token.conf"}
+          "token.conf": "etc/holdfast/holdfast-token.conf", "token.sock": "run/token.sock",
+          "credentials": "home/credentials", "so-pin": "etc/holdfast/pin-so"}
 BACKUP = re.compile(r"holdfast-\d{8}T\d{6}Z-\d+\.db")
 CODE = re.compile(r"--accept ([0-9a-f]{4}(?:-[0-9a-f]{4}){3})")
 WALKED = set()
@@ -47,18 +50,77 @@ def read_page():
 STEPS = read_page()
 
 
+def may_run(path):
+    """Whether any user may."""
+    parts = [path]
+    while parts[-1] != "/":
+        parts.append(os.path.dirname(parts[-1]))
+    return all(os.stat(part).st_mode & stat.S_IXOTH for part in parts)
+
+
 class Host(Installation):
-    """A machine: the packages' folders under a root of its own, with the two services."""
+    """A machine: the package's folders under a root of its own, and both services, each as its user
+    where the tests are root's."""
 
     def __init__(self, directory):
-        super().__init__(directory)
+        self.separate = os.geteuid() == 0 and may_run(program("holdfastd"))
+        self.users = {"holdfast": 64001, "holdfast-token": 64002}
+        if not self.separate:
+            self.users = dict.fromkeys(self.users, os.geteuid())
+        super().__init__(directory, settings={"token": {
+            "user": self.users["holdfast-token"], "daemon_users": self.users["holdfast"]}})
         self.refused = ""  # why holdfastd did not start
+        self.said = ""     # at its last start
         self.backup = ""   # the one to restore
         self.code = ""
-        os.makedirs(self.path("bin/x"), exist_ok=True)
         write_file(self.path("bin/holdfast"), mode=0o700, text=f"""#!/bin/sh
 exec {program("holdfast")} "$@" --config {self.daemon.settings}
 """)
+        self.assign(self.users)
+        self.give("holdfast", "var/lib/holdfast", "holdfastd", "home")
+        self.give("holdfast-token", "var/lib/holdfast-token", "run", "pin", "so-pin")
+
+    def assign(self, users):
+        """These are the users' numbers now: in the settings, which would have names, and for the
+        services."""
+        for path in (self.settings, self.daemon.settings):
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            for setting, name in (("user", "holdfast-token"), ("daemon_users", "holdfast")):
+                text = text.replace(f"\n{setting} = {self.users[name]}\n", f"\n{setting} = {users[name]}\n")
+            write_file(path, text, mode=0o644)
+        self.users = users
+        self.token.argv = self.as_user("holdfast-token") + self.token.argv[-3:]
+        self.daemon.argv = self.as_user("holdfast") + self.daemon.argv[-3:]
+
+    def as_user(self, name):
+        number = self.users[name]
+        return ["setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups",
+                "--"] if self.separate else []
+
+    def give(self, name, *paths):
+        for path in map(self.path, paths):
+            for folder, _, files in os.walk(path):
+                for one in (folder, *(os.path.join(folder, file) for file in files)):
+                    os.chown(one, self.users[name], -1)
+            os.chown(path, self.users[name], -1)
+        os.chown(self.daemon.settings, os.geteuid(), -1)  # of another it would not be read
+
+    def write_token_settings(self):
+        path = super().write_token_settings()
+        os.chmod(self.path("softhsm2.conf"), 0o644)
+        os.chmod(path, 0o644)
+        return path
+
+    def run(self, name, *arguments, check=True):
+        """The services' programs as their users."""
+        user = {"holdfastd": "holdfast", "holdfast-token": "holdfast-token"}.get(name)
+        if user is None:
+            return super().run(name, *arguments, check=check)
+        ran = subprocess.run([*self.as_user(user), program(name), *arguments], check=False, text=True,
+                             env={**os.environ, **self.environment}, capture_output=True, timeout=60)
+        assert not check or ran.returncode == 0, f"{name} {arguments}: {ran.stdout}{ran.stderr}"
+        return ran
 
     def path(self, name):
         path = os.path.join(self.directory, PLACES.get(name, name))
@@ -84,7 +146,9 @@ exec {program("holdfast")} "$@" --config {self.daemon.settings}
             return self.systemctl(*line.split()[1:])
         line = BACKUP.sub(self.backup, line).replace("CODE", self.code)
         line = re.sub(r"(?<![\w.])/(var/lib|etc|backup)", rf"{self.directory}/\1", line)
-        line = re.sub(r"\bholdfast(-token)?: ", f"{os.getuid()}:{os.getgid()} ", line)  # the packages' users
+        for name, number in self.users.items():
+            owner = f"{number}:{number}" if self.separate else str(number)
+            line = re.sub(rf"(?<=\s){name}: ", f"{owner} ", line)
         ran = subprocess.run(["sh", "-euc", line], stdin=subprocess.DEVNULL, capture_output=True,
                              text=True, timeout=60, check=False, cwd=self.directory,
                              env={**os.environ, **self.environment,
@@ -144,6 +208,11 @@ exec {program("holdfast")} "$@" --config {self.daemon.settings}
         return ran.stdout
 
 
+def copy_tree(old, new):
+    """With all owners."""
+    subprocess.run(["cp", "-a", old, new], check=True)
+
+
 class Past:
     """What happened before the loss: backups of two ages, and something after each."""
 
@@ -170,7 +239,7 @@ class Past:
         host.lose()
         host.type(STEPS["BACKUPS: The audit log", 0][0])  # to its last line
         for tree in ("var", "etc"):
-            shutil.copytree(host.path(tree), host.path(f"then/{tree}"))
+            copy_tree(host.path(tree), host.path(f"then/{tree}"))
 
     def make(self, text):
         kms = self.host.client()
@@ -205,7 +274,7 @@ class Past:
         host = self.host
         host.lose("var", "etc")
         for tree in ("var", "etc"):
-            shutil.copytree(host.path(f"then/{tree}"), host.path(tree))
+            copy_tree(host.path(f"then/{tree}"), host.path(tree))
         host.lose(*lost)
         shutil.copy(host.path(f"backup/token-{token}.tar"), host.path("backup/token.tar"))
         host.backup = self.stores[store]
@@ -223,15 +292,17 @@ class Past:
 
 
 @pytest.fixture(scope="module")
-def past(tmp_path_factory):
-    host = Host(tmp_path_factory.mktemp("host"))
-    try:
-        host.initialise()
-        host.start()
-        yield Past(host)
-        host.assert_nothing_refused()
-    finally:
-        host.cleanup()
+def past():
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+        os.chmod(folder, 0o755)
+        host = Host(folder)
+        try:
+            host.initialise()
+            host.start()
+            yield Past(host)
+            host.assert_nothing_refused()
+        finally:
+            host.cleanup()
 
 
 def opening(past):
@@ -268,7 +339,8 @@ def assert_recovered(past, verdict):
     host = past.host
     told = host.records("RecoverStore")[-1]["serviceEventDetails"]
     assert told["verdict"] == verdict
-    assert os.stat(host.store).st_mode & 0o777 == 0o600
+    status = os.stat(host.store)
+    assert (status.st_uid, status.st_mode & 0o777) == (host.users["holdfast"], 0o600)
     host.audit_is_sound()
 
 
@@ -387,24 +459,6 @@ def test_rows_that_keep_the_service_from_starting_are_discarded(past):
     assert_recovered(past, "E_STORE_SEAL")
 
 
-def test_the_host_was_lost(past):
-    """Another machine has what was backed up, and the PIN; nothing else."""
-    host = past.disaster(store=1, token=1)
-    with open(host.pin_file, encoding="utf-8") as file:
-        pin = file.read()
-    host.lose("var", "etc")
-    os.makedirs(host.path("etc/holdfast"))
-    host.follow("WHAT WAS LOST: The host", 0)
-    assert not os.path.exists(host.pin_file)  # is in no backup
-    write_file(host.pin_file, pin, mode=0o400)
-    told = host.follow("WHAT WAS LOST: The host", 1)
-    assert not host.refused
-    assert "SOUND" in list(told.values())[-1]
-    assert opening(past) == [True, True, False, True, False]
-    assert_what_came_back_is_told(past)
-    assert_recovered(past, "E_STORE_ROLLED_BACK")
-
-
 def move_token(host):
     """Its folder goes to another place, which softhsm2.conf names."""
     old, host.token_folder = host.token_folder, host.path("var/lib/elsewhere/tokens")
@@ -430,7 +484,7 @@ def make_clone(host):
         with open(settings, encoding="utf-8") as file:
             text = file.read()
         assert text.count("uri = pkcs11:token=holdfast\n") == 1
-        write_file(settings, text.replace("pkcs11:token=holdfast", "pkcs11:token=another"))
+        write_file(settings, text.replace("pkcs11:token=holdfast", "pkcs11:token=another"), mode=0o644)
     return serial, clone
 
 
@@ -452,6 +506,28 @@ def test_the_token_is_moved_and_then_another_takes_its_place(past):
     details = host.records("RecoverStore")[-1]["serviceEventDetails"]
     assert (details["previousTokenSerial"], details["tokenSerial"]) == serials
     assert_recovered(past, "E_HSM_TOKEN_CHANGED")
+
+
+def test_the_host_was_lost(past):
+    """Another machine has what was backed up, and the PIN; nothing else."""
+    host = past.disaster(store=1, token=1)
+    with open(host.pin_file, encoding="utf-8") as file:
+        pin = file.read()
+    host.lose("var", "etc")
+    os.makedirs(host.path("etc/holdfast"))
+    host.follow("WHAT WAS LOST: The host", 0)
+    assert not os.path.exists(host.pin_file)  # is in no backup
+    write_file(host.pin_file, pin, mode=0o400)
+    if host.separate:
+        host.assign({"holdfast": 64003, "holdfast-token": 64004})
+        host.give("holdfast", "holdfastd")
+    host.give("holdfast-token", "run", "pin")
+    told = host.follow("WHAT WAS LOST: The host", 1)
+    assert not host.refused
+    assert "SOUND" in list(told.values())[-1]
+    assert opening(past) == [True, True, False, True, False]
+    assert_what_came_back_is_told(past)
+    assert_recovered(past, "E_STORE_ROLLED_BACK")
 
 
 def test_every_step_of_the_page_was_walked():
