@@ -23,8 +23,8 @@ static const struct {
 	 "the key is lost once none of its rows is sound; its objects stay on the token, and what "
 	 "they encrypted cannot be opened"},
 	{"versions", false,
-	 "the token has its object still: it is adopted at the next start, as if the store were "
-	 "older"},
+	 "the token has its object still, and it is adopted at the next start; a key that "
+	 "encrypted with it is to be rotated then"},
 	{"aliases", false, "the name is gone: make it again"},
 	{"tags", false, "the tag is gone: make it again, where policies ask for it"},
 	{"grants", false, "the grant is gone: make it again, for whom it shall allow something"},
