@@ -331,7 +331,8 @@ def test_refused_rows_of_all_tables_are_discarded(scene):
     gone, each by name, and the service serves."""
     stays, whose = ("keys", "identities"), {
         "keys": ("key_id", uuid.UUID(scene.keys[1]).bytes), "access_keys": ("access_key_id", scene.access[1]),
-        "versions": ("key_id", uuid.UUID(scene.keys[0]).bytes), "identities": ("name", "one")}
+        "versions": ("key_id", uuid.UUID(scene.keys[0]).bytes), "identities": ("name", "one"),
+        "sessions": ("access_key_id", scene.sessions[1])}
     with scene.doctored() as connection:
         for table in SEVERAL + SINGLE:
             _, rest = columns(connection, table)
