@@ -64,12 +64,26 @@ static void put_number(struct writer *w, struct view name, const struct json *va
 	writer_text(w, text);
 }
 
+/* An error by its name, or none. */
+static void put_verdict(struct writer *w, struct view code)
+{
+	if (view_equal_text(code, err_name(OK)))
+		writer_text(w, "sound: every row carries its seal");
+	else if (view_equal_text(code, err_name(ERR(E_STORE_SEAL))))
+		writer_text(w,
+			    "rows are refused in it, as in the store: see holdfast store verify");
+	else
+		put_text(w, code);
+}
+
 static void put_scalar(struct writer *w, struct view name, const struct json *value)
 {
 	if (json_type_of(value) == JSON_TYPE_BOOL)
 		writer_text(w, json_bool_of(value) ? "yes" : "no");
 	else if (is_number(value))
 		put_number(w, name, value);
+	else if (view_equal_text(name, "Verdict"))
+		put_verdict(w, json_string_of(value));
 	else
 		put_text(w, json_string_of(value));
 }

@@ -5,7 +5,7 @@
 #include "codec/json.h"
 #include "codec/timestamp.h"
 
-#define MIB_SHIFT 20
+#define UNIT_BYTES 1024                       /* of which the next larger one has so many */
 #define PATIENCE_MS (INT64_C(10) * 60 * 1000) /* a tail that is older deserves a look */
 
 /* --- For programs. --- */
@@ -120,10 +120,34 @@ static void write_problem(struct writer *w, const struct audit_verify_report *r)
 	writer_format(w, "\n  what      %s\n", p->text);
 }
 
+static void write_count(struct writer *w, uint64_t count, const char *what)
+{
+	writer_format(w, "%llu %s%s", NUMBER(count), what, count == 1 ? "" : "s");
+}
+
+/* In the largest unit that has a whole number of it. */
+static void write_size(struct writer *w, uint64_t bytes)
+{
+	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB"};
+	size_t unit = 0;
+	for (; unit + 1 < ARRAY_LEN(units) && bytes >= UNIT_BYTES; unit++)
+		bytes /= UNIT_BYTES;
+	writer_format(w, "%llu %s", NUMBER(bytes), units[unit]);
+}
+
+static void write_removed(struct writer *w, uint64_t segments)
+{
+	writer_text(w, "  removed   ");
+	write_count(w, segments, "segment");
+	writer_text(w, " before, by the rules of [audit]\n");
+}
+
 static void write_content(struct writer *w, const struct audit_verify_report *r)
 {
-	writer_format(w, "  records   %llu in %llu segments, %llu MiB", NUMBER(r->records),
-		      NUMBER(r->segments), NUMBER(r->bytes >> MIB_SHIFT));
+	writer_format(w, "  records   %llu in ", NUMBER(r->records));
+	write_count(w, r->segments, "segment");
+	writer_text(w, ", ");
+	write_size(w, r->bytes);
 	write_time(w, ", ", r->first_ms);
 	write_time(w, " to ", r->last_ms);
 	writer_text(w, "\n");
@@ -136,8 +160,7 @@ static void write_content(struct writer *w, const struct audit_verify_report *r)
 			      "a chain: nothing proves them\n",
 			      NUMBER(r->unchained));
 	if (r->removed_segments > 0)
-		writer_format(w, "  removed   %llu segments before, by the rules of [audit]\n",
-			      NUMBER(r->removed_segments));
+		write_removed(w, r->removed_segments);
 }
 
 static void write_attested(struct writer *w, const struct audit_verify_report *r)
@@ -148,7 +171,9 @@ static void write_attested(struct writer *w, const struct audit_verify_report *r
 	}
 	writer_format(w, "  attested  up to line %llu", NUMBER(r->attested.sequence));
 	write_time(w, ", signed ", r->attested_ms);
-	writer_format(w, " (%llu signatures)\n", NUMBER(r->attestations));
+	writer_text(w, " (");
+	write_count(w, r->attestations, "signature");
+	writer_text(w, ")\n");
 	if (r->unattested == 0)
 		return;
 	writer_format(w, "  tail      %llu records behind it are not signed for yet",

@@ -153,7 +153,7 @@ static struct err hash(struct making *m)
 	uint8_t digest[SHA256_LEN];
 	struct stat status;
 	struct writer w;
-	CLEANUP(close_at) int fd = open(m->unfinished, O_RDONLY | O_CLOEXEC);
+	CLEANUP(close_at) int fd = open(m->unfinished, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &status) != 0 || fsync(fd) != 0)
 		return failed("read", m->unfinished);
 	m->made.bytes = (uint64_t)status.st_size;
@@ -219,8 +219,9 @@ static struct err write_sidecar(struct making *m)
 	writer_init(&w, text, sizeof text);
 	TRY(write_text(m, &w));
 	TRY(text_format(path, sizeof path, "%s.json", m->made.path));
+	(void)unlink(path); /* of a run that was interrupted: there is no backup of that name */
 	CLEANUP(close_at)
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, MODE);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
 	if (fd < 0 || err_failed(file_write(fd, view_of(text, w.len))) || fsync(fd) != 0)
 		return failed("write", path);
 	return OK;

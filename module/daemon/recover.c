@@ -17,12 +17,14 @@
 #include "base/text.h"
 #include "codec/timestamp.h"
 #include "daemon/recover_text.h"
+#include "service/discarding.h"
 #include "service/rescue.h"
 #include "store/sqlite/replacement.h"
 
 #define REPORT_MAX ((size_t)4 << 20)
 #define PATH_ROOM (SETTINGS_TEXT_MAX + 64)
 #define USER_MAX 65
+#define NAMES_MAX 100 /* of the same second */
 #define PASSWD_BYTES 4096
 
 /* One run. recover_cleanup(). */
@@ -61,7 +63,7 @@ static struct err failed(const char *step, const char *path, struct err e)
 static bool find_owner(const char *path, struct stat *out)
 {
 	char folder[PATH_ROOM];
-	if (stat(path, out) == 0)
+	if (lstat(path, out) == 0) /* of a link, whoever made it */
 		return true;
 	const char *slash = strrchr(path, '/');
 	const struct view part =
@@ -124,11 +126,60 @@ static struct err hold(struct recover *r)
 	return err_failed(e) ? failed("see that the service is stopped", s->admin.socket, e) : OK;
 }
 
+/* --- the token --- */
+
+static void user_name(uid_t uid, char out[USER_MAX])
+{
+	char room[PASSWD_BYTES];
+	struct passwd row, *found = NULL;
+	out[0] = '\0';
+	if (getpwuid_r(uid, &row, room, sizeof room, &found) == 0 && found != NULL)
+		(void)!err_failed(text_copy(out, USER_MAX, view_of_text(found->pw_name)));
+}
+
+/* Whoever serves the socket, and whoever asks there, must be who the other expects. */
+static void say_unreached(const struct recover *r, struct err e)
+{
+	const struct settings *s = r->w->settings;
+	char own[USER_MAX];
+	user_name(geteuid(), own);
+	(void)fprintf(stderr,
+		      "holdfastd: the token cannot be reached at %s (socket of [token]): %s\n",
+		      s->token.socket, err_meaning(e));
+	if (err_is(e, E_HSM_PEER))
+		(void)fprintf(stderr,
+			      "  it is served by uid %u; `user` of [token] must name whom "
+			      "holdfast-token runs as, and is %s\n",
+			      (unsigned)e.detail,
+			      s->token.user[0] != '\0' ? s->token.user : "not set");
+	else if (err_is(e, E_HSM_AWAY))
+		(void)fprintf(stderr,
+			      "  is holdfast-token running? `daemon_users` of [token] must name "
+			      "%s (uid %u), as whom this runs\n",
+			      own[0] != '\0' ? own : "the user", (unsigned)geteuid());
+	else
+		(void)fprintf(stderr, "  %s\n", err_action(e));
+}
+
+static struct err reach_token(struct recover *r)
+{
+	struct err e = wiring_open_token_soon(r->w);
+	if (err_failed(e) && !err_is(e, E_CANCELLED))
+		say_unreached(r, e);
+	return e;
+}
+
 /* --- the copy --- */
 
 static const char *source_of(const struct recover *r)
 {
 	return r->arguments->restore != NULL ? r->arguments->restore : r->w->settings->store.path;
+}
+
+static bool is_there(const char *path)
+{
+	struct stat status;
+	return lstat(path, &status) == 0;
 }
 
 static struct err name_files(struct recover *r)
@@ -137,7 +188,12 @@ static struct err name_files(struct recover *r)
 	char now[TIMESTAMP_BASIC_TEXT];
 	timestamp_basic(clock_real_ms(&clock_system), now);
 	TRY(text_format(r->copy, sizeof r->copy, "%s" REPLACEMENT_SUFFIX, path));
-	return text_format(r->kept, sizeof r->kept, "%s" REPLACEMENT_KEPT_SUFFIX "%s", path, now);
+	TRY(text_format(r->kept, sizeof r->kept, "%s" REPLACEMENT_KEPT_SUFFIX "%s", path, now));
+	/* A second one within a second. */
+	for (unsigned next = 2; next <= NAMES_MAX && is_there(r->kept); next++)
+		TRY(text_format(r->kept, sizeof r->kept, "%s" REPLACEMENT_KEPT_SUFFIX "%s-%u", path,
+				now, next));
+	return OK;
 }
 
 static struct err open_copy(struct recover *r)
@@ -149,6 +205,22 @@ static struct err open_copy(struct recover *r)
 		return failed("copy the store", source_of(r), e);
 	e = wiring_open_store(r->w, r->copy, false);
 	return err_failed(e) ? failed("open the copy", r->copy, e) : OK;
+}
+
+/* The copy was written just now: what cannot be opened of it is the file's own fault. */
+static bool is_no_store(const struct recover *r, struct err e)
+{
+	return r->copied && r->w->store == NULL &&
+	       (err_is(e, E_STORE) || err_is(e, E_NOT_INITIALISED)) && is_there(r->copy);
+}
+
+static enum exit_status refuse_source(const struct recover *r)
+{
+	(void)fprintf(stderr,
+		      "holdfastd: %s is no store of Holdfast, or is damaged. Nothing has been "
+		      "changed.\n",
+		      source_of(r));
+	return EXIT_REFUSED;
 }
 
 /* --- looking --- */
@@ -225,15 +297,6 @@ static struct err tell(const struct recover *r)
 
 /* --- accepting --- */
 
-static void user_name(uid_t uid, char out[USER_MAX])
-{
-	char room[PASSWD_BYTES];
-	struct passwd row, *found = NULL;
-	out[0] = '\0';
-	if (getpwuid_r(uid, &row, room, sizeof room, &found) == 0 && found != NULL)
-		(void)!err_failed(text_copy(out, USER_MAX, view_of_text(found->pw_name)));
-}
-
 static struct err accept_copy(struct recover *r)
 {
 	char user[USER_MAX];
@@ -271,6 +334,10 @@ static void say_accepted(const struct recover *r)
 		"versions that only the token\n"
 		"knows are adopted. Nothing is destroyed before `holdfast clock accept`.\n",
 		r->w->settings->store.path, r->kept);
+	if (discarding_needed_by(&r->report.survey) && !r->arguments->discard_refused)
+		(void)fputs("But it does not start with rows of the report that are refused: "
+			    "--discard-refused removes them.\n",
+			    stderr);
 }
 
 static enum exit_status accept_report(struct recover *r)
@@ -308,9 +375,11 @@ enum exit_status recover_run(struct wiring *w, const struct arguments *arguments
 	}
 	struct err e = hold(&r);
 	if (!err_failed(e))
-		e = wiring_open_token(w);
+		e = reach_token(&r);
 	if (!err_failed(e))
 		e = open_copy(&r);
+	if (is_no_store(&r, e))
+		return refuse_source(&r);
 	if (!err_failed(e))
 		e = look(&r);
 	if (!err_failed(e))
@@ -320,6 +389,6 @@ enum exit_status recover_run(struct wiring *w, const struct arguments *arguments
 	struct err verdict = rescue_verdict(&r.report);
 	bool needless = !err_failed(verdict) && arguments->restore == NULL;
 	if (arguments->accept == NULL || needless)
-		return recover_text_exit(verdict);
+		return recover_text_exit(&r.report);
 	return accept_report(&r);
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "codec/hex.h"
 #include "codec/json.h"
+#include "service/discarding.h"
 #include "service/survey.h"
 
 #define DIGEST_TEXT 33
@@ -69,29 +70,36 @@ static void write_finding(struct writer *w, const struct kms_finding *finding)
 	writer_format(w, "  %s: %s %s\n      %s\n", kms_finding_name(finding->kind), finding->table,
 		      finding->row[0] != '\0' ? finding->row : "(which is not known)",
 		      survey_meaning(finding->kind));
+	if (finding->kind != KMS_FINDING_CHANGED)
+		return;
+	if (discarding_needed(finding->table))
+		writer_text(w, "      the service does not start with it\n");
+	writer_format(w, "      discarded: %s\n", discarding_meaning(finding->table));
 }
 
 static void write_findings(struct writer *w, const struct kms_survey *survey)
 {
 	if (survey->found == 0)
 		return;
-	writer_format(w, "\nFindings: %llu\n", (unsigned long long)survey->found);
+	writer_format(w, "\nFindings: %llu", (unsigned long long)survey->found);
+	if (survey->found > survey->finding_count)
+		writer_format(w, ", of which %zu are named here", survey->finding_count);
+	writer_text(w, "\n");
 	for (size_t i = 0; i < survey->finding_count; i++)
 		write_finding(w, &survey->findings[i]);
-	if (survey->found > survey->finding_count)
-		writer_format(w, "  and %llu more\n",
-			      (unsigned long long)(survey->found - survey->finding_count));
 }
 
 #define TOLD_CHANGES_MAX 1000000000 /* more: an acceptance lies between, which leaps */
 
-/* "17 changes", or "changes". */
+/* "17 changes are", or "changes, and a recovery, are". */
 static void write_changes(struct writer *w, uint64_t changes)
 {
 	if (changes < TOLD_CHANGES_MAX)
-		writer_format(w, "%llu changes", (unsigned long long)changes);
+		writer_format(w, "%llu change%s", (unsigned long long)changes,
+			      changes == 1 ? "" : "s");
 	else
 		writer_text(w, "changes, and a recovery,");
+	writer_text(w, changes == 1 ? " is" : " are");
 }
 
 /* What whoever accepts an older store gives up. */
@@ -103,7 +111,7 @@ static void write_losses(struct writer *w, const struct kms_survey *survey)
 	write_changes(w, survey->anchor.epoch - survey->mark.epoch);
 	writer_text(
 		w,
-		" that were made since are not in it. With it come back\n"
+		" not in it that came since. With it come back\n"
 		"  grants that were revoked or retired, keys that were disabled, policies, access "
 		"keys\n"
 		"  and users that were taken away or changed since. What was made since is lost: "
@@ -133,6 +141,35 @@ static void write_work(struct writer *w, const struct rescue_report *report)
 			      (unsigned long long)report->intents);
 }
 
+/* Rows are refused, and nothing else is wrong. */
+static void write_refused(struct writer *w, const struct rescue_report *report)
+{
+	if (discarding_needed_by(&report->survey))
+		writer_text(w, "\nIt does not start with these rows. Put back a backup that has "
+			       "them whole, or discard those that do\nnot carry their seal: the "
+			       "store that is kept has them still, and the record names them.\n");
+	else
+		writer_text(w, "\nIt starts as it is, and refuses these rows. With --accept, "
+			       "--discard-refused removes them.\n");
+}
+
+static void write_command(struct writer *w, const struct recover_told *told)
+{
+	const struct rescue_report *report = told->report;
+	writer_text(w, "\nNothing has been changed. To take it as it is (holdfast-recovery(7) says "
+		       "what that means):\n  holdfastd");
+	if (told->restored != NULL)
+		writer_format(w, " --restore %s", told->restored);
+	else
+		writer_text(w, " --recover");
+	writer_format(w, " --accept %s%s%s", report->code,
+		      report->token.moved ? " --accept-token" : "",
+		      discarding_needed_by(&report->survey) ? " --discard-refused" : "");
+	if (told->settings != NULL)
+		writer_format(w, " --config %s", told->settings);
+	writer_text(w, "\n");
+}
+
 static void write_next(struct writer *w, const struct recover_told *told, struct err verdict)
 {
 	const struct rescue_report *report = told->report;
@@ -142,26 +179,13 @@ static void write_next(struct writer *w, const struct recover_told *told, struct
 		return;
 	}
 	if (err_is(verdict, E_STORE_SEAL))
-		writer_text(w, "\nIt starts as it is, and refuses these rows. Where a refused row "
-			       "keeps it from starting\n(outbox, intents, audit_heads): "
-			       "--discard-refused with --accept removes them.\n");
+		write_refused(w, report);
 	if (report->token.moved && report->token.wrap_tried && err_failed(report->token.wrap)) {
 		writer_text(w, "\nThis token cannot be accepted: it is no copy of the other.\n");
 		return;
 	}
-	if (told->accepting)
-		return;
-	writer_text(w, "\nNothing has been changed. To take it as it is (holdfast-recovery(7) says "
-		       "what that means):\n  holdfastd");
-	if (told->restored != NULL)
-		writer_format(w, " --restore %s", told->restored);
-	else
-		writer_text(w, " --recover");
-	writer_format(w, " --accept %s%s", report->code,
-		      report->token.moved ? " --accept-token" : "");
-	if (told->settings != NULL)
-		writer_format(w, " --config %s", told->settings);
-	writer_text(w, "\n");
+	if (!told->accepting)
+		write_command(w, told);
 }
 
 void recover_text_write(struct writer *w, const struct recover_told *told)
@@ -202,6 +226,9 @@ static void json_findings(struct json_out *out, const struct kms_survey *survey)
 		json_out_text(out, "Table", view_of_text(finding->table));
 		json_out_text(out, "Row", view_of_text(finding->row));
 		json_out_text(out, "Meaning", view_of_text(survey_meaning(finding->kind)));
+		if (finding->kind == KMS_FINDING_CHANGED)
+			json_out_text(out, "Discarded",
+				      view_of_text(discarding_meaning(finding->table)));
 		json_out_end_object(out);
 	}
 	json_out_end_array(out);
@@ -243,6 +270,7 @@ void recover_text_write_json(struct writer *w, const struct recover_told *told)
 	json_out_begin_object(&out, NULL);
 	json_out_text(&out, "Verdict", view_of_text(err_name(rescue_verdict(report))));
 	json_out_text(&out, "Code", view_of_text(report->code));
+	json_out_bool(&out, "Starts", recover_text_exit(report) != EXIT_UNWELL);
 	json_out_text(&out, "Installation", view_of_text(told->installation->id));
 	json_out_text(&out, "Store", view_of_text(told->store));
 	if (told->restored != NULL)
@@ -263,9 +291,11 @@ void recover_text_write_json(struct writer *w, const struct recover_told *told)
 
 /* --- */
 
-enum exit_status recover_text_exit(struct err verdict)
+enum exit_status recover_text_exit(const struct rescue_report *report)
 {
+	struct err verdict = rescue_verdict(report);
 	if (!err_failed(verdict))
 		return EXIT_DONE;
-	return err_is(verdict, E_STORE_SEAL) ? EXIT_WARNING : EXIT_UNWELL;
+	bool starts = err_is(verdict, E_STORE_SEAL) && !discarding_needed_by(&report->survey);
+	return starts ? EXIT_WARNING : EXIT_UNWELL;
 }

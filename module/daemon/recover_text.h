@@ -20,6 +20,6 @@ void recover_text_write(struct writer *w, const struct recover_told *told);
 void recover_text_write_json(struct writer *w, const struct recover_told *told);
 
 /* EXIT_DONE, EXIT_WARNING, EXIT_UNWELL, as recover_run() says. */
-enum exit_status recover_text_exit(struct err verdict);
+enum exit_status recover_text_exit(const struct rescue_report *report);
 
 #endif

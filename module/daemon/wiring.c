@@ -16,8 +16,10 @@
 #include "daemon/signals.h"
 #include "event/endpoint.h"
 #include "hsm/remote.h"
+#include "service/audit_head.h"
 
 #define TOKEN_WAIT_MS 60000
+#define TOKEN_WAIT_SOON_MS 5000
 #define TOKEN_LOOK_MS 20
 #define TOKEN_SAY_MS 5000
 #define VERIFY_EXTEND_US 60000000
@@ -133,8 +135,17 @@ static void say_waiting(const struct wiring *w, const struct hsm_status *status)
 		  LOG_TEXT("socket", w->settings->token.socket), LOG_ERR(status->last_error));
 }
 
-static struct err await_token(struct wiring *w)
+/* Nothing that happens by itself will change this. A service waits all the same for who starts the
+ * other half as the right user. */
+static bool is_hopeless(const struct hsm_status *status, bool soon)
 {
+	return status->condition == HSM_REFUSED_UNSAFE ||
+	       (soon && err_is(status->last_error, E_HSM_PEER));
+}
+
+static struct err await_token(struct wiring *w, bool soon)
+{
+	int64_t wait_ms = soon ? TOKEN_WAIT_SOON_MS : TOKEN_WAIT_MS;
 	int64_t begin = clock_steady_ms(&clock_system), said = begin;
 	struct hsm_status status;
 	for (;;) {
@@ -142,11 +153,10 @@ static struct err await_token(struct wiring *w)
 		int64_t now = clock_steady_ms(&clock_system);
 		if (status.condition == HSM_UP)
 			break;
-		/* Nothing that happens by itself will change this. */
-		if (status.condition == HSM_REFUSED_UNSAFE)
+		if (is_hopeless(&status, soon))
 			return err_failed(status.last_error) ? status.last_error
 							     : ERR(E_HSM_UNSAFE);
-		if (now - begin >= TOKEN_WAIT_MS)
+		if (now - begin >= wait_ms)
 			return err_failed(status.last_error) ? status.last_error : ERR(E_HSM_AWAY);
 		if (now - said >= TOKEN_SAY_MS) {
 			say_waiting(w, &status);
@@ -166,7 +176,13 @@ static struct err await_token(struct wiring *w)
 NODISCARD struct err wiring_open_token(struct wiring *w)
 {
 	TRY(connect_token(w));
-	return await_token(w);
+	return await_token(w, false);
+}
+
+NODISCARD struct err wiring_open_token_soon(struct wiring *w)
+{
+	TRY(connect_token(w));
+	return await_token(w, true);
 }
 
 /* ---- the store, the audit log, the service ---- */
@@ -205,6 +221,14 @@ struct audit_log_limits wiring_audit_limits(const struct settings *s)
 		.sign_every_records = (uint32_t)s->audit.sign_every_records,
 		.sign_every_ms = (uint32_t)s->audit.sign_every_ms,
 	};
+}
+
+/* A start that is refused for want of a log must not begin one: the segments that are put back have
+ * the same numbers. */
+static struct err expect_audit(struct wiring *w)
+{
+	const struct kms_manifest manifest = store_sqlite_manifest(w->store);
+	return audit_head_expect(&manifest, w->settings->audit.directory, w->settings->audit.name);
 }
 
 static struct err open_audit_signer(struct wiring *w)
@@ -455,6 +479,7 @@ static const struct step {
 	{"reach the token", wiring_open_token},
 	{"open the store", open_store},
 	{"verify the installation", open_installation},
+	{"find the end of the audit log", expect_audit},
 	{"ask for the audit log's key", open_audit_signer},
 	{"open the audit log's sink", open_audit_sink},
 	{"open the audit log", open_audit},

@@ -68,6 +68,10 @@ NODISCARD struct err wiring_users(const struct settings *settings, int64_t *toke
  */
 NODISCARD struct err wiring_open_token(struct wiring *w);
 
+/* The same for somebody who waits in front of it: after five seconds, and at once when the socket
+ * is served by whom it should not (E_HSM_PEER; detail: uid). */
+NODISCARD struct err wiring_open_token_soon(struct wiring *w);
+
 /* path: of [store], or of a copy. create: for --init. */
 NODISCARD struct err wiring_open_store(struct wiring *w, const char *path, bool create);
 

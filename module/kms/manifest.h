@@ -115,8 +115,9 @@ struct kms_manifest_ops {
 				       const struct kms_outbox_record *outbox);
 
 	/*
-	 * Removes the rows that do not carry their seal; *left: those that stay, as sound ones hang
-	 * on them. The manifest does not follow: accept() comes next, over another survey.
+	 * Removes the rows that do not carry their seal, and logs the name of each; *left: those
+	 * that stay, as sound ones hang on them, or as nothing else can be verified without (the
+	 * installation). The manifest does not follow: accept() comes next, over another survey.
 	 */
 	NODISCARD struct err (*discard)(void *self, uint64_t *removed, uint64_t *left);
 

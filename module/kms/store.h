@@ -134,6 +134,11 @@ struct kms_store_ops {
 	/* Key and all its versions. E_NOT_FOUND. */
 	NODISCARD struct err (*key_load)(void *self, const struct kms_scope *scope,
 					 const struct kms_key_id *id, struct kms_key_full *out);
+	/* As key_load(), and also a key whose current version is not among its versions, as after
+	 * an operator has discarded its row: only for adopting that from the token. */
+	NODISCARD struct err (*key_load_lacking)(void *self, const struct kms_scope *scope,
+						 const struct kms_key_id *id,
+						 struct kms_key_full *out);
 	/* The scope of the key with this id, in whatever account: ids are unique. E_NOT_FOUND. */
 	NODISCARD struct err (*key_locate)(void *self, const struct kms_key_id *id,
 					   struct kms_scope *out);

@@ -31,6 +31,22 @@ static struct err refuse(const struct kms_audit_head *head)
 	return e;
 }
 
+NODISCARD struct err audit_head_expect(const struct kms_manifest *manifest, const char *directory,
+				       const char *log)
+{
+	struct audit_point point = {.sequence = 0};
+	struct kms_audit_head head = {0};
+	bool found = false;
+	if (err_failed(manifest->ops->head_load(manifest->self, log, &head)) || head.sequence == 0)
+		return OK;
+	TRY(text_copy(point.chain, sizeof point.chain, view_of_text(head.chain)));
+	point.sequence = head.sequence;
+	mem_copy(point.hash, sizeof point.hash, head.hash, sizeof head.hash);
+	struct err e = audit_log_has_point(directory, &point, &found);
+	REQUIRE(!err_is(e, E_NOMEM), E_NOMEM);
+	return !err_failed(e) && found ? OK : refuse(&head);
+}
+
 /* A chain that has ended is no better than a line that is missing: what comes behind it is bound to
  * nothing. */
 static struct err compare(const struct service *service, const struct kms_audit_head *head)

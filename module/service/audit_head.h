@@ -10,6 +10,14 @@
 
 struct service;
 
+/*
+ * Before the log is opened, which begins a new one where there is none: the log in the folder must
+ * contain the head that the store has, as far as that can be read. What it says is not more than
+ * its own seal proves: audit_head_check() looks again. E_AUDIT_CHAIN, logged. Blocks.
+ */
+NODISCARD struct err audit_head_expect(const struct kms_manifest *manifest, const char *directory,
+				       const char *log);
+
 /* At the start: the log must contain the head that the store has. E_AUDIT_CHAIN, logged. Blocks. */
 NODISCARD struct err audit_head_check(struct service *service);
 

@@ -79,8 +79,8 @@ static struct err look_up(struct service *service, const struct hsm_object *obje
 		adoption->why = "a version that is being made or destroyed";
 	struct err e = store->ops->key_locate(store->self, &version->key_id, &adoption->scope);
 	if (!err_failed(e))
-		e = store->ops->key_load(store->self, &adoption->scope, &version->key_id,
-					 &adoption->full);
+		e = store->ops->key_load_lacking(store->self, &adoption->scope, &version->key_id,
+						 &adoption->full);
 	if (err_is(e, E_NOT_FOUND))
 		adoption->why = "the store does not know the key";
 	else if (err_is(e, E_STORE_SEAL))

@@ -56,10 +56,15 @@ static void write_log(struct json_out *out, const char *name, const struct rescu
 	json_out_end_object(out);
 }
 
+/* Of the rows that do not carry their seal. */
+struct discarded {
+	uint64_t removed, left;
+};
+
 static struct err write_details(const struct rescue_options *options,
 				const struct rescue_report *report,
-				const struct rescue_consent *consent, uint64_t discarded,
-				struct buf *text)
+				const struct rescue_consent *consent,
+				const struct discarded *discarded, struct buf *text)
 {
 	struct writer w;
 	struct json_out out;
@@ -79,8 +84,10 @@ static struct err write_details(const struct rescue_options *options,
 		json_out_text(&out, "tokenSerial", view_of_text(report->token.serial));
 	}
 	write_findings(&out, &report->survey);
-	if (consent->discard_refused)
-		json_out_integer(&out, "discardedRows", (int64_t)discarded);
+	if (consent->discard_refused) {
+		json_out_integer(&out, "discardedRows", (int64_t)discarded->removed);
+		json_out_integer(&out, "refusedRowsLeft", (int64_t)discarded->left);
+	}
 	write_log(&out, options->audit_log, &report->log);
 	json_out_end_object(&out);
 	TRY(json_out_end(&out));
@@ -127,14 +134,13 @@ static struct err write_line(const struct rescue_options *options,
 /* What was discarded is in the record of the report that named it: the store without it is surveyed
  * again, and that is what is accepted. */
 static struct err discard(const struct rescue_options *options, const struct rescue_report *report,
-			  uint64_t *removed, struct kms_survey *after)
+			  struct discarded *out, struct kms_survey *after)
 {
 	const struct kms_manifest *manifest = &options->manifest;
 	const struct kms_survey_options again = {.anchor = report->survey.anchor};
-	uint64_t left = 0;
-	TRY(manifest->ops->discard(manifest->self, removed, &left));
-	log_event(LOG_WARNING, "recover.rows_discarded", LOG_NUMBER("removed", *removed),
-		  LOG_NUMBER("left", left));
+	TRY(manifest->ops->discard(manifest->self, &out->removed, &out->left));
+	log_event(LOG_WARNING, "recover.rows_discarded", LOG_NUMBER("removed", out->removed),
+		  LOG_NUMBER("left", out->left));
 	return manifest->ops->survey(manifest->self, &again, after);
 }
 
@@ -147,12 +153,12 @@ static struct err renew_manifest(const struct rescue_options *options,
 	CLEANUP(buf_cleanup) struct buf line;
 	CLEANUP(kms_survey_cleanup) struct kms_survey after = {0};
 	struct kms_outbox_record outbox = {.event_id = ""};
-	uint64_t discarded = 0;
+	struct discarded discarded = {.removed = 0};
 	buf_init(&details, AUDIT_RECORD_MAX);
 	buf_init(&line, AUDIT_RECORD_MAX);
 	if (consent->discard_refused)
 		TRY(discard(options, report, &discarded, &after));
-	TRY(write_details(options, report, consent, discarded, &details));
+	TRY(write_details(options, report, consent, &discarded, &details));
 	TRY(write_line(options, consent, buf_view(&details), &outbox, &line));
 	return manifest->ops->accept(manifest->self,
 				     consent->discard_refused ? &after : &report->survey, &outbox);

@@ -6,6 +6,7 @@
 #include "base/metric.h"
 #include "service/anchor.h"
 #include "service/core.h"
+#include "service/discarding.h"
 
 #define TOLD_MAX 50        /* findings that the log names one by one */
 #define TELL_EVERY_MS 5000 /* of the progress of a long one */
@@ -113,13 +114,21 @@ const char *survey_remedy(enum kms_finding_kind kind)
 	return kind < KMS_FINDING_COUNT && kinds[kind].action != NULL ? kinds[kind].action : "";
 }
 
+static const char *remedy_of(const struct kms_finding *finding)
+{
+	if (finding->kind == KMS_FINDING_CHANGED && discarding_needed(finding->table))
+		return "the service does not start with it: put it back from a backup, or discard "
+		       "it: holdfast recover says what that means, and how";
+	return survey_remedy(finding->kind);
+}
+
 static void tell_finding(const struct kms_finding *finding)
 {
 	log_event(LOG_ERROR, "store.finding", LOG_TEXT("kind", kms_finding_name(finding->kind)),
 		  LOG_TEXT("table", finding->table),
 		  LOG_TEXT("row", finding->row[0] != '\0' ? finding->row : "not known"),
 		  LOG_TEXT("meaning", kinds[finding->kind].meaning),
-		  LOG_TEXT("action", survey_remedy(finding->kind)));
+		  LOG_TEXT("action", remedy_of(finding)));
 }
 
 static void tell_findings(const struct kms_survey *survey)

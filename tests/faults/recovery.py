@@ -14,11 +14,11 @@ import time
 import pytest
 
 from holdfast import wait_for
-from holdfast.installation import Installation, program
+from holdfast.installation import Installation, program, write_file
 
 SOUND, REFUSED_ROWS, MUST_ACCEPT = 0, 1, 2
 NOBODY = 65534
-REFUSED, AWAY, CONFIGURATION = 65, 69, 78
+REFUSED, AWAY, NOT_PERMITTED, CONFIGURATION = 65, 69, 77, 78
 
 
 def recover(there, *arguments):
@@ -317,6 +317,11 @@ def test_root_works_as_the_user_whose_store_it_is():
             stores = [name for name in os.listdir(folder) if name.startswith("holdfast.db")]
             assert len(stores) == 2
             assert {os.stat(there.path(name)).st_uid for name in stores} == {NOBODY}
+            as_nobody = subprocess.run(
+                ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--",
+                 program("holdfastd"), "--config", there.daemon.settings, "--recover"], check=False,
+                capture_output=True, timeout=60)
+            assert as_nobody.returncode == SOUND, as_nobody.stderr
             give(there, 0)
             assert starts(there)
             told, = records(there, "RecoverStore")
@@ -332,13 +337,58 @@ def test_a_backup_that_is_no_store_is_not_restored(own):
         file.write(b"this is no store of ours")
     own.daemon.stop()
     before = digests(own)
-    status, _ = recover(own, "--restore", made["Path"])
-    assert status not in (SOUND, REFUSED_ROWS, MUST_ACCEPT)
+    status, said = recover(own, "--restore", made["Path"])
+    assert status == REFUSED and f"{made['Path']} is no store of Holdfast, or is damaged" in said
+    with open(own.path("empty.db"), "wb"):
+        pass
+    assert recover(own, "--restore", own.path("empty.db"))[0] == REFUSED
+    os.remove(own.path("empty.db"))
+    os.rename(made["Path"], own.path("aside.db"))
+    os.symlink(own.path("aside.db"), made["Path"])  # what somebody else put there
+    status, said = recover(own, "--restore", made["Path"])
+    assert status not in (SOUND, REFUSED_ROWS, MUST_ACCEPT) and "a link, and not the file itself" in said
+    os.rename(own.path("aside.db"), made["Path"])
     missing = own.run("holdfast", "recover", "--restore", own.path("nowhere.db"), "--config",
                       own.daemon.settings, check=False)
     assert missing.returncode == 74
     assert missing.stderr == f"holdfastd: {own.path('nowhere.db')}: No such file or directory\n"
     assert digests(own) == before
+
+
+def test_what_was_is_kept_under_a_name_of_its_own(own):
+    """However fast one recovery follows the other."""
+    _, made = backup(own)
+    own.daemon.stop()
+    for _ in range(3):
+        accept(own, "--restore", made["Path"])
+    assert len([name for name in os.listdir(own.directory) if ".before-recovery-" in name]) == 3
+
+
+def test_a_backup_tells_people_in_words(own):
+    ran = own.run("holdfast", "backup", "--socket", own.daemon.admin)
+    assert "sound: every row carries its seal" in ran.stdout and "E_OK" not in ran.stdout
+
+
+def change_setting(there, section, name, value):
+    with open(there.daemon.settings, encoding="utf-8") as file:
+        text = file.read()
+    write_file(there.daemon.settings, text.replace(f"[{section}]\n", f"[{section}]\n{name} = {value}\n"))
+
+
+def test_a_token_that_is_not_reached_ends_it(own):
+    """And who waits in front of it is told what to look at."""
+    socket = own.path("token.sock")
+    own.daemon.stop()
+    own.token.stop()
+    began = time.monotonic()
+    status, said = recover(own)
+    assert status == AWAY and time.monotonic() - began < 20
+    assert socket in said and "is holdfast-token running? `daemon_users` of [token]" in said
+    own.start_token()
+    change_setting(own, "token", "user", NOBODY)
+    status, said = recover(own)
+    assert status == NOT_PERMITTED
+    assert socket in said and f"it is served by uid {os.getuid()}; `user` of [token]" in said
 
 
 def test_a_restore_that_is_killed_leaves_one_of_the_two(own):

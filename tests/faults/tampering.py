@@ -31,6 +31,7 @@ class Scene:
         self.own = own
         self.kms, self.admin = own.client(), Admin(own)
         self.fill()
+        self.sealed = self.kms.encrypt(KeyId=self.keys[0], Plaintext=b"x")["CiphertextBlob"]
         self.older, self.newest = own.path("older.db"), own.path("newest.db")
         self.stop(self.older)
         own.start()
@@ -178,7 +179,8 @@ def test_each_changed_column_is_reported(scene, table):
     for name in [*rest, "seal"]:
         with scene.doctored() as connection:
             set_row(connection, table, names, {**row, name: changed(row[name])})
-        assert scene.report() == (REFUSED_ROWS, "E_STORE_SEAL", [("changed", table)]), name
+        status = MUST_ACCEPT if table in STOPPING else REFUSED_ROWS
+        assert scene.report() == (status, "E_STORE_SEAL", [("changed", table)]), name
         tried += 1
     assert tried >= 3
     served, said = scene.starts()
@@ -393,3 +395,44 @@ def test_a_changed_or_missing_manifest_is_reported(scene):
     with scene.doctored() as connection:
         connection.execute("DELETE FROM manifest")
     assert_refused(scene, "E_STORE_MANIFEST", [("manifest", "manifest")])
+
+
+def test_refused_rows_of_all_tables_are_discarded(scene):
+    """A row on which sound ones hang stays, refused; a version comes back from the token; the rest is
+    gone, each by name, and the service serves."""
+    stays, whose = ("keys", "identities"), {
+        "keys": ("key_id", uuid.UUID(scene.keys[1]).bytes), "access_keys": ("access_key_id", scene.access[1]),
+        "versions": ("key_id", uuid.UUID(scene.keys[0]).bytes), "identities": ("name", "one"),
+        "sessions": ("access_key_id", scene.sessions[1])}
+    with scene.doctored() as connection:
+        for table in SEVERAL + SINGLE:
+            _, rest = columns(connection, table)
+            row = first_row(connection, table)
+            name, value = whose.get(table, ("seal", row["seal"]))
+            done = connection.execute(f"UPDATE {table} SET {rest[-1]} = ? WHERE {name} = ?",
+                                      (changed(row[rest[-1]]), value))
+            assert done.rowcount == 1
+    command = ("holdfastd", "--config", scene.own.daemon.settings, "--recover", "--json")
+    told = json.loads(scene.own.run(*command, check=False).stdout)
+    assert not told["Starts"] and {f["Table"] for f in told["Findings"]} == set(SEVERAL + SINGLE)
+    assert all(finding["Discarded"] for finding in told["Findings"])
+    ran = scene.own.run(*command, "--accept", told["Code"], "--discard-refused")
+    for table in SEVERAL + SINGLE:
+        assert (f'store.row_discarded table="{table}" row=' in ran.stderr) == (table not in stays), table
+    status, verdict, found = scene.report()
+    assert (status, verdict) == (REFUSED_ROWS, "E_STORE_SEAL")
+    assert sorted(found) == [("changed", "identities"), ("changed", "keys")]
+    before = len(scene.own.daemon.read_log())
+    scene.own.daemon.start()
+    scene.own.daemon.await_ready()
+    assert scene.own.daemon.read_log()[before:].count(" key.version_adopted ") == 1
+    kms = scene.own.client()
+    assert kms.decrypt(CiphertextBlob=scene.sealed)["Plaintext"] == b"x"
+    kms.rotate_key_on_demand(KeyId=scene.keys[0])
+    wait_for(lambda: kms.list_key_rotations(KeyId=scene.keys[0])["Rotations"], "rotated", 30)
+    for key in (scene.keys[0], scene.keys[2]):
+        kms.decrypt(CiphertextBlob=kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"])
+    with pytest.raises(kms.exceptions.ClientError):
+        kms.encrypt(KeyId=scene.keys[1], Plaintext=b"x")
+    scene.own.daemon.stop()
+    scene.own.put_back_token(scene.token)

@@ -26,6 +26,7 @@ static struct err failed(const char *what, const char *path)
 	return e;
 }
 
+/* The last name of the path may be a link only where a folder is meant. */
 static struct err sync_opened(const char *path, int flags)
 {
 	CLEANUP(close_at) int fd = open(path, flags | O_CLOEXEC);
@@ -36,7 +37,7 @@ static struct err sync_opened(const char *path, int flags)
 
 NODISCARD struct err sqlite_file_sync(const char *path)
 {
-	return sync_opened(path, O_RDONLY);
+	return sync_opened(path, O_RDONLY | O_NOFOLLOW);
 }
 
 NODISCARD struct err sqlite_file_sync_folder(const char *path)
@@ -63,23 +64,38 @@ NODISCARD struct err sqlite_file_create(const char *path)
 	return sqlite_file_sync_folder(path);
 }
 
+/* proc(5): a name that leads to the open file itself, whatever its own name leads to by now. */
+static int chmod_opened(int fd)
+{
+	char opened[64];
+	if (err_failed(text_format(opened, sizeof opened, "/proc/self/fd/%d", fd)))
+		return -1;
+	return chmod(opened, MODE);
+}
+
 /*
- * By name and not by descriptor: closing a descriptor of the file would drop the locks that other
- * connections of this process hold on it (fcntl(2), "record locks").
+ * What was looked at is what is changed, and a link leads nowhere: the folder may be another user's
+ * while root recovers. O_PATH, for closing any other descriptor of the file would drop the locks
+ * that other connections of this process hold on it (fcntl(2), "record locks").
  */
 NODISCARD struct err sqlite_file_check(const char *path, bool *exists)
 {
 	struct stat status;
 	*exists = false;
-	if (stat(path, &status) != 0)
-		return errno == ENOENT ? OK : failed("stat", path);
+	CLEANUP(close_at) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? OK : failed("open", path);
+	if (fstat(fd, &status) != 0)
+		return failed("stat", path);
 	if (!S_ISREG(status.st_mode)) {
-		errno = EINVAL;
-		return failed("not a regular file", path);
+		errno = S_ISLNK(status.st_mode) ? ELOOP : EINVAL;
+		return failed(S_ISLNK(status.st_mode) ? "a link, and not the file itself"
+						      : "not a regular file",
+			      path);
 	}
 	*exists = true;
 	if ((status.st_mode & (S_IRWXG | S_IRWXO)) == 0)
 		return OK;
 	log_event(LOG_WARNING, "store.file_was_open_to_others", LOG_TEXT("path", path));
-	return chmod(path, MODE) == 0 ? OK : failed("chmod", path);
+	return chmod_opened(fd) == 0 ? OK : failed("chmod", path);
 }

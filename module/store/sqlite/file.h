@@ -12,7 +12,7 @@ NODISCARD struct err sqlite_file_create(const char *path);
 
 /*
  * *exists: whether there is one. An existing one that others may read or write is closed to them,
- * with a warning. E_STORE when it is no regular file.
+ * with a warning. E_STORE when it is no regular file; a link to one is none.
  */
 NODISCARD struct err sqlite_file_check(const char *path, bool *exists);
 

@@ -106,7 +106,6 @@ NODISCARD struct err sqlite_version_adopt(void *self, const struct kms_key *key,
 					  const struct kms_outbox_record *outbox)
 {
 	ENSURE(outbox != NULL);
-	ENSURE(adopted->number != key->current_version);
 	ENSURE(adopted->material == KMS_MATERIAL_PRESENT);
 	return change_make(self, &(struct key_change){key, adopted, outbox, version_insert});
 }

@@ -168,9 +168,12 @@ static struct err versions_decode(const struct store_batch *batch, struct kms_ke
 }
 
 /* Every row carries its seal by now: what is wrong still was left out, or is a defect. */
-static struct err key_whole(const struct store_batch *batch, const struct kms_key_full *full)
+static struct err key_whole(const struct store_batch *batch, const struct kms_key_full *full,
+			    bool may_lack)
 {
 	struct store_value values[STORE_COLUMNS_MAX];
+	if (may_lack && !has_version(full, full->key.current_version))
+		return OK;
 	TRY(store_row_values(&store_table_keys, store_batch_row(batch, 0), values));
 	uint32_t current = full->key.current_version;
 	if (current != 0 && kms_key_full_version(full, current) == NULL)
@@ -181,10 +184,9 @@ static struct err key_whole(const struct store_batch *batch, const struct kms_ke
 	return OK;
 }
 
-NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
-				     const struct kms_key_id *id, struct kms_key_full *out)
+static struct err load(struct store_sqlite *store, const struct kms_scope *scope,
+		       const struct kms_key_id *id, bool may_lack, struct kms_key_full *out)
 {
-	struct store_sqlite *store = self;
 	CLEANUP(store_batch_cleanup) struct store_batch batch;
 	CLEANUP(kms_key_full_cleanup) struct kms_key_full full = {0};
 	store_batch_init(&batch);
@@ -197,10 +199,22 @@ NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
 	REQUIRE(kms_key_id_equal(&full.key.id, id), E_NOT_FOUND);
 	REQUIRE(text_equal(full.key.scope.partition, scope->partition), E_NOT_FOUND);
 	TRY(versions_decode(&batch, &full));
-	TRY(key_whole(&batch, &full));
+	TRY(key_whole(&batch, &full, may_lack));
 	*out = full;
 	full = (struct kms_key_full){0};
 	return OK;
+}
+
+NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
+				     const struct kms_key_id *id, struct kms_key_full *out)
+{
+	return load(self, scope, id, false, out);
+}
+
+NODISCARD struct err sqlite_key_load_lacking(void *self, const struct kms_scope *scope,
+					     const struct kms_key_id *id, struct kms_key_full *out)
+{
+	return load(self, scope, id, true, out);
 }
 
 static struct err located_fetch(struct store_sqlite *store, const struct kms_key_id *id,

@@ -56,6 +56,8 @@ NODISCARD struct err sqlite_key_limit(struct sqlite_connection *writer,
 				      const struct kms_key_id *key_id, int64_t max);
 NODISCARD struct err sqlite_key_create(void *self, const struct kms_new_key *made,
 				       const struct kms_outbox_record *outbox);
+NODISCARD struct err sqlite_key_load_lacking(void *self, const struct kms_scope *scope,
+					     const struct kms_key_id *id, struct kms_key_full *out);
 NODISCARD struct err sqlite_key_load(void *self, const struct kms_scope *scope,
 				     const struct kms_key_id *id, struct kms_key_full *out);
 NODISCARD struct err sqlite_key_locate(void *self, const struct kms_key_id *id,

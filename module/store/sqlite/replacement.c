@@ -46,7 +46,7 @@ static struct err name_beside(const char *path, const char *suffix, char out[SQL
 static struct err owner_of(const char *path, struct stat *out)
 {
 	char folder[SQLITE_PATH_MAX];
-	if (stat(path, out) == 0)
+	if (lstat(path, out) == 0)
 		return OK;
 	TRY(text_copy(folder, sizeof folder, view_of_text(path)));
 	char *slash = strrchr(folder, '/');
@@ -83,14 +83,32 @@ static struct err copy_bytes(int from, int to, const char *source, const char *c
 	return fsync(to) == 0 ? OK : failed("fsync", copy);
 }
 
+/* A regular file by its own name: root may do this where others can write. Not waiting for who
+ * would write into a pipe. E_NOT_FOUND. */
+static struct err source_open(const char *source, int *out)
+{
+	struct stat status;
+	CLEANUP(close_at) int fd = open(source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return ERR_DETAIL(E_NOT_FOUND, errno);
+	if (fd < 0)
+		return failed(errno == ELOOP ? "a link, and not the file itself" : "open", source);
+	if (fstat(fd, &status) != 0)
+		return failed("stat", source);
+	if (!S_ISREG(status.st_mode)) {
+		errno = EINVAL;
+		return failed("not a regular file", source);
+	}
+	*out = fd;
+	fd = -1;
+	return OK;
+}
+
 /* E_NOT_FOUND. */
 static struct err copy_one(const char *source, const char *copy, const char *owner)
 {
-	CLEANUP(close_at) int from = open(source, O_RDONLY | O_CLOEXEC);
-	if (from < 0 && errno == ENOENT)
-		return ERR_DETAIL(E_NOT_FOUND, errno);
-	if (from < 0)
-		return failed("open", source);
+	CLEANUP(close_at) int from = -1;
+	TRY(source_open(source, &from));
 	CLEANUP(close_at)
 	int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
 	if (to < 0)

@@ -18,8 +18,8 @@
 /*
  * Copies a store's file, and the write-ahead log beside it when there is one, to `copy`, which
  * replaces what an interrupted run left there. Mode 0600; made by root, it belongs to the owner of
- * `owner` (a path; the folder of `copy` where that is not there). Synced. The source is only read.
- * E_NOT_FOUND: there is no source.
+ * `owner` (a path; the folder of `copy` where that is not there). Synced. The source is only read;
+ * E_STORE when it is no regular file, or a link. E_NOT_FOUND: there is no source.
  */
 NODISCARD struct err store_replacement_copy(const char *source, const char *copy,
 					    const char *owner);

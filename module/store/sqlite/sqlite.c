@@ -127,6 +127,7 @@ static const struct kms_store_ops key_ops = {
 	.key_clear = sqlite_key_clear,
 	.key_delete = sqlite_key_delete,
 	.key_load = sqlite_key_load,
+	.key_load_lacking = sqlite_key_load_lacking,
 	.key_locate = sqlite_key_locate,
 	.key_list = sqlite_key_list,
 	.version_reserve = sqlite_version_reserve,

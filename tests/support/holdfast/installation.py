@@ -151,7 +151,7 @@ class Installation:
         self.store = self.path("holdfast.db")
         self.environment = {}
         for folder in (self.token_folder, self.path("token-state")):
-            os.makedirs(folder, mode=0o700)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         self.settings = self.write_token_settings()
         self.token = Process("holdfast-token",
                              [program("holdfast-token"), "--config", self.settings],

@@ -94,6 +94,18 @@ static void what_comes_next_has_the_answers_names(void **state)
 	assert_string_equal(out, "key of al?ice, ; al?ice");
 }
 
+static void verdicts_are_words(void **state)
+{
+	(void)state;
+	EXPECT("{\"Rows\":3,\"Verdict\":\"E_OK\"}",
+	       "Rows                  3\n"
+	       "Verdict               sound: every row carries its seal\n");
+	EXPECT("{\"Rows\":3,\"Verdict\":\"E_STORE_SEAL\"}",
+	       "Rows                  3\n"
+	       "Verdict               rows are refused in it, as in the store: see holdfast store "
+	       "verify\n");
+}
+
 static void documents_stand_below_their_name(void **state)
 {
 	(void)state;
@@ -118,6 +130,7 @@ int main(void)
 		cmocka_unit_test(lists_are_tables),
 		cmocka_unit_test(lists_of_several_pages_are_one_table),
 		cmocka_unit_test(what_comes_next_has_the_answers_names),
+		cmocka_unit_test(verdicts_are_words),
 		cmocka_unit_test(documents_stand_below_their_name),
 		cmocka_unit_test(nothing_steers_the_terminal),
 	};

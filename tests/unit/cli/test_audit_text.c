@@ -41,6 +41,23 @@ static void what_is_signed_for_is_sound(UNUSED void **state)
 	assert_non_null(strstr(text_of(&report), "SOUND\n"));
 }
 
+static void counts_and_sizes_are_in_words(UNUSED void **state)
+{
+	struct audit_verify_report report = proven();
+	report.bytes = 1023;
+	assert_non_null(strstr(text_of(&report), "10 in 1 segment, 1023 bytes, "));
+	assert_non_null(strstr(text_of(&report), "(2 signatures)"));
+	report.segments = 2;
+	report.bytes = 1024;
+	report.attestations = 1;
+	report.removed_segments = 1;
+	assert_non_null(strstr(text_of(&report), "10 in 2 segments, 1 KiB, "));
+	assert_non_null(strstr(text_of(&report), "(1 signature)"));
+	assert_non_null(strstr(text_of(&report), "  removed   1 segment before, "));
+	report.bytes = UINT64_C(5) << 40;
+	assert_non_null(strstr(text_of(&report), ", 5120 GiB, "));
+}
+
 /* Whoever can write to the folder can chain a log of his own. */
 static void a_log_that_nothing_signs_for_is_not_called_sound(UNUSED void **state)
 {
@@ -76,6 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_signed_for_is_sound),
+		cmocka_unit_test(counts_and_sizes_are_in_words),
 		cmocka_unit_test(a_log_that_nothing_signs_for_is_not_called_sound),
 		cmocka_unit_test(a_short_tail_is_nothing_to_act_on_and_an_old_one_is),
 		cmocka_unit_test(a_problem_is_told_first_whatever_is_signed),

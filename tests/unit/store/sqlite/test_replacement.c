@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -299,6 +300,56 @@ static void test_an_end_at_any_step_leaves_one_of_the_two(void **state)
 	assert_true(was > 1 && is > 0);
 }
 
+static mode_t mode_of(const char *path)
+{
+	struct stat status;
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_mode & 0777;
+}
+
+/* Whoever can write in the store's folder has none of root's files copied, or their modes changed.
+ */
+static void test_links_lead_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	const struct places p = places_of(f);
+	const struct store_sqlite_options options = fixture_options(f);
+	char aside[160];
+	assert_ok(text_format(aside, sizeof aside, "%s.aside", f->path));
+	fixture_close(f);
+	assert_int_equal(rename(f->path, aside), 0);
+	assert_int_equal(chmod(aside, 0644), 0);
+	assert_int_equal(symlink(aside, f->path), 0);
+	assert_err(store_replacement_copy(f->path, p.copy, f->path), E_STORE);
+	assert_false(there(p.copy));
+	assert_err(store_sqlite_open(&options, &f->store), E_STORE);
+	assert_non_null(strstr(fixture_log(f), "a link, and not the file itself"));
+	assert_int_equal(mode_of(aside), 0644);
+	/* The file itself is closed to others. */
+	assert_int_equal(rename(aside, f->path), 0);
+	assert_ok(store_sqlite_open(&options, &f->store));
+	assert_int_equal(mode_of(f->path), 0600);
+	/* Nor does a link in the copy's place lead there. */
+	fixture_close(f);
+	assert_int_equal(symlink(f->path, p.copy), 0);
+	assert_ok(store_replacement_copy(f->path, p.copy, f->path));
+	struct stat status;
+	assert_int_equal(lstat(p.copy, &status), 0);
+	assert_true(S_ISREG(status.st_mode));
+}
+
+/* Which would wait for a writer. */
+static void test_a_pipe_is_no_store(void **state)
+{
+	struct fixture *f = *state;
+	const struct places p = places_of(f);
+	fixture_close(f);
+	assert_int_equal(unlink(f->path), 0);
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+	assert_err(store_replacement_copy(f->path, p.copy, f->path), E_STORE);
+	assert_int_equal(unlink(f->path), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -306,6 +357,8 @@ int main(void)
 		TEST(test_a_copy_has_what_the_log_of_a_killed_process_holds),
 		TEST(test_a_copy_replaces_what_was_left_there),
 		TEST(test_there_must_be_something_to_copy),
+		TEST(test_links_lead_nowhere),
+		TEST(test_a_pipe_is_no_store),
 		TEST(test_nothing_is_left_of_a_copy_that_is_removed),
 		TEST(test_the_store_that_was_is_kept),
 		TEST(test_a_log_stays_with_its_file),
