@@ -102,7 +102,8 @@ static const char *look(const struct command_context *context, const char *direc
 	struct err e = OK;
 	struct progress progress;
 	const struct audit_verify_options options = {.directory = directory,
-						     .public_key = point,
+						     .public_keys = point,
+						     .key_count = 1,
 						     .progress = progress_tell,
 						     .user = &progress};
 	for (unsigned tries = 0; tries < TRIES; tries++) {

@@ -51,7 +51,7 @@ static void inspect(struct inspection *in, struct view rest)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct audit_verify_report report;
-	const struct audit_verify_options options = {.public_key = key};
+	const struct audit_verify_options options = {.public_keys = key, .key_count = 1};
 	/* One of the two kinds of pass: each needs megabytes, and they share their code. */
 	CLEANUP(inspection_cleanup) struct inspection in = {0};
 	if (err_failed(inspection_init(&in, &options, size % 2 != 0, &report)))
