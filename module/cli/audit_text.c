@@ -107,7 +107,7 @@ static void put_unproven(struct json_out *out, const struct audit_unproven *line
 	json_out_end_object(out);
 }
 
-static void put_history(struct json_out *out, const struct audit_text *told)
+void audit_text_history(const struct audit_text *told, struct json_out *out)
 {
 	const struct audit_verify_report *r = told->report;
 	json_out_begin_array(out, "Keys");
@@ -139,7 +139,7 @@ void audit_text_json(const struct audit_text *told, struct writer *w)
 	put_time(&out, "UnattestedSince", r->unattested_ms);
 	put_time(&out, "FirstRecord", r->first_ms);
 	put_time(&out, "LastRecord", r->last_ms);
-	put_history(&out, told);
+	audit_text_history(told, &out);
 	json_out_end_object(&out);
 	writer_text(w, "\n");
 	if (err_failed(json_out_end(&out)))

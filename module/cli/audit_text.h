@@ -14,6 +14,10 @@ struct audit_text {
 	const struct audit_verify_report *report;
 };
 
+/* Members Keys and FoundAtStarts: which keys signed for which lines, and what nothing spoke for. */
+struct json_out;
+void audit_text_history(const struct audit_text *told, struct json_out *out);
+
 /* One JSON object, on a line of its own. */
 void audit_text_json(const struct audit_text *told, struct writer *w);
 
