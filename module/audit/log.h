@@ -115,6 +115,7 @@ struct audit_tail {
 				    which was checked, or as another key's attestation says;
 				    0: none */
 	char key[AUDIT_KEY_ID_LEN + 1]; /* that attested it; "": none */
+	bool stopped;   /* that line is StopAuditLog (resumption.h), and the signature genuine */
 	uint64_t wrong; /* attestations behind it in the name of the signer's key, which it has not
 			   signed */
 };

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #define EVENT "ResumeAuditLog"
+#define STOP_EVENT "StopAuditLog"
 #define MEMBERS_MAX 512
 
 bool audit_resumption_switches(const struct audit_resumption *r)
@@ -84,5 +85,22 @@ NODISCARD struct err audit_resumption_parse(struct view line, struct audit_resum
 	*is = !err_failed(take_details(json_member(record, "serviceEventDetails"), &found));
 	if (*is)
 		*out = found;
+	return OK;
+}
+
+NODISCARD struct err audit_stop_append(struct audit_log *log, int64_t time_ms, const char *region,
+				       const char *account)
+{
+	return own_record_append(log, &(const struct own_record){.event = STOP_EVENT,
+								 .time_ms = time_ms,
+								 .region = region,
+								 .account = account});
+}
+
+NODISCARD struct err audit_stop_parse(struct view line, bool *is)
+{
+	CLEANUP(json_free) struct json *record = NULL;
+	TRY(own_record_parse(line, STOP_EVENT, &record));
+	*is = record != NULL;
 	return OK;
 }

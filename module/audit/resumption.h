@@ -8,8 +8,11 @@
  *   "previousKey":"<16 hex>","key":"<16 hex>"   of the last signature that was found, and of those
  *                                               that follow (audit/chain.h); the first may lack
  *   "firstUnproven":N,"lastUnproven":M          sequences; lacking: there were none
- *   "behindStop":true                           the log had been ended in good order before them
+ *   "behindStop":true                           the last line that was attested is StopAuditLog
  *   "wrongSignatures":N                         in the name of `key` that it has not made
+ *
+ * And the record StopAuditLog: the service ends in good order, and writes nothing behind it but the
+ * signature.
  */
 #ifndef HOLDFAST_AUDIT_RESUMPTION_H
 #define HOLDFAST_AUDIT_RESUMPTION_H
@@ -34,5 +37,11 @@ NODISCARD struct err audit_resumption_append(struct audit_log *log, int64_t time
 /* Of a line; *is false: it is another record. Cheap for those. E_NOMEM. */
 NODISCARD struct err audit_resumption_parse(struct view line, struct audit_resumption *out,
 					    bool *is);
+
+/* The last record that is written. Waits until it is on disk. E_AUDIT, E_NOMEM. */
+NODISCARD struct err audit_stop_append(struct audit_log *log, int64_t time_ms, const char *region,
+				       const char *account);
+/* Whether a line is that. E_NOMEM. */
+NODISCARD struct err audit_stop_parse(struct view line, bool *is);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "audit/attestation.h"
 #include "audit/point.h"
+#include "audit/resumption.h"
 #include "audit/segment.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -141,6 +142,8 @@ static struct err check_claims(struct look *look, uint64_t sequence, struct view
 		look->out->wrong += !good;
 		if (good)
 			settle_for(look, &a);
+		if (good)
+			TRY(audit_stop_parse(line, &look->out->stopped));
 	}
 	look->claim_count = left;
 	return OK;

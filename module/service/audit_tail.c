@@ -17,6 +17,7 @@ static struct err conclude(const struct service *service, const struct audit_tai
 	if (tail->last_record > proven) {
 		out->from = proven + 1;
 		out->to = tail->head.sequence;
+		out->behind_stop = tail->stopped;
 	}
 	mem_copy(out->previous_key, sizeof out->previous_key, tail->key, sizeof tail->key);
 	return audit_key_id(service->options.audit_public_key, out->key);
@@ -25,10 +26,14 @@ static struct err conclude(const struct service *service, const struct audit_tai
 static void say(const struct audit_resumption *found)
 {
 	if (found->from > 0)
-		log_event(LOG_WARNING, "audit.tail_unproven", LOG_NUMBER("from", found->from),
-			  LOG_NUMBER("to", found->to),
-			  LOG_TEXT("meaning", "lines behind the last signature and the store's "
-					      "head: of a service that was killed, or forged"),
+		log_event(found->behind_stop ? LOG_ERROR : LOG_WARNING, "audit.tail_unproven",
+			  LOG_NUMBER("from", found->from), LOG_NUMBER("to", found->to),
+			  LOG_TEXT("meaning",
+				   found->behind_stop
+					   ? "lines behind the signed record of a stop in good "
+					     "order: somebody else has written them"
+					   : "lines behind the last signature and the store's "
+					     "head: of a service that was killed, or forged"),
 			  LOG_TEXT("effect", "the audit log names them, and goes on behind them"));
 	if (found->wrong > 0)
 		log_event(LOG_ERROR, "audit.signatures_forged", LOG_NUMBER("found", found->wrong),

@@ -146,14 +146,29 @@ def test_lines_that_were_written_while_nobody_watched_are_told_before_they_are_s
     told, = resumptions(own)
     # The head was stored before the last signature was written: that is a line, too.
     assert told["firstUnproven"] in (end, end + 1) and told["lastUnproven"] == end + 3
+    assert told["behindStop"] and "behind the signed record of a stop" in own.daemon.read_log()
     wait_for(lambda: verify(own, key)[1]["UnattestedRecords"] == 0, "they are signed over")
     own.stop()
     status, report = verify(own, key)
+    assert status == WARNING  # nobody else writes behind a stop
     found, = report["FoundAtStarts"]
     assert report["Sound"] and (found["FirstLine"], found["LastLine"], found["ToldInLine"]) == \
         (told["firstUnproven"], end + 3, end + 4)
     ran = own.run("holdfast", "audit", "verify", own.daemon.audit, "--key", key, check=False)
     assert f"to {end + 3}, at a start (told in line {end + 4})" in ran.stdout
+
+
+def test_lines_of_a_service_that_was_killed_are_told_and_no_warning(own):
+    work(own)
+    key = keep_key(own, "audit.pem")
+    own.daemon.kill()
+    forge(own, 2)  # as if it had written them before it was signed for
+    own.start()
+    told, = resumptions(own)
+    assert "behindStop" not in told
+    own.stop()
+    status, report = verify(own, key)
+    assert status == SOUND and report["StartsWithLinesFound"] == 1
 
 
 def test_a_log_that_is_cut_while_the_service_runs_is_seen_at_once(own):

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "audit/attestation.h"
+#include "audit/resumption.h"
 
 static struct audit_tail tail;
 
@@ -118,6 +119,40 @@ static void a_change_before_the_last_signature_makes_it_wrong(void **state)
 	assert_int_equal(tail.head.sequence, made.lines);
 }
 
+static void a_stop_in_good_order_is_known_by_its_signature(void **state)
+{
+	(void)state;
+	const struct audit_log_options options = {
+		.directory = fixture_directory, .clock = &clock_system, .signer = &signer.port};
+	look(&signer);
+	assert_false(tail.stopped);
+	assert_false(err_failed(audit_log_open(&options, &log_open)));
+	assert_false(err_failed(
+		audit_stop_append(log_open, INT64_C(1795287601000), "eu-x-1", "000000000007")));
+	audit_log_close(&log_open);
+	load(&now);
+	look(&signer);
+	assert_true(tail.stopped);
+	append("{\"eventName\":\"Forged\"}");
+	store(&now);
+	look(&signer);
+	assert_true(tail.stopped);
+	assert_int_equal(tail.last_record, now.lines);
+}
+
+/* A record of a stop that nobody has signed for is one of the lines. */
+static void a_forged_stop_is_none(void **state)
+{
+	(void)state;
+	append("{\"eventSource\":\"holdfast.admin\",\"eventName\":\"StopAuditLog\",\"eventType\":"
+	       "\"AwsServiceEvent\"}");
+	attest(&signer, &other_signer);
+	store(&now);
+	look(&signer);
+	assert_false(tail.stopped);
+	assert_int_equal(tail.wrong, 1);
+}
+
 static void another_key_is_named(void **state)
 {
 	(void)state;
@@ -150,6 +185,8 @@ int main(void)
 		VERIFY_TEST(lines_behind_the_last_signature_are_counted),
 		VERIFY_TEST(a_signature_in_the_keys_name_covers_nothing),
 		VERIFY_TEST(a_change_before_the_last_signature_makes_it_wrong),
+		VERIFY_TEST(a_stop_in_good_order_is_known_by_its_signature),
+		VERIFY_TEST(a_forged_stop_is_none),
 		VERIFY_TEST(another_key_is_named),
 		VERIFY_TEST(a_log_that_nothing_signs_is_all_tail),
 	};
