@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 
 from holdfast import wait_for
 from holdfast.installation import write_file
@@ -169,6 +170,21 @@ def test_lines_of_a_service_that_was_killed_are_told_and_no_warning(own):
     own.stop()
     status, report = verify(own, key)
     assert status == SOUND and report["StartsWithLinesFound"] == 1
+
+    # Several logs in one run: an object a line, and the worst decides.
+    cut = str(shutil.copytree(own.daemon.audit, own.path("cut")))
+    one, = [name for name in os.listdir(cut) if name.endswith(".jsonl")]
+    with open(os.path.join(cut, one), encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    write_file(os.path.join(cut, one), "\n".join(lines[:3] + lines[4:]))
+    ran = own.run("holdfast", "audit", "verify", own.daemon.audit, cut, "--key", key, "--json", check=False)
+    reports = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert ran.returncode == WRONG
+    assert [(r["Directory"], r["Sound"]) for r in reports] == [(own.daemon.audit, True), (cut, False)]
+    assert all(isinstance(r["Keys"], list) and isinstance(r["FoundAtStarts"], list) for r in reports)
+    ran = own.run("holdfast", "audit", "verify", own.daemon.audit, cut, "--key", key, "--expect",
+                  f"1:{'0' * 64}", check=False)
+    assert ran.returncode == 64 and "of one log" in ran.stderr
 
 
 def test_a_log_that_is_cut_while_the_service_runs_is_seen_at_once(own):

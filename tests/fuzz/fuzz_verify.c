@@ -19,12 +19,14 @@ static void parse_alone(struct view line)
 {
 	struct audit_link link;
 	struct removal removal;
+	struct audit_resumption resumption;
 	struct attestation attestation;
 	bool is = false;
 	if (audit_link_parse(line, &link) && link.record.len >= line.len)
 		abort();
 	(void)!err_failed(attestation_parse(line, &attestation));
 	(void)!err_failed(removal_parse(line, &removal, &is));
+	(void)!err_failed(audit_resumption_parse(line, &resumption, &is));
 }
 
 static void inspect(struct inspection *in, struct view rest)
