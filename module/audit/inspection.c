@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "codec/hex.h"
 #include "crypto/digest.h"
 #include "crypto/ecdsa.h"
 
@@ -174,11 +175,12 @@ static struct err settle(struct inspection *in)
 	claim->pending = false;
 	in->checked_at = report->bytes;
 	TRY(attestation_digest(&claim->point, claim->attestation.time, digest));
-	struct err e = ecdsa_p256_verify(in->public_key, digest, claim->attestation.signature);
+	struct err e =
+		ecdsa_p256_verify(in->keys[claim->key].point, digest, claim->attestation.signature);
 	if (err_is(e, E_CRYPTO_SIGNATURE)) {
 		inspection_problem(in, AUDIT_PROBLEM_SIGNATURE, &claim->place,
-				   "it is no signature of line %llu by this key",
-				   NUMBER(claim->point.sequence));
+				   "it is no signature of line %llu by key %s",
+				   NUMBER(claim->point.sequence), in->keys[claim->key].id);
 		return OK;
 	}
 	TRY(e);
@@ -192,16 +194,102 @@ static struct err settle(struct inspection *in)
 }
 
 /* What can be said without its signature. NULL: all is well. */
-static const char *fault_of(const struct inspection *in, const struct attestation *a,
-			    uint64_t sequence)
+static const char *fault_of(const struct attestation *a, uint64_t sequence)
 {
 	if (a->sequence >= sequence)
 		return "it attests a line that is not before it";
 	if (sequence - a->sequence > AUDIT_ATTESTED_WITHIN)
 		return "it attests a line that is too far before it";
-	if (!text_equal(a->key, in->key))
-		return "it was signed by another key";
 	return NULL;
+}
+
+/* key_count: none that was given. */
+static size_t key_of(const struct inspection *in, const struct attestation *a)
+{
+	size_t key = 0;
+	while (key < in->key_count && !text_equal(a->key, in->keys[key].id))
+		key++;
+	return key;
+}
+
+/* What was found in the file goes to a terminal. */
+static void unknown_key(struct inspection *in, const struct attestation *a,
+			const struct inspection_place *place)
+{
+	uint8_t id[AUDIT_KEY_ID_LEN / 2];
+	if (err_failed(hex_decode(view_of_text(a->key), id, sizeof id)))
+		inspection_problem(in, AUDIT_PROBLEM_SIGNATURE, place,
+				   "it was signed by another key");
+	else
+		inspection_problem(in, AUDIT_PROBLEM_SIGNATURE, place,
+				   "it was signed by another key: %s", a->key);
+}
+
+/* --- Turns: one key after the other. --- */
+
+static void keep_turn(struct inspection *in)
+{
+	struct audit_verify_report *report = in->report;
+	if (report->turn_count > 0 && report->turn_count <= AUDIT_TURNS_MAX)
+		report->turns[report->turn_count - 1] = in->turn;
+}
+
+static bool is_recorded(const struct inspection *in, size_t key)
+{
+	return in->turn.signatures > 0 &&
+	       text_equal(in->resumed.previous_key, in->keys[in->turn.key].id) &&
+	       text_equal(in->resumed.key, in->keys[key].id);
+}
+
+/* A key signs that has not signed the signature before. *may: it may do so here. */
+static struct err begin_turn(struct inspection *in, const struct attestation *a, size_t key,
+			     const struct inspection_place *place, bool *may)
+{
+	const struct audit_turn last = in->turn;
+	const char *id = in->keys[key].id, *last_id = in->keys[last.key].id;
+	uint64_t replaced = in->keys[key].replaced;
+	bool recorded = is_recorded(in, key);
+	*may = true;
+	TRY(settle(in)); /* nothing later proves the last one of a key that is gone */
+	if (last.signatures > 0)
+		in->keys[last.key].replaced = place->sequence;
+	in->turn = (struct audit_turn){
+		.key = key,
+		.from = last.signatures > 0 ? last.to + 1 : in->report->begin.sequence,
+		.first = place->sequence,
+		.recorded = recorded,
+		.returned = replaced > 0,
+	};
+	in->report->turn_count++;
+	in->report->returns += replaced > 0;
+	if (replaced > 0 && !recorded) {
+		*may = false;
+		inspection_problem(in, AUDIT_PROBLEM_SIGNATURE, place,
+				   "key %s signs again, after key %s had replaced it at line %llu: "
+				   "its token may be in other hands",
+				   id, last_id, NUMBER(replaced));
+	} else if (last.signatures > 0 && a->sequence < last.last) {
+		*may = false;
+		inspection_problem(in, AUDIT_PROBLEM_SIGNATURE, place,
+				   "key %s signs for line %llu, and key %s has still signed in "
+				   "line %llu",
+				   id, NUMBER(a->sequence), last_id, NUMBER(last.last));
+	}
+	return OK;
+}
+
+static struct err take_turn(struct inspection *in, const struct attestation *a, size_t key,
+			    const struct inspection_place *place, bool *may)
+{
+	*may = true;
+	if (in->turn.signatures == 0 || in->turn.key != key)
+		TRY(begin_turn(in, a, key, place, may));
+	in->turn.signatures++;
+	in->turn.last = place->sequence;
+	in->turn.to = MAX_OF(in->turn.to, a->sequence);
+	in->resumed = (struct audit_resumption){.from = 0};
+	keep_turn(in);
+	return OK;
 }
 
 static void claim_rest(struct inspection *in, const struct attestation *a,
@@ -217,6 +305,28 @@ static void claim_rest(struct inspection *in, const struct attestation *a,
 
 /* Lines that are not here any more, or that a problem hides, cannot be compared: what attests them
  * is passed over. */
+static struct err attest_by(struct inspection *in, const struct attestation *a, size_t key,
+			    const struct inspection_place *place)
+{
+	bool may = false;
+	const struct inspection_seen *seen = seen_of(in, a->sequence);
+	TRY(take_turn(in, a, key, place, &may));
+	if (!may || seen->sequence != a->sequence)
+		return OK;
+	if (in->strict || in->report->bytes - in->checked_at >= CHECK_EVERY_BYTES)
+		TRY(settle(in));
+	in->claim = (struct inspection_claim){.pending = true,
+					      .attestation = *a,
+					      .key = key,
+					      .records = seen->records,
+					      .place = *place};
+	audit_point_begin(&in->claim.point, in->report->head.chain);
+	in->claim.point.sequence = a->sequence;
+	mem_copy(in->claim.point.hash, AUDIT_HASH_LEN, seen->hash, sizeof seen->hash);
+	claim_rest(in, a, place);
+	return OK;
+}
+
 static struct err attest(struct inspection *in, const struct audit_link *link,
 			 const struct inspection_place *place)
 {
@@ -227,37 +337,37 @@ static struct err attest(struct inspection *in, const struct audit_link *link,
 				   "it is no attestation of ours");
 		return OK;
 	}
-	const char *fault = fault_of(in, &a, link->sequence);
-	if (fault != NULL) {
+	const char *fault = fault_of(&a, link->sequence);
+	size_t key = key_of(in, &a);
+	if (fault != NULL)
 		inspection_problem(in, AUDIT_PROBLEM_SIGNATURE, place, "%s", fault);
-		return OK;
-	}
-	const struct inspection_seen *seen = seen_of(in, a.sequence);
-	if (seen->sequence != a.sequence)
-		return OK;
-	if (in->strict || in->report->bytes - in->checked_at >= CHECK_EVERY_BYTES)
-		TRY(settle(in));
-	in->claim = (struct inspection_claim){
-		.pending = true, .attestation = a, .records = seen->records, .place = *place};
-	audit_point_begin(&in->claim.point, link->chain);
-	in->claim.point.sequence = a.sequence;
-	mem_copy(in->claim.point.hash, AUDIT_HASH_LEN, seen->hash, sizeof seen->hash);
-	claim_rest(in, &a, place);
+	else if (key == in->key_count)
+		unknown_key(in, &a, place);
+	else
+		return attest_by(in, &a, key, place);
 	return OK;
 }
 
-/* --- Removals. --- */
+/* --- What the service says of the log itself. --- */
+
+static struct err verify_removal(const struct inspection *in, const struct removal *removal)
+{
+	uint8_t digest[AUDIT_HASH_LEN];
+	TRY(removal_digest(&removal->last, digest));
+	for (size_t i = 0; i < in->key_count; i++)
+		if (text_equal(removal->key, in->keys[i].id))
+			return ecdsa_p256_verify(in->keys[i].point, digest, removal->signature);
+	return ERR(E_CRYPTO_SIGNATURE);
+}
 
 static struct err take_removal(struct inspection *in, struct view line)
 {
 	bool is = false;
 	struct removal removal;
-	uint8_t digest[AUDIT_HASH_LEN];
 	TRY(removal_parse(line, &removal, &is));
 	if (!is)
 		return OK;
-	TRY(removal_digest(&removal.last, digest));
-	struct err e = ecdsa_p256_verify(in->public_key, digest, removal.signature);
+	struct err e = verify_removal(in, &removal);
 	if (err_is(e, E_CRYPTO_SIGNATURE))
 		return OK; /* it explains nothing; that it is there proves nothing */
 	TRY(e);
@@ -265,6 +375,41 @@ static struct err take_removal(struct inspection *in, struct view line)
 		in->report->removed_segments++;
 	in->explained = in->explained || audit_point_equal(&removal.last, &in->before);
 	return OK;
+}
+
+static void note_unproven(struct inspection *in, const struct audit_resumption *resumption)
+{
+	struct audit_verify_report *report = in->report;
+	if (report->unproven_count < AUDIT_UNPROVEN_MAX)
+		report->unproven[report->unproven_count] =
+			(struct audit_unproven){.from = resumption->from,
+						.to = resumption->to,
+						.told = report->head.sequence,
+						.behind_stop = resumption->behind_stop};
+	report->unproven_count++;
+	report->unproven_lines += resumption->to - resumption->from + 1;
+	report->behind_stops += resumption->behind_stop;
+}
+
+/* What was signed before it may have been written by anybody, whatever is signed behind it. */
+static struct err take_resumption(struct inspection *in, struct view line)
+{
+	bool is = false;
+	struct audit_resumption resumption;
+	TRY(audit_resumption_parse(line, &resumption, &is));
+	if (!is)
+		return OK;
+	TRY(settle(in));
+	if (resumption.from > 0 && resumption.to < in->report->head.sequence)
+		note_unproven(in, &resumption);
+	in->resumed = resumption;
+	return OK;
+}
+
+static struct err take_record(struct inspection *in, struct view line)
+{
+	TRY(take_removal(in, line));
+	return take_resumption(in, line);
 }
 
 /* --- One line. --- */
@@ -321,7 +466,7 @@ static struct err chained(struct inspection *in, const struct audit_line *line,
 	else
 		note_record(in, &place);
 	if (!attests)
-		TRY(take_removal(in, line->text));
+		TRY(take_record(in, line->text));
 	struct inspection_seen *seen = seen_of(in, link->sequence);
 	*seen = (struct inspection_seen){.sequence = link->sequence,
 					 .records = report->records,
@@ -394,11 +539,15 @@ NODISCARD struct err inspection_init(struct inspection *in,
 				     struct audit_verify_report *report)
 {
 	*report = (struct audit_verify_report){0};
-	*in = (struct inspection){.public_key = options->public_key,
+	*in = (struct inspection){.key_count = options->key_count,
 				  .expected = options->expected,
 				  .strict = strict,
 				  .report = report};
-	TRY(audit_key_id(options->public_key, in->key));
+	REQUIRE(in->key_count > 0 && in->key_count <= AUDIT_VERIFY_KEYS_MAX, E_BOUNDS);
+	for (size_t i = 0; i < in->key_count; i++) {
+		in->keys[i].point = options->public_keys + i * AUDIT_POINT_LEN;
+		TRY(audit_key_id(in->keys[i].point, in->keys[i].id));
+	}
 	return MEM_NEW_ARRAY(AUDIT_ATTESTED_WITHIN, &in->seen);
 }
 

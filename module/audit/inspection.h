@@ -9,6 +9,7 @@
 #include "audit/attestation.h"
 #include "audit/reader.h"
 #include "audit/removal.h"
+#include "audit/resumption.h"
 #include "audit/segment.h"
 #include "audit/verify.h"
 
@@ -35,15 +36,24 @@ struct inspection_seen {
 struct inspection_claim {
 	bool pending;
 	struct attestation attestation;
+	size_t key;                    /* index */
 	struct audit_point point;      /* that it attests */
 	uint64_t records;              /* up to there */
 	struct inspection_place place; /* of itself */
 	struct inspection_place rest;  /* the first line behind what it attests */
 };
 
+struct inspection_key {
+	const uint8_t *point;
+	char id[AUDIT_KEY_ID_LEN + 1];
+	uint64_t replaced; /* sequence of the signature by which another took over; 0: none did */
+};
+
 struct inspection {
-	const uint8_t *public_key;
-	char key[AUDIT_KEY_ID_LEN + 1];
+	struct inspection_key keys[AUDIT_VERIFY_KEYS_MAX];
+	size_t key_count;
+	struct audit_turn turn;             /* that goes on; no signatures: there was none yet */
+	struct audit_resumption resumed;    /* the last record since the last signature */
 	const struct audit_point *expected; /* or NULL */
 	bool strict; /* every signature is checked, not only some and the last one */
 

@@ -11,16 +11,15 @@
 #include <unistd.h>
 
 #include "audit/index.h"
+#include "audit/own_record.h"
 #include "audit/point.h"
 #include "audit/proof.h"
-#include "audit/record.h"
 #include "audit/removal.h"
 #include "audit/segment.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "codec/uuid.h"
 
 #define INTERVAL_MS 60000
 #define SAY_AGAIN_MS (60 * 60 * 1000) /* a disk that stays nearly full is told of once an hour */
@@ -134,30 +133,20 @@ static struct err write_record(const struct audit_keeper *keeper, const struct s
 {
 	char members[SEGMENT_NAME_MAX + 96], details[REMOVAL_MEMBERS_MAX];
 	struct writer detail;
-	CLEANUP(buf_cleanup) struct buf line;
-	buf_init(&line, AUDIT_RECORD_MAX);
 	writer_init(&detail, details, sizeof details);
 	TRY(put_details(keeper, file, &detail));
 	TRY(text_format(members, sizeof members,
 			"\"segment\":\"%s\",\"bytes\":%llu,\"rule\":\"%s\"", file->name,
 			(unsigned long long)file->bytes, rule));
-	struct audit_record record = {
-		.time_ms = clock_real_ms(keeper->options.clock),
-		.event_source = REMOVAL_SOURCE,
-		.event_type = REMOVAL_TYPE,
-		.event_name = VIEW_LITERAL(REMOVAL_EVENT),
-		.identity_type = "AWSService",
-		.region = view_of_text(keeper->options.region),
-		.recipient_account = view_of_text(keeper->options.account),
-		.request_members = view_of_text(members),
-		.detail_members = view_of(details, detail.len),
-	};
-	TRY(uuid_make(record.event_id));
-	struct writer w;
-	writer_init_buf(&w, &line);
-	TRY(audit_record_write(&record, &w));
-	TRY(writer_end(&w));
-	return audit_log_append_wait(keeper->options.log, buf_view(&line));
+	return own_record_append(keeper->options.log,
+				 &(const struct own_record){
+					 .event = REMOVAL_EVENT,
+					 .time_ms = clock_real_ms(keeper->options.clock),
+					 .region = keeper->options.region,
+					 .account = keeper->options.account,
+					 .request_members = view_of_text(members),
+					 .detail_members = view_of(details, detail.len),
+				 });
 }
 
 static struct err record_once(struct audit_keeper *keeper, const struct segment_file *file,

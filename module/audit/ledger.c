@@ -5,6 +5,7 @@
 
 #include "audit/point.h"
 #include "audit/sink.h"
+#include "audit/tail.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -232,6 +233,8 @@ static struct err continue_chain(struct ledger *ledger, const struct audit_signe
 		log_event(LOG_INFO, "audit.chain_begins", LOG_TEXT("chain", id));
 	}
 	ledger->durable = ledger->head;
+	if (end.chained && signer != NULL)
+		TRY(tail_look(ledger->segments.directory, signer, &ledger->tail));
 	bool attested = end.attests > 0 && end.attests + 1 == end.point.sequence;
 	bool behind = end.chained && !attested;
 	attester_init(&ledger->attester, signer, ledger->clock, behind);

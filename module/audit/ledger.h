@@ -25,6 +25,7 @@ struct ledger {
 	struct segments segments;
 	int64_t probe_at_ms;
 	struct audit_point head;
+	struct audit_tail tail; /* as it was opened; constant */
 	struct attester attester;
 	atomic_bool signs;                 /* the head may be signed */
 	struct audit_sink *sink;           /* borrowed; NULL: none */

@@ -318,6 +318,11 @@ void audit_log_sign(struct audit_log *log)
 	(void)pthread_cond_signal(&log->wake);
 }
 
+void audit_log_tail(const struct audit_log *log, struct audit_tail *out)
+{
+	*out = log->ledger.tail;
+}
+
 void audit_log_point(struct audit_log *log, struct audit_point *out)
 {
 	ledger_point(&log->ledger, out);

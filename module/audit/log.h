@@ -105,6 +105,22 @@ void audit_log_point(struct audit_log *log, struct audit_point *out);
 NODISCARD struct err audit_log_has_point(const char *directory, const struct audit_point *point,
 					 bool *found);
 
+/* How the log was found when it was opened. All zero: nothing is signed here, or there was no line.
+ */
+struct audit_tail {
+	struct audit_point head; /* the last line */
+	uint64_t last_record;    /* sequence of the last one that is no attestation, or 0 when
+				    it is attested */
+	uint64_t attested;       /* of the last line that is attested: by the signer's key,
+				    which was checked, or as another key's attestation says;
+				    0: none */
+	char key[AUDIT_KEY_ID_LEN + 1]; /* that attested it; "": none */
+	bool stopped;   /* that line is StopAuditLog (resumption.h), and the signature genuine */
+	uint64_t wrong; /* attestations behind it in the name of the signer's key, which it has not
+			   signed */
+};
+void audit_log_tail(const struct audit_log *log, struct audit_tail *out);
+
 struct audit_log_figures {
 	uint64_t lines, syncs, bytes, failures; /* of records, but for the syncs */
 	uint64_t attestations;

@@ -12,18 +12,18 @@
 #include "audit/segment.h"
 #include "base/mem.h"
 
-#define WINDOW ((size_t)AUDIT_LINE_MAX + 1)
+#define WINDOW POINT_WINDOW
 
-static void close_fd(const int *fd)
+void point_close(const int *fd)
 {
 	if (*fd >= 0)
 		(void)close(*fd);
 }
 
-static struct err open_segment(int directory, const char *name, int *fd, uint64_t *size)
+NODISCARD struct err point_open(int directory, const char *name, int *fd, uint64_t *size)
 {
 	struct stat st = {0};
-	CLEANUP(close_fd)
+	CLEANUP(point_close)
 	int segment = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (segment < 0 || fstat(segment, &st) != 0)
 		return ERR_DETAIL(E_AUDIT, errno);
@@ -34,8 +34,7 @@ static struct err open_segment(int directory, const char *name, int *fd, uint64_
 	return OK;
 }
 
-/* As much of `cap` bytes as there is at `at`. */
-static struct err read_at(int fd, uint64_t at, uint8_t *room, size_t cap, struct view *out)
+NODISCARD struct err point_read(int fd, uint64_t at, uint8_t *room, size_t cap, struct view *out)
 {
 	size_t len = 0;
 	while (len < cap) {
@@ -78,8 +77,7 @@ static struct err judge(struct view line, struct point_end *out)
 	return OK;
 }
 
-/* The bytes up to `at` that are behind the newline before it. */
-static size_t line_start(struct view text, size_t at)
+NODISCARD size_t point_line_start(struct view text, size_t at)
 {
 	while (at > 0 && text.ptr[at - 1] != '\n')
 		at--;
@@ -92,17 +90,17 @@ NODISCARD struct err point_end_of(int directory, const char *segment, struct poi
 	uint64_t size = 0;
 	*out = (struct point_end){0};
 	CLEANUP(mem_free_at) uint8_t *room = NULL;
-	CLEANUP(close_fd) int fd = -1;
-	TRY(open_segment(directory, segment, &fd, &size));
+	CLEANUP(point_close) int fd = -1;
+	TRY(point_open(directory, segment, &fd, &size));
 	if (size == 0)
 		return OK;
 	TRY(MEM_NEW_ARRAY(WINDOW + 1, &room));
 	size_t want = MIN_OF(size, (uint64_t)WINDOW + 1);
-	TRY(read_at(fd, size - want, room, want, &text));
-	size_t end = line_start(text, text.len);
+	TRY(point_read(fd, size - want, room, want, &text));
+	size_t end = point_line_start(text, text.len);
 	if (end == 0) /* no newline: a part of a line too long to be ours, or none */
 		return OK;
-	size_t start = line_start(text, end - 1);
+	size_t start = point_line_start(text, end - 1);
 	return judge(view_part(text, start, end - 1 - start), out);
 }
 
@@ -153,7 +151,7 @@ static struct err line_behind(const struct hunt *hunt, uint64_t at, uint64_t *st
 	struct view text;
 	*line = VIEW_NONE;
 	uint64_t from = at > 0 ? at - 1 : 0; /* a newline there: the line begins at `at` itself */
-	TRY(read_at(hunt->fd, from, hunt->room, 2 * WINDOW, &text));
+	TRY(point_read(hunt->fd, from, hunt->room, 2 * WINDOW, &text));
 	text = view_part(text, 0, view_find(text, 0));
 	size_t skip = at > 0 ? view_find(text, '\n') + 1 : 0;
 	struct view rest = view_part(text, skip, text.len);
@@ -195,8 +193,8 @@ static struct err hunt_segment(struct hunt *hunt, int directory, const char *nam
 {
 	uint64_t start = 0, size = 0;
 	struct view line;
-	CLEANUP(close_fd) int fd = -1;
-	TRY(open_segment(directory, name, &fd, &size));
+	CLEANUP(point_close) int fd = -1;
+	TRY(point_open(directory, name, &fd, &size));
 	hunt->fd = fd;
 	TRY(line_behind(hunt, 0, &start, &line));
 	hunt->older = line.len == 0 || side_of(hunt, line) == SIDE_BEFORE;
@@ -218,7 +216,7 @@ NODISCARD struct err audit_log_has_point(const char *directory, const struct aud
 	CLEANUP(mem_free_at) uint8_t *room = NULL;
 	TRY(MEM_NEW_ARRAY(2 * WINDOW, &room));
 	struct hunt hunt = {.wanted = point, .room = room, .older = true};
-	CLEANUP(close_fd) int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(point_close) int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return ERR_DETAIL(E_AUDIT, errno);
 	while (hunt.older) {

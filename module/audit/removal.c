@@ -2,13 +2,10 @@
 #include "audit/removal.h"
 
 #include "audit/attestation.h"
+#include "audit/own_record.h"
 #include "base/text.h"
 #include "codec/base64.h"
 #include "codec/hex.h"
-#include "codec/json.h"
-
-/* Where a service's own record tells its event, far before anything of a caller's. */
-#define LOOKED_AT 400
 
 NODISCARD struct err removal_digest(const struct audit_point *last, uint8_t digest[AUDIT_HASH_LEN])
 {
@@ -24,14 +21,6 @@ NODISCARD struct err removal_write(const struct removal *removal, struct writer 
 	base64_encode(w, VIEW_ARRAY(removal->signature));
 	writer_text(w, "\"");
 	return writer_end(w);
-}
-
-static bool is_removal(const struct json *record)
-{
-	return view_equal_text(json_string_of(json_member(record, "eventName")), REMOVAL_EVENT) &&
-	       view_equal_text(json_string_of(json_member(record, "eventSource")),
-			       REMOVAL_SOURCE) &&
-	       view_equal_text(json_string_of(json_member(record, "eventType")), REMOVAL_TYPE);
 }
 
 static struct err take_details(const struct json *details, struct removal *out)
@@ -58,14 +47,9 @@ static struct err take_details(const struct json *details, struct removal *out)
 NODISCARD struct err removal_parse(struct view line, struct removal *out, bool *is)
 {
 	CLEANUP(json_free) struct json *record = NULL;
-	struct view front = view_part(line, 0, LOOKED_AT);
 	*is = false;
-	if (view_search(front, VIEW_LITERAL("\"" REMOVAL_EVENT "\"")) == front.len)
-		return OK;
-	struct err e = json_parse(line, &record);
-	if (err_is(e, E_NOMEM))
-		return e;
-	if (err_failed(e) || !is_removal(record))
+	TRY(own_record_parse(line, REMOVAL_EVENT, &record));
+	if (record == NULL)
 		return OK;
 	struct removal found = {0};
 	*is = !err_failed(take_details(json_member(record, "serviceEventDetails"), &found));

@@ -12,8 +12,6 @@
 
 #define REMOVAL_MEMBERS_MAX 512
 #define REMOVAL_EVENT "DeleteAuditSegment"
-#define REMOVAL_SOURCE "holdfast.admin"
-#define REMOVAL_TYPE "AwsServiceEvent"
 
 struct removal {
 	struct audit_point last; /* of what was removed */

@@ -18,6 +18,7 @@ struct audit_signer {
 	/* Never blocks; failures (E_HSM_...) arrive through `done`: the head is signed later. */
 	void (*sign)(void *self, struct audit_signing *signing);
 	void *self;
+	const uint8_t *public_key;      /* AUDIT_POINT_LEN bytes; lives as long as the port */
 	char key[AUDIT_KEY_ID_LEN + 1]; /* audit_key_id() of its public key */
 };
 

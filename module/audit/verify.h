@@ -4,6 +4,11 @@
  * the one before, that no segment is missing or out of order, and which lines the token has signed
  * for. Needs no daemon, store or token; changes nothing.
  *
+ * A log that went on with another token has signatures of several keys, each in use behind the one
+ * before it. A key that signs again after another had replaced it is what a stolen token would do:
+ * that is a problem, unless a record of the service (resumption.h) says that it went back to it;
+ * then it is told (`returns`), as whoever has the stolen token can write that record, too.
+ *
  * What it cannot tell by itself: how much was cut off at the end, as nothing behind it remembers.
  * `expected` does: a head that is remembered elsewhere. And a tail that nothing attests may have
  * been written by anybody: see `unattested`.
@@ -40,13 +45,37 @@ struct audit_problem {
 	char text[AUDIT_PROBLEM_TEXT];      /* for people: what is wrong there */
 };
 
+#define AUDIT_VERIFY_KEYS_MAX 16
+#define AUDIT_TURNS_MAX 32 /* that a report has; all are judged */
+#define AUDIT_UNPROVEN_MAX 32
+
 struct audit_verify_options {
 	const char *directory;
-	const uint8_t *public_key;          /* AUDIT_POINT_LEN bytes */
+	const uint8_t *public_keys;         /* of all tokens that have signed the log, in any order:
+					       key_count times AUDIT_POINT_LEN bytes */
+	size_t key_count;                   /* 1..AUDIT_VERIFY_KEYS_MAX */
 	const struct audit_point *expected; /* a head that the log must contain; no chain named:
 					       of any; or NULL */
 	void (*progress)(void *user, uint64_t bytes, uint64_t all);
 	void *user;
+};
+
+/* Signatures by one key, with none by another between them. */
+struct audit_turn {
+	size_t key;        /* index */
+	uint64_t from, to; /* lines that it was in use for; `to` is attested */
+	uint64_t first;    /* sequence of its first signature */
+	uint64_t last;     /* of its last */
+	uint64_t signatures;
+	bool recorded; /* a record of the service says that it took over there */
+	bool returned; /* it had been replaced before */
+};
+
+/* Lines that the service found at a start, with nothing that spoke for them. */
+struct audit_unproven {
+	uint64_t from, to;
+	uint64_t told; /* sequence of the record that says so */
+	bool behind_stop;
 };
 
 struct audit_verify_report {
@@ -63,9 +92,15 @@ struct audit_verify_report {
 	uint64_t unattested;       /* records behind it */
 	int64_t unattested_ms;     /* time of the first of them; 0: there is none */
 	int64_t first_ms, last_ms; /* times of the first and the last record; 0: none */
+	struct audit_turn turns[AUDIT_TURNS_MAX];
+	uint64_t turn_count; /* all */
+	uint64_t returns;
+	struct audit_unproven unproven[AUDIT_UNPROVEN_MAX];
+	uint64_t unproven_count; /* all */
+	uint64_t unproven_lines, behind_stops;
 };
 
-/* OK: it could be read; see report->first. E_AUDIT, E_NOMEM, E_FORMAT (the key). */
+/* OK: it could be read; see report->first. E_AUDIT, E_NOMEM, E_FORMAT (a key), E_BOUNDS. */
 NODISCARD struct err audit_verify(const struct audit_verify_options *options,
 				  struct audit_verify_report *report);
 

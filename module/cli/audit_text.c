@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/audit_text.h"
 
+#include "audit/statement.h"
 #include "codec/hex.h"
 #include "codec/json.h"
 #include "codec/timestamp.h"
 
 #define UNIT_BYTES 1024                       /* of which the next larger one has so many */
 #define PATIENCE_MS (INT64_C(10) * 60 * 1000) /* a tail that is older deserves a look */
+
+static void name_key(const struct audit_text *told, const struct audit_turn *turn,
+		     char out[AUDIT_STATEMENT_FINGERPRINT_TEXT])
+{
+	struct view point =
+		view_of(told->public_keys + turn->key * AUDIT_POINT_LEN, AUDIT_POINT_LEN);
+	(void)!err_failed(audit_statement_fingerprint(point, out));
+}
 
 /* --- For programs. --- */
 
@@ -63,16 +72,61 @@ static void put_counts(struct json_out *out, const struct audit_verify_report *r
 		{"RecordsBeforeTheChain", r->unchained},
 		{"RemovedSegments", r->removed_segments},
 		{"UnattestedRecords", r->unattested},
+		{"KeyChanges", r->turn_count > 0 ? r->turn_count - 1 : 0},
+		{"KeyReturns", r->returns},
+		{"LinesFoundAtStarts", r->unproven_lines},
+		{"StartsWithLinesFound", r->unproven_count},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 		json_out_integer(out, counts[i].name, (int64_t)counts[i].value);
 }
 
-void audit_text_json(const struct audit_verify_report *r, struct writer *w)
+static void put_turn(struct json_out *out, const struct audit_text *told,
+		     const struct audit_turn *turn)
+{
+	char fingerprint[AUDIT_STATEMENT_FINGERPRINT_TEXT];
+	name_key(told, turn, fingerprint);
+	json_out_begin_object(out, NULL);
+	json_out_text(out, "KeyFingerprint", view_of_text(fingerprint));
+	json_out_integer(out, "FirstLine", (int64_t)turn->from);
+	json_out_integer(out, "LastLine", (int64_t)turn->to);
+	json_out_integer(out, "FirstSignature", (int64_t)turn->first);
+	json_out_integer(out, "Signatures", (int64_t)turn->signatures);
+	json_out_bool(out, "Recorded", turn->recorded);
+	json_out_bool(out, "Returned", turn->returned);
+	json_out_end_object(out);
+}
+
+static void put_unproven(struct json_out *out, const struct audit_unproven *lines)
+{
+	json_out_begin_object(out, NULL);
+	json_out_integer(out, "FirstLine", (int64_t)lines->from);
+	json_out_integer(out, "LastLine", (int64_t)lines->to);
+	json_out_integer(out, "ToldInLine", (int64_t)lines->told);
+	json_out_bool(out, "BehindStop", lines->behind_stop);
+	json_out_end_object(out);
+}
+
+void audit_text_history(const struct audit_text *told, struct json_out *out)
+{
+	const struct audit_verify_report *r = told->report;
+	json_out_begin_array(out, "Keys");
+	for (size_t i = 0; i < MIN_OF(r->turn_count, (uint64_t)AUDIT_TURNS_MAX); i++)
+		put_turn(out, told, &r->turns[i]);
+	json_out_end_array(out);
+	json_out_begin_array(out, "FoundAtStarts");
+	for (size_t i = 0; i < MIN_OF(r->unproven_count, (uint64_t)AUDIT_UNPROVEN_MAX); i++)
+		put_unproven(out, &r->unproven[i]);
+	json_out_end_array(out);
+}
+
+void audit_text_json(const struct audit_text *told, struct writer *w)
 {
 	struct json_out out;
+	const struct audit_verify_report *r = told->report;
 	json_out_init(&out, w);
 	json_out_begin_object(&out, NULL);
+	json_out_text(&out, "Directory", view_of_text(told->directory));
 	json_out_bool(&out, "Sound", r->problems == 0);
 	put_problem(&out, &r->first);
 	put_counts(&out, r);
@@ -85,6 +139,7 @@ void audit_text_json(const struct audit_verify_report *r, struct writer *w)
 	put_time(&out, "UnattestedSince", r->unattested_ms);
 	put_time(&out, "FirstRecord", r->first_ms);
 	put_time(&out, "LastRecord", r->last_ms);
+	audit_text_history(told, &out);
 	json_out_end_object(&out);
 	writer_text(w, "\n");
 	if (err_failed(json_out_end(&out)))
@@ -182,16 +237,68 @@ static void write_attested(struct writer *w, const struct audit_verify_report *r
 	writer_text(w, "\n");
 }
 
-void audit_text_write(const struct audit_verify_report *r, struct writer *w)
+/* One key all the time is told by its fingerprint; several, by the lines of each. */
+static void write_turns(const struct audit_text *told, struct writer *w)
 {
+	char fingerprint[AUDIT_STATEMENT_FINGERPRINT_TEXT];
+	const struct audit_verify_report *r = told->report;
+	for (size_t i = 0; i < MIN_OF(r->turn_count, (uint64_t)AUDIT_TURNS_MAX); i++) {
+		const struct audit_turn *turn = &r->turns[i];
+		name_key(told, turn, fingerprint);
+		writer_format(w, "  key       %s\n            lines %llu to %llu, %llu signatures",
+			      fingerprint, NUMBER(turn->from), NUMBER(turn->to),
+			      NUMBER(turn->signatures));
+		if (i > 0)
+			writer_text(w, turn->recorded ? "; the log has the service's record of the "
+							"change"
+						      : "; no record of the service tells of the "
+							"change");
+		writer_text(w, "\n");
+		if (turn->returned)
+			writer_format(
+				w,
+				"  WARNING   from line %llu on a key signs that had been "
+				"replaced: if the service did not go\n            back to that "
+				"token, it is in other hands\n",
+				NUMBER(turn->first));
+	}
+	if (r->turn_count > AUDIT_TURNS_MAX)
+		writer_format(w, "  key       and %llu changes more\n",
+			      NUMBER(r->turn_count - AUDIT_TURNS_MAX));
+}
+
+static void write_unproven(struct writer *w, const struct audit_verify_report *r)
+{
+	for (size_t i = 0; i < MIN_OF(r->unproven_count, (uint64_t)AUDIT_UNPROVEN_MAX); i++) {
+		const struct audit_unproven *lines = &r->unproven[i];
+		writer_format(w,
+			      "  %s lines %llu to %llu, at a start (told in line %llu): neither a "
+			      "signature nor the store spoke for them\n",
+			      lines->behind_stop ? "WARNING  " : "found    ", NUMBER(lines->from),
+			      NUMBER(lines->to), NUMBER(lines->told));
+		if (lines->behind_stop)
+			writer_text(w, "            the service had ended in good order before "
+				       "them: somebody else has written them\n");
+	}
+	if (r->unproven_count > AUDIT_UNPROVEN_MAX)
+		writer_format(w, "  found     and lines of %llu starts more\n",
+			      NUMBER(r->unproven_count - AUDIT_UNPROVEN_MAX));
+}
+
+void audit_text_write(const struct audit_text *told, struct writer *w)
+{
+	const struct audit_verify_report *r = told->report;
 	if (r->problems > 0)
 		write_problem(w, r);
 	else
 		writer_text(w, r->attested.sequence > 0
 				       ? "SOUND\n"
 				       : "NOTHING SIGNED: nothing proves this log, or not yet\n");
+	writer_format(w, "  log       %s\n", told->directory);
 	write_content(w, r);
 	write_attested(w, r);
+	write_turns(told, w);
+	write_unproven(w, r);
 }
 
 /* --- The exit status. --- */
@@ -207,5 +314,6 @@ enum exit_status audit_text_exit(const struct audit_verify_report *r)
 {
 	if (r->problems > 0)
 		return EXIT_REFUSED;
-	return is_old_tail(r) ? EXIT_WARNING : EXIT_DONE;
+	bool strange = r->returns > 0 || r->behind_stops > 0;
+	return is_old_tail(r) || strange ? EXIT_WARNING : EXIT_DONE;
 }

@@ -7,14 +7,26 @@
 #include "base/exit.h"
 #include "base/writer.h"
 
-/* One JSON object. */
-void audit_text_json(const struct audit_verify_report *report, struct writer *w);
+/* All borrowed. */
+struct audit_text {
+	const char *directory;      /* of the log */
+	const uint8_t *public_keys; /* as it was verified with */
+	const struct audit_verify_report *report;
+};
+
+/* Members Keys and FoundAtStarts: which keys signed for which lines, and what nothing spoke for. */
+struct json_out;
+void audit_text_history(const struct audit_text *told, struct json_out *out);
+
+/* One JSON object, on a line of its own. */
+void audit_text_json(const struct audit_text *told, struct writer *w);
 
 /* Lines. */
-void audit_text_write(const struct audit_verify_report *report, struct writer *w);
+void audit_text_write(const struct audit_text *told, struct writer *w);
 
-/* EXIT_DONE, EXIT_WARNING: sound, but nothing, or nothing of the last minutes, is attested;
- * EXIT_REFUSED: it is not sound. */
+/* EXIT_DONE; EXIT_WARNING: sound, but nothing, or nothing of the last minutes, is attested, or
+ * there is what a stolen token would do, or lines behind a stop in good order; EXIT_REFUSED: it is
+ * not sound. */
 enum exit_status audit_text_exit(const struct audit_verify_report *report);
 
 #endif

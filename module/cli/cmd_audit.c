@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/audit_keys.h"
 #include "cli/audit_show.h"
 #include "cli/audit_text.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 #include "codec/hex.h"
-#include "crypto/ecdsa.h"
 
 #define TEXT_MAX ((size_t)64 << 10)
 
@@ -18,13 +18,13 @@ static const struct argument none[] = {ARGUMENTS_END};
 
 static const struct argument verify_arguments[] = {
 	{.value = "DIR",
-	 .kind = ARGUMENT_TEXT,
+	 .kind = ARGUMENT_LIST,
 	 .required = true,
-	 .help = "folder of the log's segments"},
+	 .help = "folder of a log's segments"},
 	{.option = "key",
 	 .value = "FILE",
-	 .kind = ARGUMENT_TEXT,
-	 .help = "the public key (PEM); without it the service is asked"},
+	 .kind = ARGUMENT_LIST,
+	 .help = "public keys (PEM) of all tokens that signed; without, the service is asked"},
 	{.option = "expect",
 	 .value = "SEQUENCE:HASH",
 	 .kind = ARGUMENT_TEXT,
@@ -45,48 +45,37 @@ static struct err parse_expected(const char *text, struct audit_point *out)
 }
 
 static enum exit_status tell_report(const struct command_context *context,
-				    const struct audit_verify_report *report)
+				    const struct audit_text *told)
 {
 	CLEANUP(buf_cleanup) struct buf text;
 	buf_init(&text, TEXT_MAX);
 	struct writer w;
 	writer_init_buf(&w, &text);
 	if (context->json)
-		audit_text_json(report, &w);
+		audit_text_json(told, &w);
 	else
-		audit_text_write(report, &w);
+		audit_text_write(told, &w);
 	if (err_failed(writer_end(&w)))
 		return EXIT_DEFECT;
-	bool told = fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
-	return told ? audit_text_exit(report) : EXIT_IO;
+	bool written = fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+	return written ? audit_text_exit(told->report) : EXIT_IO;
 }
 
-static enum exit_status verify_with(const struct command_context *context,
-				    const struct command_call *call, struct view pem)
+/* One folder. */
+static enum exit_status verify_log(const struct command_context *context, const char *directory,
+				   const struct audit_keys *keys,
+				   const struct audit_point *expected)
 {
-	uint8_t key[AUDIT_POINT_LEN];
-	struct audit_point expected;
 	struct audit_verify_report report;
 	struct progress progress;
-	const char *expect = arguments_text(call->arguments, "expect");
-	const char *directory = arguments_word(call->arguments, "DIR");
-	if (err_failed(ecdsa_p256_pem_read(pem, key))) {
-		(void)fputs("holdfast: the key is no PEM file of a P-256 public key\n", stderr);
-		return EXIT_USAGE;
-	}
-	if (expect != NULL && err_failed(parse_expected(expect, &expected))) {
-		(void)fputs("holdfast: --expect takes a line's number, a colon and 64 hex digits\n",
-			    stderr);
-		return EXIT_USAGE;
-	}
 	progress_init(&progress, "verifying", context->json);
-	struct err e = audit_verify(
-		&(struct audit_verify_options){.directory = directory,
-					       .public_key = key,
-					       .expected = expect != NULL ? &expected : NULL,
-					       .progress = progress_tell,
-					       .user = &progress},
-		&report);
+	struct err e = audit_verify(&(struct audit_verify_options){.directory = directory,
+								   .public_keys = keys->points,
+								   .key_count = keys->count,
+								   .expected = expected,
+								   .progress = progress_tell,
+								   .user = &progress},
+				    &report);
 	progress_end(&progress);
 	if (err_failed(e))
 		(void)fprintf(stderr, "holdfast: %s cannot be read: %s\n", directory,
@@ -97,30 +86,65 @@ static enum exit_status verify_with(const struct command_context *context,
 			      "segments (audit-*.jsonl)\n",
 			      directory);
 	else
-		return tell_report(context, &report);
+		return tell_report(context, &(const struct audit_text){
+						    .directory = directory,
+						    .public_keys = keys->points,
+						    .report = &report,
+					    });
 	return EXIT_IO;
 }
 
-static enum exit_status verify_with_file(const struct command_context *context,
-					 const struct command_call *call, const char *path)
+/* Of two logs, the one that matters more. */
+static enum exit_status worse(enum exit_status a, enum exit_status b)
 {
-	char pem[ECDSA_PEM_MAX * 2];
-	FILE *file = fopen(path, "re");
-	if (file == NULL) {
-		(void)fprintf(stderr, "holdfast: %s: %m\n", path);
-		return EXIT_IO;
+	static const enum exit_status order[] = {EXIT_DONE, EXIT_WARNING, EXIT_REFUSED, EXIT_IO};
+	size_t at[2] = {ARRAY_LEN(order), ARRAY_LEN(order)};
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		at[0] = order[i] == a ? i : at[0];
+		at[1] = order[i] == b ? i : at[1];
 	}
-	size_t len = fread(pem, 1, sizeof pem, file);
-	(void)fclose(file);
-	return verify_with(context, call, view_of(pem, len));
+	return at[0] >= at[1] ? a : b;
+}
+
+/* The folders, one after the other. */
+static enum exit_status verify_with(const struct command_context *context,
+				    const struct command_call *call, const struct audit_keys *keys)
+{
+	struct audit_point expected;
+	const char *expect = arguments_text(call->arguments, "expect");
+	enum exit_status status = EXIT_DONE;
+	size_t logs = 0;
+	if (expect != NULL && err_failed(parse_expected(expect, &expected))) {
+		(void)fputs("holdfast: --expect takes a line's number, a colon and 64 hex digits\n",
+			    stderr);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < call->arguments->count; i++)
+		logs += call->arguments->given[i].row->option == NULL;
+	if (expect != NULL && logs > 1) {
+		(void)fputs("holdfast: --expect is of one log: verify each by itself\n", stderr);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < call->arguments->count; i++) {
+		const struct argument_given *given = &call->arguments->given[i];
+		if (given->row->option == NULL)
+			status = worse(status, verify_log(context, given->text, keys,
+							  expect != NULL ? &expected : NULL));
+	}
+	return status;
 }
 
 static enum exit_status verify_with_answer(const struct command_context *context,
 					   const struct command_call *call,
 					   const struct json *answer, struct view json)
 {
+	struct audit_keys keys = {.count = 0};
 	(void)json;
-	return verify_with(context, call, json_string_of(json_member(answer, "PublicKey")));
+	if (!err_failed(
+		    audit_keys_add_pem(&keys, json_string_of(json_member(answer, "PublicKey")))))
+		return verify_with(context, call, &keys);
+	(void)fputs("holdfast: the service's answer holds no public key\n", stderr);
+	return EXIT_DEFECT;
 }
 
 /* The service's own word for its key is enough for its operator; auditors keep the file. */
@@ -132,11 +156,12 @@ static const struct verb ask_for_key = {.name = "verify",
 static enum exit_status verify(const struct command_context *context,
 			       const struct command_call *call)
 {
-	const char *path = arguments_text(call->arguments, "key");
-	if (path != NULL)
-		return verify_with_file(context, call, path);
+	struct audit_keys keys = {.count = 0};
 	const struct command_call asking = {call->command, &ask_for_key, call->arguments};
-	return command_ask(context, &asking);
+	if (arguments_text(call->arguments, "key") == NULL)
+		return command_ask(context, &asking);
+	enum exit_status status = audit_keys_read(call->arguments, "key", &keys);
+	return status == EXIT_DONE ? verify_with(context, call, &keys) : status;
 }
 
 /* --- public-key --- */

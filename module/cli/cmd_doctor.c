@@ -86,7 +86,7 @@ static void doctor_cleanup(struct doctor *d)
 	buf_cleanup(&d->system_text);
 }
 
-static enum exit_status run(const struct command_context *context)
+static enum exit_status run(const struct command_context *context, const struct command_call *call)
 {
 	static const char *const verdicts[] = {
 		[CHECK_OK] = "Holdfast is well.",
@@ -99,6 +99,9 @@ static enum exit_status run(const struct command_context *context)
 	check_list_init(&list);
 	buf_init(&d.status_text, ANSWER_MAX);
 	buf_init(&d.system_text, ANSWER_MAX);
+	enum exit_status status = audit_keys_read(call->arguments, "audit-key", &d.older);
+	if (status != EXIT_DONE)
+		return status;
 	doctor_find_peers(&d);
 	ask(&d);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
@@ -108,9 +111,21 @@ static enum exit_status run(const struct command_context *context)
 	return check_list_print(context, &list);
 }
 
+static const struct argument arguments[] = {
+	ARGUMENT_OPTION("audit-key", NULL, "FILE", ARGUMENT_LIST,
+			"public keys (PEM) that signed the audit log before this token's"),
+	ARGUMENTS_END};
+
+static const struct verb verbs[] = {
+	{.name = "",
+	 .run = run,
+	 .summary = "look at everything: settings, permissions, token, store, audit log, and more",
+	 .arguments = arguments},
+	VERBS_END};
+
 const struct command cmd_doctor = {
 	.name = "doctor",
 	.summary = "look at everything: settings, permissions, token, store, audit log, and more",
-	.run = run,
+	.verbs = verbs,
 	.any_settings = true,
 };

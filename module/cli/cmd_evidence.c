@@ -109,10 +109,14 @@ static enum exit_status make(const struct command_context *context, const struct
 	const char *path = word(call);
 	CLEANUP(evidence_bundle_cleanup) struct evidence_bundle bundle;
 	struct evidence_signature signature = {.time_ms = 0};
+	struct audit_keys older = {.count = 0};
 	evidence_bundle_init(&bundle);
-	enum exit_status status = evidence_folder_make(path);
+	enum exit_status status = audit_keys_read(call->arguments, "audit-key", &older);
 	if (status == EXIT_DONE)
-		status = evidence_gather(context, &bundle.files[EVIDENCE_JSON], signature.point);
+		status = evidence_folder_make(path);
+	if (status == EXIT_DONE)
+		status = evidence_gather(context, &older, &bundle.files[EVIDENCE_JSON],
+					 signature.point);
 	if (status != EXIT_DONE)
 		return status;
 	struct err e = render(&bundle, signature.point);
@@ -176,7 +180,10 @@ static enum exit_status verify(const struct command_context *context,
 }
 
 static const struct argument make_arguments[] = {
-	ARGUMENT_WORD(NULL, "DIR", "a folder that is empty, or is made"), ARGUMENTS_END};
+	ARGUMENT_WORD(NULL, "DIR", "a folder that is empty, or is made"),
+	ARGUMENT_OPTION("audit-key", NULL, "FILE", ARGUMENT_LIST,
+			"public keys (PEM) that signed the audit log before this token's"),
+	ARGUMENTS_END};
 
 static const struct argument verify_arguments[] = {
 	ARGUMENT_WORD(NULL, "DIR", "the folder of a bundle"),

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "cli/audit_keys.h"
 #include "cli/check_list.h"
 #include "cli/command.h"
 #include "cli/request.h"
@@ -26,6 +27,7 @@ struct doctor_peer {
 struct doctor {
 	const struct command_context *context;
 	struct check_list *list;
+	struct audit_keys older; /* that the audit log was signed with before */
 	struct doctor_peer daemon, token;
 	/* What the service tells; NULL: it does not, and why. */
 	struct json *status, *system;

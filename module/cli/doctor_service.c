@@ -4,7 +4,6 @@
 #include "cli/doctor.h"
 #include "cli/evidence.h"
 #include "cli/evidence_facts.h"
-#include "codec/base64.h"
 
 #define ANSWER_MAX ((size_t)4 << 20)
 #define LONG_TIMEOUT_MS 600000 /* verifying a store of a million rows */
@@ -229,20 +228,13 @@ void doctor_look_at_store(struct doctor *d)
 
 /* ---- the audit log ---- */
 
-static bool read_point(struct doctor *d, uint8_t point[ECDSA_P256_POINT_LEN])
-{
-	struct writer w;
-	writer_init(&w, point, ECDSA_P256_POINT_LEN);
-	struct err e = base64_decode(&w, json_string_of(json_member(d->system, "AuditPublicKey")));
-	return !err_failed(e) && w.len == ECDSA_P256_POINT_LEN;
-}
-
 static void say_log(struct doctor *d, const struct json *audit)
 {
 	const struct json *problem = json_member(audit, "FirstProblem");
 	struct view why = json_string_of(json_member(audit, "Why"));
 	struct view kind = json_string_of(json_member(problem, "Kind"));
 	struct view segment = json_string_of(json_member(problem, "Segment"));
+	struct view text = json_string_of(json_member(problem, "Text"));
 	if (!json_bool_of(json_member(audit, "Looked")))
 		check_add(d->list, "chain", CHECK_UNKNOWN,
 			  "run this where and as who can read the log", "not verified: %.*s",
@@ -254,10 +246,12 @@ static void say_log(struct doctor *d, const struct json *audit)
 			  "%.*s", (int)why.len, (const char *)why.ptr);
 	else if (!json_bool_of(json_member(audit, "Verified")))
 		check_add(d->list, "chain", CHECK_FAILURE,
-			  "run holdfast audit verify for all of it; keep the files as they are",
-			  "NOT whole: %.*s in %.*s, line %lld", (int)kind.len,
+			  "run holdfast audit verify for all of it; keep the files as they are; if "
+			  "another token signed before, give its public key: --audit-key FILE",
+			  "NOT whole: %.*s in %.*s, line %lld: %.*s", (int)kind.len,
 			  (const char *)kind.ptr, (int)segment.len, (const char *)segment.ptr,
-			  (long long)json_integer_of(json_member(problem, "Line")));
+			  (long long)json_integer_of(json_member(problem, "Line")), (int)text.len,
+			  (const char *)text.ptr);
 	else if (json_member(audit, "Attested") == NULL &&
 		 json_integer_of(json_member(audit, "Records")) > 0)
 		check_add(
@@ -273,15 +267,14 @@ static void say_log(struct doctor *d, const struct json *audit)
 			  (long long)json_integer_of(json_member(audit, "RecordsNotYetAttested")));
 }
 
-static struct err write_log(struct doctor *d, const uint8_t point[ECDSA_P256_POINT_LEN],
-			    struct buf *text)
+static struct err write_log(struct doctor *d, struct buf *text)
 {
 	struct writer w;
 	struct json_out out;
 	writer_init_buf(&w, text);
 	json_out_init(&out, &w);
 	json_out_begin_object(&out, NULL);
-	evidence_write_audit(d->context, d->system, point, &out);
+	evidence_write_audit(d->context, d->system, &d->older, &out);
 	json_out_end_object(&out);
 	return json_out_end(&out);
 }
@@ -299,10 +292,10 @@ void doctor_look_at_audit(struct doctor *d)
 		doctor_unseen(d, "chain");
 		return;
 	}
-	if (!read_point(d, point))
+	if (!evidence_read_point(d->system, point))
 		check_add(d->list, "chain", CHECK_UNKNOWN, "see the token's row",
 			  "not verified: the token does not give its public key");
-	else if (!err_failed(write_log(d, point, &text)) &&
+	else if (!err_failed(write_log(d, &text)) &&
 		 !err_failed(json_parse(buf_view(&text), &answer)))
 		say_log(d, json_member(answer, "Audit"));
 }

@@ -9,6 +9,7 @@
 
 #include "audit/statement.h"
 #include "base/buf.h"
+#include "cli/audit_keys.h"
 #include "cli/check_list.h"
 #include "cli/command.h"
 #include "crypto/ecdsa.h"
@@ -62,13 +63,21 @@ void evidence_folder_read(const char *path, struct evidence_bundle *bundle,
 
 /* evidence.json, asked of the service over its admin socket; progress on a terminal. Blocks for as
  * long as that takes. */
-NODISCARD enum exit_status evidence_gather(const struct command_context *context, struct buf *json,
+NODISCARD enum exit_status evidence_gather(const struct command_context *context,
+					   const struct audit_keys *older, struct buf *json,
 					   uint8_t point[ECDSA_P256_POINT_LEN]);
 
-/* The member "Audit": the daemon's audit log, verified here and now when this user can read it. */
+/*
+ * The member "Audit": the daemon's audit log, verified here and now when this user can read it:
+ * with the service's key and `older` ones, and against the head that the service has told in
+ * `machine` (DescribeInstallation).
+ */
 struct json_out;
 void evidence_write_audit(const struct command_context *context, const struct json *machine,
-			  const uint8_t point[ECDSA_P256_POINT_LEN], struct json_out *out);
+			  const struct audit_keys *older, struct json_out *out);
+
+/* The public key of the audit log in an answer of DescribeInstallation; false: it tells none. */
+bool evidence_read_point(const struct json *machine, uint8_t point[ECDSA_P256_POINT_LEN]);
 
 /* What the facts of a document (all members but the last two) say about each promise; members
  * Summary and Promises. Pure. */

@@ -6,8 +6,10 @@
 
 #include "audit/verify.h"
 #include "base/text.h"
+#include "cli/audit_text.h"
 #include "cli/evidence.h"
 #include "cli/progress.h"
+#include "codec/base64.h"
 #include "codec/hex.h"
 #include "codec/timestamp.h"
 
@@ -93,18 +95,48 @@ static const char *why_not(const char *directory)
 			       : strerrordesc_np(errno);
 }
 
+bool evidence_read_point(const struct json *machine, uint8_t point[ECDSA_P256_POINT_LEN])
+{
+	struct writer w;
+	writer_init(&w, point, ECDSA_P256_POINT_LEN);
+	struct err e = base64_decode(&w, json_string_of(json_member(machine, "AuditPublicKey")));
+	return !err_failed(e) && w.len == ECDSA_P256_POINT_LEN;
+}
+
+/* Both kinds of keys. */
+static struct err join_keys(const struct json *machine, const struct audit_keys *older,
+			    struct audit_keys *out)
+{
+	uint8_t point[ECDSA_P256_POINT_LEN];
+	*out = *older;
+	REQUIRE(evidence_read_point(machine, point), E_FORMAT);
+	return audit_keys_add(out, point);
+}
+
+/* A line that the service made durable before it answered. Sequence 0: it tells none. */
+static void read_head(const struct json *machine, struct audit_point *out)
+{
+	const struct json *head = json_member(json_member(machine, "AuditLog"), "Head");
+	struct view chain = json_string_of(json_member(head, "Chain"));
+	struct view hash = json_string_of(json_member(head, "Hash"));
+	int64_t sequence = json_integer_of(json_member(head, "Sequence"));
+	*out = (struct audit_point){.sequence = 0};
+	if (sequence > 0 && !err_failed(text_copy(out->chain, sizeof out->chain, chain)) &&
+	    !err_failed(hex_decode(hash, out->hash, sizeof out->hash)))
+		out->sequence = (uint64_t)sequence;
+}
+
 /* A service that has just started has signed for nothing yet, and will have in a moment: then it is
  * read once more. NULL, or why it was not looked at. */
-static const char *look(const struct command_context *context, const char *directory,
-			const uint8_t point[ECDSA_P256_POINT_LEN],
+static const char *look(const struct command_context *context,
+			const struct audit_verify_options *where,
 			struct audit_verify_report *report)
 {
 	struct err e = OK;
 	struct progress progress;
-	const struct audit_verify_options options = {.directory = directory,
-						     .public_key = point,
-						     .progress = progress_tell,
-						     .user = &progress};
+	struct audit_verify_options options = *where;
+	options.progress = progress_tell;
+	options.user = &progress;
 	for (unsigned tries = 0; tries < TRIES; tries++) {
 		if (tries > 0)
 			(void)sleep(PATIENCE_S);
@@ -117,23 +149,45 @@ static const char *look(const struct command_context *context, const char *direc
 	return err_failed(e) ? err_meaning(e) : NULL;
 }
 
+static void put_found(struct json_out *out, const struct audit_text *told,
+		      const struct audit_point *expected)
+{
+	put_point(out, "ExpectedHead", expected);
+	put_report(out, told->report);
+	audit_text_history(told, out);
+}
+
 void evidence_write_audit(const struct command_context *context, const struct json *machine,
-			  const uint8_t point[ECDSA_P256_POINT_LEN], struct json_out *out)
+			  const struct audit_keys *older, struct json_out *out)
 {
 	char directory[PATH_TEXT] = "";
+	struct audit_keys keys;
+	struct audit_point expected;
 	struct audit_verify_report report = {.problems = 0};
 	const struct json *process = json_member(machine, "Process");
 	(void)!err_failed(text_copy(directory, sizeof directory,
 				    json_string_of(json_member(process, "AuditDirectory"))));
-	const char *why = why_not(directory);
+	read_head(machine, &expected);
+	struct err e = join_keys(machine, older, &keys);
+	const char *why = err_failed(e) ? err_meaning(e) : why_not(directory);
 	if (why == NULL)
-		why = look(context, directory, point, &report);
+		why = look(context,
+			   &(const struct audit_verify_options){
+				   .directory = directory,
+				   .public_keys = keys.points,
+				   .key_count = keys.count,
+				   .expected = expected.sequence > 0 ? &expected : NULL},
+			   &report);
 	json_out_begin_object(out, "Audit");
 	put_text(out, "Directory", directory);
 	json_out_bool(out, "Looked", why == NULL);
 	if (why != NULL)
 		put_text(out, "Why", why);
 	else
-		put_report(out, &report);
+		put_found(out,
+			  &(const struct audit_text){.directory = directory,
+						     .public_keys = keys.points,
+						     .report = &report},
+			  &expected);
 	json_out_end_object(out);
 }

@@ -8,7 +8,6 @@
 #include "cli/evidence.h"
 #include "cli/evidence_facts.h"
 #include "cli/request.h"
-#include "codec/base64.h"
 #include "codec/timestamp.h"
 
 #define ANSWER_MAX ((size_t)4 << 20)
@@ -20,6 +19,7 @@
 
 struct gather {
 	const struct command_context *context;
+	const struct audit_keys *older; /* that the audit log was signed with before */
 	struct writer w;
 	struct json_out out;
 	bool on_terminal;
@@ -352,10 +352,7 @@ static void put_own_keys(struct gather *g, const struct json *keys)
 
 static enum exit_status read_point(const struct json *machine, uint8_t point[ECDSA_P256_POINT_LEN])
 {
-	struct writer w;
-	writer_init(&w, point, ECDSA_P256_POINT_LEN);
-	struct err e = base64_decode(&w, json_string_of(json_member(machine, "AuditPublicKey")));
-	if (!err_failed(e) && w.len == ECDSA_P256_POINT_LEN)
+	if (evidence_read_point(machine, point))
 		return EXIT_DONE;
 	(void)fputs("holdfast: the token does not give the public key that evidence is signed "
 		    "with; see: holdfast status\n",
@@ -427,7 +424,7 @@ static enum exit_status put_facts(struct gather *g, uint8_t point[ECDSA_P256_POI
 	if (status == EXIT_DONE)
 		status = take_everybody(g);
 	if (status == EXIT_DONE)
-		evidence_write_audit(g->context, machine.json, point, &g->out);
+		evidence_write_audit(g->context, machine.json, g->older, &g->out);
 	return status;
 }
 
@@ -449,11 +446,13 @@ static struct err conclude(struct view facts, struct buf *json)
 	return writer_end(&w);
 }
 
-enum exit_status evidence_gather(const struct command_context *context, struct buf *json,
+enum exit_status evidence_gather(const struct command_context *context,
+				 const struct audit_keys *older, struct buf *json,
 				 uint8_t point[ECDSA_P256_POINT_LEN])
 {
 	CLEANUP(buf_cleanup) struct buf facts;
-	struct gather g = {.context = context, .on_terminal = isatty(STDERR_FILENO) == 1};
+	struct gather g = {
+		.context = context, .older = older, .on_terminal = isatty(STDERR_FILENO) == 1};
 	buf_init(&facts, EVIDENCE_FILE_MAX);
 	writer_init_buf(&g.w, &facts);
 	json_out_init(&g.out, &g.w);

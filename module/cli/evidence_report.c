@@ -333,6 +333,8 @@ static void put_audit(struct writer *w, const struct json *audit)
 	report_pair(w, "Signed up to", audit, "AttestedAt");
 	report_pair(w, "Records that no signature speaks for yet", audit, "RecordsNotYetAttested");
 	report_pair(w, "Lines from before there was a chain", audit, "LinesBeforeTheChain");
+	html_pair_code(w, "Hash of the line that the service had written last",
+		       report_text(json_member(audit, "ExpectedHead"), "Hash"));
 	html_pair_code(w, "Hash of the last line", report_text(json_member(audit, "Head"), "Hash"));
 	end_pairs(w);
 	writer_text(w, "</section>\n");

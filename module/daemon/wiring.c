@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "audit/resumption.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -539,13 +540,26 @@ static void stop_parts(struct wiring *w)
 	audit_keeper_stop(&keeper);
 }
 
+/* Lines behind this record are not ours: the next start says so. */
+static void tell_stop(const struct wiring *w)
+{
+	const struct kms_scope *scope = &w->installation.scope;
+	struct err e = audit_stop_append(w->audit, clock_real_ms(&clock_system), scope->region,
+					 scope->account);
+	if (err_failed(e))
+		log_event(LOG_WARNING, "audit.stop_not_told", LOG_ERR(e));
+}
+
 void wiring_stop(struct wiring *w)
 {
+	bool served = w->service != NULL;
 	stop_parts(w);
 	if (w->service != NULL)
 		service_stop(&w->service);
 	event_bus_close(&w->events);
 	indexing_stop(&w->indexing);
+	if (w->audit != NULL && served)
+		tell_stop(w);
 	if (w->audit != NULL)
 		audit_log_close(&w->audit);
 	audit_sink_close(&w->audit_sink);

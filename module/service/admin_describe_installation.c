@@ -7,6 +7,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+#include "codec/hex.h"
+#include "service/anchoring.h"
 #include "service/core.h"
 #include "service/init.h"
 #include "service/key_evidence.h"
@@ -138,6 +141,41 @@ static void write_process(const struct service *service, struct json_out *out)
 	json_out_end_object(out);
 }
 
+static void write_point(struct json_out *out, const char *name, const struct audit_point *point)
+{
+	char hash[2 * AUDIT_HASH_LEN];
+	struct writer w;
+	if (point->sequence == 0)
+		return;
+	writer_init(&w, hash, sizeof hash);
+	hex_encode(&w, VIEW_ARRAY(point->hash));
+	json_out_begin_object(out, name);
+	put_text(out, "Chain", point->chain);
+	json_out_integer(out, "Sequence", (int64_t)point->sequence);
+	json_out_text(out, "Hash", view_of(hash, sizeof hash));
+	json_out_end_object(out);
+}
+
+/* The log's files must have these lines, whoever may write there: the last that this process has
+ * made durable, and the one that the store remembers under its seal. */
+static void write_audit_log(const struct service *service, struct json_out *out)
+{
+	struct anchoring_report report;
+	struct audit_point head = {.sequence = 0}, stored = {.sequence = 0};
+	audit_log_point(service->options.audit, &head);
+	anchoring_report(service->anchoring, &report);
+	stored.sequence = report.stored.sequence;
+	mem_copy(stored.chain, sizeof stored.chain, report.stored.chain,
+		 sizeof report.stored.chain);
+	mem_copy(stored.hash, sizeof stored.hash, report.stored.hash, sizeof report.stored.hash);
+	json_out_begin_object(out, "AuditLog");
+	if (service->options.audit_name != NULL)
+		put_text(out, "Name", service->options.audit_name);
+	write_point(out, "Head", &head);
+	write_point(out, "StoredHead", &stored);
+	json_out_end_object(out);
+}
+
 static void encode(struct call_work *work, struct json_out *out)
 {
 	struct service *service = work->service;
@@ -151,6 +189,7 @@ static void encode(struct call_work *work, struct json_out *out)
 	write_public_key(service, out);
 	write_libraries(service, out);
 	write_process(service, out);
+	write_audit_log(service, out);
 }
 
 const struct operation admin_describe_installation = {

@@ -42,7 +42,7 @@ struct anchoring {
 	int64_t behind_since_ms; /* steady; 0: all is anchored */
 	struct err last;         /* why the last try failed */
 	struct err head;
-	uint64_t head_sequence;
+	struct kms_audit_head stored; /* the log's head, as the store has it */
 };
 
 static int64_t now_ms(const struct anchoring *anchoring)
@@ -226,7 +226,7 @@ static void save_head(struct anchoring *anchoring)
 						    : "the store has refused it"),
 			  LOG_ERR(e));
 	anchoring->head = e;
-	anchoring->head_sequence = anchoring->service->audit_head.sequence;
+	anchoring->stored = anchoring->service->audit_head;
 }
 
 static struct timespec after(int64_t ms)
@@ -307,7 +307,7 @@ NODISCARD struct err anchoring_start(struct service *service, struct anchoring *
 	anchoring->service = service;
 	anchoring->committed = anchoring->anchored = service->anchored;
 	anchoring->last = anchoring->head = OK;
-	anchoring->head_sequence = service->audit_head.sequence;
+	anchoring->stored = service->audit_head;
 	anchoring->head_saved_ms = now_ms(anchoring);
 	TRY(make_locks(anchoring));
 	int failed = pthread_create(&anchoring->thread, NULL, serve, anchoring);
@@ -377,7 +377,7 @@ void anchoring_report(struct anchoring *anchoring, struct anchoring_report *out)
 	out->anchored = anchoring->anchored;
 	out->last = anchoring->last;
 	out->head = anchoring->head;
-	out->head_sequence = anchoring->head_sequence;
+	out->stored = anchoring->stored;
 	if (anchoring->behind_since_ms != 0)
 		out->behind_ms = now_ms(anchoring) - anchoring->behind_since_ms;
 }

@@ -33,11 +33,12 @@ NODISCARD struct err anchoring_wait(struct anchoring *anchoring);
 
 struct anchoring_report {
 	struct kms_mark committed, anchored;
-	int64_t behind_ms;      /* how long the oldest commit has waited; 0: none does */
-	struct err last;        /* why the last try failed; OK */
-	uint64_t refused;       /* rows that did not carry their seal, at the start or since */
-	struct err head;        /* why the audit log's head could not be saved; OK */
-	uint64_t head_sequence; /* of the line that the store has as the log's head; 0: none */
+	int64_t behind_ms; /* how long the oldest commit has waited; 0: none does */
+	struct err last;   /* why the last try failed; OK */
+	uint64_t refused;  /* rows that did not carry their seal, at the start or since */
+	struct err head;   /* why the audit log's head could not be saved; OK */
+	struct kms_audit_head
+		stored; /* what the store has as the log's head; sequence 0: nothing */
 };
 void anchoring_report(struct anchoring *anchoring, struct anchoring_report *out);
 

@@ -102,7 +102,7 @@ void anchoring_rows_write(struct service *service, struct json_out *out)
 	json_out_integer(out, "Epoch", (int64_t)report.anchored.epoch);
 	json_out_integer(out, "BehindMilliseconds", report.behind_ms);
 	write_error(out, "Error", report.last);
-	json_out_integer(out, "HeadSequence", (int64_t)report.head_sequence);
+	json_out_integer(out, "HeadSequence", (int64_t)report.stored.sequence);
 	write_error(out, "HeadError", report.head);
 	json_out_end_object(out);
 }

@@ -59,6 +59,7 @@ NODISCARD struct err service_audit_signer_open(struct service_audit_signer *sign
 			    .from = {.key = signer->key}};
 	TRY(hsm_call(signer->hsm, &op));
 	mem_copy(signer->public_key, sizeof signer->public_key, op.point, sizeof op.point);
-	signer->port = (struct audit_signer){.sign = sign, .self = signer};
+	signer->port = (struct audit_signer){
+		.sign = sign, .self = signer, .public_key = signer->public_key};
 	return audit_key_id(signer->public_key, signer->port.key);
 }

@@ -13,6 +13,7 @@
 #include "codec/uuid.h"
 #include "service/aliases.h"
 #include "service/anchoring.h"
+#include "service/audit_tail.h"
 #include "service/budget.h"
 #include "service/clock_trust.h"
 #include "service/core.h"
@@ -189,7 +190,8 @@ NODISCARD struct err service_start(const struct service_options *options, struct
 						  .timeout_ms = service->options.token_timeout_ms,
 						  .clock = options->clock};
 	TRY(entropy_fill(service->owner, sizeof service->owner));
-	TRY(anchoring_check(service));  /* nothing of the store is believed before */
+	TRY(anchoring_check(service)); /* nothing of the store is believed before */
+	TRY(audit_tail_tell(service));
 	audit_log_sign(options->audit); /* it has the line that the store remembers */
 	TRY(start_memory(service));
 	TRY(open_clock_trust(service));

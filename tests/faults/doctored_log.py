@@ -231,7 +231,9 @@ def test_a_doctored_log_is_told(log, act, kind, noticed):
         assert status == WRONG and report["FirstProblem"]["Kind"] == kind
         assert report["FirstProblem"]["Segment"] in log.names()
     else:  # a head that was written down elsewhere tells, and what nobody has signed for is counted
-        assert report["Sound"] and report["UnattestedRecords"] > 0
+        assert report["Sound"]
+        if act is rechain_unsigned:  # an end that was cut off may happen to be where a signature stood
+            assert report["UnattestedRecords"] > 0
         status, report = log.verify("--expect", log.expected())
         assert (status, report["FirstProblem"]["Kind"]) == (WRONG, "missing end")
     served, said = log.starts()

@@ -19,12 +19,14 @@ static void parse_alone(struct view line)
 {
 	struct audit_link link;
 	struct removal removal;
+	struct audit_resumption resumption;
 	struct attestation attestation;
 	bool is = false;
 	if (audit_link_parse(line, &link) && link.record.len >= line.len)
 		abort();
 	(void)!err_failed(attestation_parse(line, &attestation));
 	(void)!err_failed(removal_parse(line, &removal, &is));
+	(void)!err_failed(audit_resumption_parse(line, &resumption, &is));
 }
 
 static void inspect(struct inspection *in, struct view rest)
@@ -51,7 +53,7 @@ static void inspect(struct inspection *in, struct view rest)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct audit_verify_report report;
-	const struct audit_verify_options options = {.public_key = key};
+	const struct audit_verify_options options = {.public_keys = key, .key_count = 1};
 	/* One of the two kinds of pass: each needs megabytes, and they share their code. */
 	CLEANUP(inspection_cleanup) struct inspection in = {0};
 	if (err_failed(inspection_init(&in, &options, size % 2 != 0, &report)))

@@ -17,6 +17,11 @@ ANCHOR = ":anchor-"
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 CKA_CLASS, CKA_LABEL, CKA_VALUE, CKA_ID = 0x0, 0x3, 0x11, 0x102
 CKA_SENSITIVE, CKA_EXTRACTABLE = 0x103, 0x162
+CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_EC_PARAMS = 0x1, 0x2, 0x170, 0x180
+CKA_DECRYPT, CKA_UNWRAP, CKA_SIGN, CKA_SIGN_RECOVER, CKA_VERIFY, CKA_DERIVE = 0x105, 0x107, 0x108, 0x109, 0x10a, 0x10c
+CKM_EC_KEY_PAIR_GEN = 0x1040
+P256 = bytes.fromhex("06082a8648ce3d030107")
+AUDIT_SIGN = ":audit-sign"
 CKF_SERIAL_SESSION, CKF_RW_SESSION, CKU_USER = 4, 2, 1
 UNAVAILABLE = ctypes.c_ulong(-1).value
 
@@ -91,6 +96,32 @@ class Token:
             self.must("C_DestroyObject", self.session, ctypes.c_ulong(handle))
         return len(found)
 
+    def template(self, values):
+        """The rooms stay with the array that borrows from them."""
+        rooms = [ctypes.create_string_buffer(value, len(value)) for value in values.values()]
+        items = (Attribute * len(rooms))(*(Attribute(kind, ctypes.cast(room, ctypes.c_void_p), len(room))
+                                           for kind, room in zip(values, rooms)))
+        items.rooms = rooms
+        return items
+
+    def remake_pair(self, part):
+        """Another key pair in the place of the one with this in its label: same id, label, promises."""
+        one = next(h for h in self.handles() if part in (self.attribute(h, CKA_LABEL) or b"").decode())
+        name = {kind: self.attribute(one, kind) for kind in (CKA_ID, CKA_LABEL)}
+        self.destroy(part)
+        yes, no = b"\1", b"\0"
+        public = self.template({**name, CKA_TOKEN: yes, CKA_PRIVATE: no, CKA_MODIFIABLE: no, CKA_VERIFY: yes,
+                                CKA_EC_PARAMS: P256})
+        private = self.template({**name, CKA_TOKEN: yes, CKA_PRIVATE: yes, CKA_MODIFIABLE: no,
+                                 CKA_SENSITIVE: yes, CKA_EXTRACTABLE: no, CKA_SIGN: yes, CKA_DECRYPT: no,
+                                 CKA_UNWRAP: no, CKA_SIGN_RECOVER: no, CKA_DERIVE: no})
+        mechanism = (ctypes.c_ulong * 3)(CKM_EC_KEY_PAIR_GEN, 0, 0)
+        handles = (ctypes.c_ulong * 2)()
+        self.must("C_GenerateKeyPair", self.session, mechanism, public, ctypes.c_ulong(len(public)),
+                  private, ctypes.c_ulong(len(private)), ctypes.byref(handles, 0),
+                  ctypes.byref(handles, ctypes.sizeof(ctypes.c_ulong)))
+        return name[CKA_ID].hex()
+
 
 def flip_flags(folder):
     """CKA_SENSITIVE off, CKA_EXTRACTABLE on, in every object file: type, kind 1 (boolean), value."""
@@ -123,6 +154,12 @@ def forget_anchors(installation):
     assert run_here(installation, installation.environment["SOFTHSM2_CONF"], ANCHOR) > 0
 
 
+def remake_audit_key(installation):
+    """As after a loss: the token, whose process is stopped, has another audit-signing key."""
+    assert not installation.token.running()
+    run_here(installation, installation.environment["SOFTHSM2_CONF"], AUDIT_SIGN)
+
+
 def token_objects(installation, reveal=False):
     """[{id, label, value}] of the keys on the installation's token; the values with `reveal` alone."""
     with tempfile.TemporaryDirectory(prefix="holdfast-objects-") as folder:
@@ -138,4 +175,6 @@ def token_objects(installation, reveal=False):
 
 if __name__ == "__main__":
     there = Token(sys.stdin.read())
-    json.dump(there.destroy(sys.argv[1]) if len(sys.argv) > 1 else there.objects(), sys.stdout)
+    wanted = sys.argv[1] if len(sys.argv) > 1 else None
+    json.dump(there.objects() if wanted is None else
+              there.remake_pair(wanted) if wanted == AUDIT_SIGN else there.destroy(wanted), sys.stdout)

@@ -13,6 +13,7 @@ struct signing signer, other_signer;
 struct audit_log *log_open;
 struct audit_verify_report report;
 struct lines made, now;
+bool both_keys;
 
 void forget(struct lines *l)
 {
@@ -132,6 +133,7 @@ int doctored_setup(void **state)
 {
 	signing_open(&signer);
 	signing_open(&other_signer);
+	both_keys = false;
 	int failed = fixture_setup(state);
 	make_log(&signer, 3000);
 	load(&made);
@@ -151,8 +153,13 @@ int doctored_teardown(void **state)
 
 void verify(const struct audit_point *expected)
 {
+	uint8_t verify_keys[2 * AUDIT_POINT_LEN];
+	const size_t verify_key_count = both_keys ? 2 : 1;
+	memcpy(verify_keys, signer.public_key, AUDIT_POINT_LEN);
+	memcpy(verify_keys + AUDIT_POINT_LEN, other_signer.public_key, AUDIT_POINT_LEN);
 	const struct audit_verify_options options = {.directory = fixture_directory,
-						     .public_key = signer.public_key,
+						     .public_keys = verify_keys,
+						     .key_count = verify_key_count,
 						     .expected = expected};
 	assert_int_equal(audit_verify(&options, &report).code, E_OK);
 }
@@ -205,4 +212,26 @@ void is_named(size_t at)
 	if (!names(at))
 		fail_msg("%s line %llu is named", report.first.segment,
 			 (unsigned long long)report.first.line);
+}
+
+void chain_anew(size_t from)
+{
+	struct audit_point point;
+	struct audit_link link;
+	assert_true(audit_link_parse(view_of_text(now.text[from]), &link));
+	audit_point_begin(&point, link.chain);
+	if (from > 0)
+		assert_false(err_failed(audit_point_of(view_of_text(now.text[from - 1]), &point)));
+	for (size_t i = from; i < now.lines; i++) {
+		char ending[AUDIT_CHAIN_ROOM], line[4096];
+		size_t len = 0;
+		assert_true(audit_link_parse(view_of_text(now.text[i]), &link));
+		assert_false(err_failed(audit_link_write(&point, ending, &len)));
+		assert_false(
+			err_failed(audit_point_move(&point, link.record, view_of(ending, len))));
+		(void)snprintf(line, sizeof line, "%.*s%.*s", (int)link.record.len,
+			       (const char *)link.record.ptr, (int)len - 1, ending);
+		free(now.text[i]);
+		now.text[i] = strdup(line);
+	}
 }

@@ -20,6 +20,7 @@ struct lines {
 };
 
 extern struct signing signer, other_signer;
+extern bool both_keys; /* are given to verify(), not the signer's alone */
 extern struct audit_log *log_open;
 extern struct audit_verify_report report;
 /* As it was made, and as it is being doctored. */
@@ -41,6 +42,9 @@ void take_line(struct lines *l, size_t at);
 void take_file(struct lines *l, size_t file);
 /* The index of the n-th record, or of the n-th attestation: 0.. */
 size_t line_of(bool attestation, size_t n);
+
+/* What anybody can do who can write to the log: everything but to sign. */
+void chain_anew(size_t from);
 
 void verify(const struct audit_point *expected);
 void is_sound(void);

@@ -63,7 +63,7 @@ void signing_open(struct signing *s)
 							 s->public_key, sizeof s->public_key, &len),
 			 1);
 	assert_int_equal(len, AUDIT_POINT_LEN);
-	s->port = (struct audit_signer){.sign = sign, .self = s};
+	s->port = (struct audit_signer){.sign = sign, .self = s, .public_key = s->public_key};
 	assert_false(err_failed(audit_key_id(s->public_key, s->port.key)));
 }
 

@@ -67,8 +67,8 @@ static void until_attested(uint64_t attestations)
 static struct audit_verify_report verified(void)
 {
 	struct audit_verify_report report;
-	const struct audit_verify_options options = {.directory = fixture_directory,
-						     .public_key = signer.public_key};
+	const struct audit_verify_options options = {
+		.directory = fixture_directory, .public_keys = signer.public_key, .key_count = 1};
 	assert_false(err_failed(audit_verify(&options, &report)));
 	if (report.problems > 0)
 		print_message("%s\n", report.first.text);

@@ -295,6 +295,8 @@ static void one_that_cannot_be_removed_is_recorded_once(void **state)
 	immutable = true;
 	start((struct audit_retention){.keep_days = 35});
 	struct audit_keeper_report report = after_removing(0);
+	for (int i = 0; i < PATIENCE_ROUNDS && !err_failed(report.last); i++)
+		report = after_removing(0);
 	assert_int_equal(report.last.code, E_AUDIT);
 	pause_for(10);
 	assert_true(there(name_of(1)));

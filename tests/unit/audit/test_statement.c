@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "audit/attestation.h"
+#include "audit/removal.h"
 #include "base/mem.h"
 #include "crypto/digest.h"
 
@@ -83,12 +85,50 @@ static void a_fingerprint_is_the_digest_of_the_point(void **state)
 			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+/* Whoever reaches the admin socket chooses the digest, and nothing else of what is signed: the same
+ * key signs heads of the log and removals. Each begins with its domain behind its length; in 32
+ * bits here, in 16 bits there, so that the first two bytes already differ whatever follows. */
+static void it_is_never_what_is_signed_of_the_log(void **state)
+{
+	(void)state;
+	struct audit_point point;
+	uint8_t statement[SHA256_LEN], head[SHA256_LEN], removed[SHA256_LEN], other[SHA256_LEN];
+	struct audit_statement s = sample();
+	audit_point_begin(&point, "01234567-0123-4123-8123-0123456789ab");
+	point.sequence = 7;
+	mem_copy(point.hash, sizeof point.hash, s.digest, sizeof s.digest);
+	s.installation = view_of_text(point.chain);
+	digest_of(&s, statement);
+	assert_int_equal(attestation_digest(&point, "2025-11-22T08:26:40.123Z", head).code, E_OK);
+	assert_int_equal(removal_digest(&point, removed).code, E_OK);
+	assert_memory_not_equal(statement, head, sizeof head);
+	assert_memory_not_equal(statement, removed, sizeof head);
+	assert_memory_not_equal(head, removed, sizeof head);
+	/* Not even under the same domain. */
+	assert_int_equal(attestation_digest_of(AUDIT_STATEMENT_DOMAIN, &point,
+					       "2025-11-22T08:26:40.123Z", other)
+				 .code,
+			 E_OK);
+	assert_memory_not_equal(statement, other, sizeof other);
+	/* The bytes themselves, as the headers have them. */
+	static const char of_head[] = "\0\x15holdfast audit head 1\0\x24"
+				      "01234567-0123-4123-8123-0123456789ab\0\x08\0\0\0\0\0\0\0\x07"
+				      "\0\x20";
+	static const char of_time[] = "\0\x18"
+				      "2025-11-22T08:26:40.123Z";
+	const struct view parts[] = {VIEW_LITERAL(of_head), VIEW_ARRAY(point.hash),
+				     VIEW_LITERAL(of_time)};
+	assert_int_equal(digest_sha256(parts, ARRAY_LEN(parts), other).code, E_OK);
+	assert_memory_equal(head, other, sizeof other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_what_the_header_says),
 		cmocka_unit_test(every_part_counts),
 		cmocka_unit_test(an_id_that_is_none_is_refused),
+		cmocka_unit_test(it_is_never_what_is_signed_of_the_log),
 		cmocka_unit_test(a_fingerprint_is_the_digest_of_the_point),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,29 +15,6 @@
 
 /* --- Whole logs. --- */
 
-/* What anybody can do who can write to the log: everything but to sign. */
-static void chain_anew(size_t from)
-{
-	struct audit_point point;
-	struct audit_link link;
-	assert_true(audit_link_parse(view_of_text(now.text[from]), &link));
-	audit_point_begin(&point, link.chain);
-	if (from > 0)
-		assert_false(err_failed(audit_point_of(view_of_text(now.text[from - 1]), &point)));
-	for (size_t i = from; i < now.lines; i++) {
-		char ending[AUDIT_CHAIN_ROOM], line[4096];
-		size_t len = 0;
-		assert_true(audit_link_parse(view_of_text(now.text[i]), &link));
-		assert_false(err_failed(audit_link_write(&point, ending, &len)));
-		assert_false(
-			err_failed(audit_point_move(&point, link.record, view_of(ending, len))));
-		(void)snprintf(line, sizeof line, "%.*s%.*s", (int)link.record.len,
-			       (const char *)link.record.ptr, (int)len - 1, ending);
-		free(now.text[i]);
-		now.text[i] = strdup(line);
-	}
-}
-
 static void a_log_that_was_chained_anew_is_found_by_its_signatures(void **state)
 {
 	(void)state;
