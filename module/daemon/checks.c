@@ -116,6 +116,15 @@ static void check_audit_sink(const struct checks_context *c, const struct settin
 		failing ? strerrordesc_np(report.failure) : "");
 }
 
+/* ---- the logs that LookupEvents looks into ---- */
+
+static void check_lookup(const struct checks_context *c, const struct settings *s,
+			 struct service_checks *out)
+{
+	(void)s;
+	indexing_check(&c->w->indexing, out);
+}
+
 /* ---- certificates ---- */
 
 static void check_certificate(const struct checks_context *c, const struct settings *s,
@@ -280,7 +289,7 @@ static void check_sandbox(const struct checks_context *c, const struct settings 
 
 static void (*const parts[])(const struct checks_context *c, const struct settings *s,
 			     struct service_checks *out) = {
-	check_disks,  check_retention, check_audit_sink, check_certificate,
+	check_disks,  check_retention, check_audit_sink, check_lookup,  check_certificate,
 	check_events, check_settings,  check_log,        check_sandbox,
 };
 
