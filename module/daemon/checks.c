@@ -26,6 +26,8 @@ static void check_disk(struct service_checks *out, const char *name, const char 
 	struct view all = view_of_text(path);
 	while (all.len > 1 && all.ptr[all.len - 1] != '/')
 		all.len--;
+	if (all.len > 1)
+		all.len--; /* told without the slash */
 	(void)!err_failed(text_copy(folder, sizeof folder, all));
 	if (statvfs(folder, &disk) != 0) {
 		service_check_add(out, name, SERVICE_LEVEL_WARNING,

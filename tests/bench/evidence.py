@@ -5,8 +5,8 @@ bundle is being made, and after; then what verifying it takes.
   evidence.py [--keys N] [--rotated N] [--seconds N] [--connections N] [--keep DIR] [--json]
 
 BENCH_EVIDENCE_FOLDER  where token, store and audit log lie: memory when there is room
-Nothing is asserted but that every request was answered well and that the bundle is genuine. The
-demand (README, "Evidence for a lab"): at least 0.7 of the rate, and no request waits longer than
+Nothing is asserted but that every request was answered well and that the bundle agrees with itself.
+The demand is that of rotations (due.py): at least 0.7 of the rate, and no request waits longer than
 250 ms.
 """
 import argparse
