@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/folder.h"
 #include "audit/index_disk.h"
 #include "audit/reader.h"
 #include "audit/segment.h"
@@ -45,7 +46,7 @@ struct audit_index_held {
 
 struct audit_indexes {
 	struct audit_indexes_options options;
-	int directory;
+	struct audit_folder folder;
 	pthread_t thread;
 	bool started;
 
@@ -55,6 +56,8 @@ struct audit_indexes {
 	struct audit_index_held *first;
 	uint64_t bytes, tick;
 	struct audit_indexes_figures figures;
+	uint64_t renewals,
+		renewals_seen; /* of the folder: of that which is known, and of the latest */
 
 	/* The newest segment; the builder under the lock where it is read by others. */
 	struct audit_reader *follower;
@@ -163,11 +166,14 @@ static struct audit_index_held *take_live(struct audit_indexes *x)
 	return held;
 }
 
-static struct audit_index_held *take_known(struct audit_indexes *x, uint64_t sequence, bool *live)
+/* *none: the segment has none that may be used. */
+static struct audit_index_held *take_known(struct audit_indexes *x, uint64_t sequence, bool *none)
 {
 	LOCK_SCOPE(&x->lock);
-	*live = x->live_sequence == sequence;
-	if (*live)
+	*none = x->live_sequence == sequence || x->renewals != x->renewals_seen;
+	if (x->renewals != x->renewals_seen)
+		return NULL;
+	if (x->live_sequence == sequence)
 		return take_live(x);
 	struct audit_index_held *held = find(x, sequence);
 	if (held == NULL)
@@ -180,18 +186,56 @@ static struct audit_index_held *take_known(struct audit_indexes *x, uint64_t seq
 struct audit_index_held *audit_indexes_take(struct audit_indexes *x, const char *segment,
 					    uint64_t sequence)
 {
-	bool live = false;
-	struct audit_index_held *held = take_known(x, sequence, &live);
-	if (held != NULL || live || err_failed(held_new(sequence, &held)))
+	bool none = false;
+	struct audit_index_held *held = take_known(x, sequence, &none);
+	if (held != NULL || none || err_failed(held_new(sequence, &held)))
 		return held;
-	if (err_failed(audit_index_load(x->directory, segment, &x->options.sealer, &held->index))) {
+	if (err_failed(audit_index_load(x->folder.fd, segment, &x->options.sealer, &held->index))) {
 		held_free(held);
 		return NULL;
 	}
 	held->holders = 1;
 	LOCK_SCOPE(&x->lock);
-	keep(x, held);
+	if (x->renewals == x->renewals_seen)
+		keep(x, held);
 	return held;
+}
+
+/* --- The folder. --- */
+
+static bool is_renewed(struct audit_indexes *x, uint64_t renewals)
+{
+	LOCK_SCOPE(&x->lock);
+	x->renewals_seen = MAX_OF(x->renewals_seen, renewals);
+	return x->renewals != x->renewals_seen;
+}
+
+NODISCARD struct err audit_indexes_look(struct audit_indexes *x)
+{
+	uint64_t renewals = 0;
+	struct err e = audit_folder_look(&x->folder, &renewals);
+	(void)is_renewed(x, renewals);
+	return e;
+}
+
+/* The thread's: nothing that is known of another folder is true of this one. */
+static struct err renew(struct audit_indexes *x)
+{
+	struct audit_reader *reader = NULL;
+	uint64_t renewals = 0;
+	TRY(audit_folder_look(&x->folder, &renewals));
+	if (!is_renewed(x, renewals))
+		return OK;
+	TRY(audit_reader_open_at(x->folder.fd, &reader));
+	audit_reader_close(&x->follower);
+	x->follower = reader;
+	x->missed_below = UINT64_MAX;
+	LOCK_SCOPE(&x->lock);
+	x->live_sequence = 0;
+	while (x->first != NULL)
+		drop(x, x->first);
+	x->renewals = renewals;
+	return OK;
 }
 
 /* --- Making. --- */
@@ -238,7 +282,7 @@ static struct err finish(struct audit_indexes *x, const struct audit_index *inde
 			 const char *segment, uint64_t sequence)
 {
 	struct audit_index_held *held = NULL;
-	struct err saved = x->options.log != NULL ? audit_index_save(x->directory, segment,
+	struct err saved = x->options.log != NULL ? audit_index_save(x->folder.fd, segment,
 								     &x->options.sealer, index)
 						  : OK;
 	TRY(held_new(sequence, &held));
@@ -249,7 +293,10 @@ static struct err finish(struct audit_indexes *x, const struct audit_index *inde
 	}
 	held->precious = x->options.log == NULL || err_failed(saved);
 	LOCK_SCOPE(&x->lock);
-	keep(x, held);
+	if (x->renewals == x->renewals_seen)
+		keep(x, held);
+	else
+		held_free(held); /* of a folder that has gone meanwhile */
 	x->figures.made++;
 	return saved;
 }
@@ -262,7 +309,7 @@ static uint64_t end_of(const struct audit_line *line)
 static struct err size_of(const struct audit_indexes *x, const char *segment, uint64_t *bytes)
 {
 	struct stat st = {0};
-	if (fstatat(x->directory, segment, &st, AT_SYMLINK_NOFOLLOW) != 0)
+	if (fstatat(x->folder.fd, segment, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return ERR_DETAIL(E_AUDIT, errno);
 	*bytes = (uint64_t)st.st_size;
 	return OK;
@@ -284,7 +331,7 @@ static struct err begin_following(struct audit_indexes *x)
 {
 	char name[SEGMENT_NAME_MAX];
 	uint64_t sequence = 0;
-	struct err e = segment_find(x->directory, UINT64_MAX, name, &sequence);
+	struct err e = segment_find(x->folder.fd, UINT64_MAX, name, &sequence);
 	if (err_is(e, E_NOT_FOUND))
 		return OK;
 	TRY(e);
@@ -372,7 +419,7 @@ static struct err make(struct audit_indexes *x, const char *segment, uint64_t se
 	uint64_t bytes = 0;
 	audit_index_builder_restart(x->catching_up);
 	TRY(size_of(x, segment, &bytes));
-	TRY(audit_reader_open_at(x->directory, &reader));
+	TRY(audit_reader_open_at(x->folder.fd, &reader));
 	TRY(audit_reader_seek(reader, sequence, 0));
 	TRY(read_through(x, reader, sequence));
 	TRY(audit_index_builder_end(x->catching_up, bytes));
@@ -387,7 +434,7 @@ static struct err catch_up(struct audit_indexes *x, bool *more)
 	*more = false;
 	if (x->live_sequence == 0)
 		return OK;
-	struct err e = segment_find(x->directory, MIN_OF(x->missed_below, x->live_sequence), name,
+	struct err e = segment_find(x->folder.fd, MIN_OF(x->missed_below, x->live_sequence), name,
 				    &sequence);
 	if (err_is(e, E_NOT_FOUND))
 		return OK;
@@ -414,7 +461,12 @@ static void note(struct audit_indexes *x, struct err e)
 static void work(struct audit_indexes *x)
 {
 	bool more = false;
-	struct err e = follow(x);
+	struct err e = renew(x);
+	if (err_failed(e)) { /* the folder has told, and lookups are refused */
+		nap(x, x->options.interval_ms);
+		return;
+	}
+	e = follow(x);
 	if (err_failed(e)) {
 		note(x, e);
 		LOCK_SCOPE(&x->lock);
@@ -489,10 +541,8 @@ NODISCARD struct err audit_indexes_start(const struct audit_indexes_options *opt
 	x->missed_below = UINT64_MAX;
 	x->figures.last = OK;
 	init_lock(x);
-	x->directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (x->directory < 0)
-		return ERR_DETAIL(E_AUDIT, errno);
-	TRY(audit_reader_open_at(x->directory, &x->follower));
+	TRY(audit_folder_open(&x->folder, options->directory, options->others));
+	TRY(audit_reader_open_at(x->folder.fd, &x->follower));
 	TRY(audit_index_builder_new(&x->live));
 	TRY(audit_index_builder_new(&x->catching_up));
 	TRY(start_thread(x));
@@ -521,8 +571,7 @@ void audit_indexes_stop(struct audit_indexes **at)
 	audit_reader_close(&x->follower);
 	audit_index_builder_free(&x->live);
 	audit_index_builder_free(&x->catching_up);
-	if (x->directory >= 0)
-		(void)close(x->directory);
+	audit_folder_close(&x->folder);
 	(void)pthread_cond_destroy(&x->wake);
 	(void)pthread_mutex_destroy(&x->lock);
 	mem_free(x);
@@ -530,7 +579,17 @@ void audit_indexes_stop(struct audit_indexes **at)
 
 int audit_indexes_directory(const struct audit_indexes *x)
 {
-	return x->directory;
+	return x->folder.fd;
+}
+
+bool audit_indexes_are_of_others(const struct audit_indexes *x)
+{
+	return x->folder.others;
+}
+
+const char *audit_indexes_path(const struct audit_indexes *x)
+{
+	return x->folder.path;
 }
 
 void audit_indexes_figures(struct audit_indexes *x, struct audit_indexes_figures *out)

@@ -17,6 +17,7 @@ struct audit_indexes_options {
 	struct audit_log *log; /* that this process writes there: its index files are written, too,
 				  and what the disk refused is forgotten. NULL: another's log,
 				  nothing is written. Borrowed; outlives the indexes */
+	bool others;           /* another daemon's folder: where it is missing, it is waited for */
 	struct audit_index_sealer sealer; /* without `seal`: a check sum */
 	uint64_t memory_max;              /* 0: 128 MiB; of indexes that are kept in memory */
 	uint32_t interval_ms;             /* 0: 250; between two looks at the log */
@@ -30,6 +31,11 @@ void audit_indexes_stop(struct audit_indexes **indexes);
 
 /* The folder, open as long as the indexes are. */
 int audit_indexes_directory(const struct audit_indexes *indexes);
+const char *audit_indexes_path(const struct audit_indexes *indexes);
+bool audit_indexes_are_of_others(const struct audit_indexes *indexes);
+
+/* Whether the folder can be looked into: E_LOOKUP_AWAY (audit_folder_look()). Thread-safe. */
+NODISCARD struct err audit_indexes_look(struct audit_indexes *indexes);
 
 /*
  * The index of a segment, to be read until it is put back: audit_indexes_put(). NULL when there is

@@ -13,6 +13,7 @@
 
 #include "audit/chain.h"
 #include "audit/segment.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/writer.h"
 #include "crypto/digest.h"
@@ -276,13 +277,25 @@ static struct err step(struct cursor *c, uint64_t *read)
 
 /* --- Together. --- */
 
+/* A step, by which log failed. */
+static struct err try_step(struct cursor *c, uint64_t *read)
+{
+	struct err e = step(c, read);
+	if (!err_is(e, E_AUDIT) || !audit_indexes_are_of_others(c->log))
+		return e;
+	log_event(LOG_ERROR, "audit.log_unreadable", LOG_TEXT("folder", audit_indexes_path(c->log)),
+		  LOG_NUMBER("segment", c->place.sequence), LOG_ERR(e),
+		  LOG_TEXT("effect", "LookupEvents is refused"));
+	return ERR_DETAIL(E_LOOKUP_AWAY, e.detail);
+}
+
 /* Until the cursor has something to hand out, or nothing is left; false: no more may be read. */
 static struct err advance(struct cursor *c, uint64_t *read, bool *known)
 {
 	const struct audit_lookup *lookup = c->lookup;
 	uint64_t max = lookup->read_max > 0 ? lookup->read_max : READ_DEFAULT;
 	while (c->pending == 0 && !c->over && *read < max)
-		TRY(step(c, read));
+		TRY(try_step(c, read));
 	*known = c->pending > 0 || c->over;
 	return OK;
 }
@@ -360,6 +373,7 @@ static struct err cursor_init(struct cursor *c, const struct audit_lookup *looku
 			     .place = *place,
 			     .term = audit_wanted_term(&lookup->wanted),
 			     .fd = -1};
+	TRY(audit_indexes_look(c->log));
 	TRY(MEM_NEW_ARRAY(STRETCH_MAX, &c->window));
 	return MEM_NEW_ARRAY(MATCHES_MAX, &c->matches);
 }

@@ -44,8 +44,8 @@ NODISCARD struct err audit_wanted_digest(const struct audit_wanted *wanted, size
 
 /*
  * Goes on from places[0..count) and leaves there where it ended. *more: there may be further
- * events, if none was found, too. Blocks. E_AUDIT: a segment cannot be read; E_NOMEM; what `found`
- * answers.
+ * events, if none was found, too. Blocks. E_AUDIT: a segment cannot be read; E_LOOKUP_AWAY: one of
+ * another daemon's log, or all of it; E_NOMEM; what `found` answers.
  */
 NODISCARD struct err audit_lookup(const struct audit_lookup *lookup, struct audit_place *places,
 				  bool *more);

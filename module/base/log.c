@@ -105,7 +105,8 @@ static void put_detail(struct writer *w, struct err e)
 {
 	put_name(w, "detail");
 	writer_format(w, form_now == LOG_FORM_JSON ? "%u" : "0x%x", e.detail);
-	bool from_system = e.code == E_SYSTEM || e.code == E_AUDIT || e.code == E_SANDBOX;
+	bool from_system = e.code == E_SYSTEM || e.code == E_AUDIT || e.code == E_SANDBOX ||
+			   e.code == E_LOOKUP_AWAY;
 	const char *name = from_system ? strerrorname_np((int)e.detail) : NULL;
 	if (name == NULL)
 		return;

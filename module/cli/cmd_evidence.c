@@ -89,10 +89,13 @@ static enum exit_status say_done(const struct command_context *context, const ch
 		(void)printf("{\"KeyFingerprint\":\"%s\",\"Installation\":\"%s\"}\n", fingerprint,
 			     signature->installation);
 	else
-		(void)printf("%s/report.html is for people, %s/evidence.json for programs.\n"
-			     "Signed by the token's audit key %s.\n\n"
-			     "-> holdfast evidence verify %s\n",
-			     path, path, fingerprint, path);
+		(void)printf(
+			"%s/report.html is for people, %s/evidence.json for programs.\n"
+			"Signed by the token's audit key %s.\n\n"
+			"-> hand over the whole folder, and by another way the key that it must "
+			"be signed with: holdfast audit public-key\n"
+			"-> they check it with: holdfast evidence verify %s --key FILE\n",
+			path, path, fingerprint, path);
 	return EXIT_DONE;
 }
 
@@ -104,9 +107,8 @@ static const char *word(const struct command_call *call)
 	return "";
 }
 
-static enum exit_status make(const struct command_context *context, const struct command_call *call)
+static enum exit_status fill(const struct command_context *context, const char *path)
 {
-	const char *path = word(call);
 	CLEANUP(evidence_bundle_cleanup) struct evidence_bundle bundle;
 	struct evidence_signature signature = {.time_ms = 0};
 	struct audit_keys older = {.count = 0};
@@ -117,6 +119,8 @@ static enum exit_status make(const struct command_context *context, const struct
 	if (status == EXIT_DONE)
 		status = evidence_gather(context, &older, &bundle.files[EVIDENCE_JSON],
 					 signature.point);
+	enum exit_status status =
+		evidence_gather(context, &bundle.files[EVIDENCE_JSON], signature.point);
 	if (status != EXIT_DONE)
 		return status;
 	struct err e = render(&bundle, signature.point);
@@ -128,6 +132,19 @@ static enum exit_status make(const struct command_context *context, const struct
 	if (status == EXIT_DONE)
 		status = evidence_folder_write(path, &bundle);
 	return status == EXIT_DONE ? say_done(context, path, &signature) : status;
+}
+
+static enum exit_status make(const struct command_context *context, const struct command_call *call)
+{
+	const char *path = word(call);
+	bool made = false;
+	enum exit_status status = evidence_folder_make(path, &made);
+	if (status != EXIT_DONE)
+		return status;
+	status = fill(context, path);
+	if (status != EXIT_DONE && made)
+		(void)rmdir(path); /* empty: whoever repeats it finds what was there before */
+	return status;
 }
 
 /* ---- verifying one ---- */
@@ -150,15 +167,39 @@ static enum exit_status read_key(const char *path, uint8_t point[ECDSA_P256_POIN
 	return EXIT_USAGE;
 }
 
-static enum exit_status verify(const struct command_context *context,
-			       const struct command_call *call)
+static bool has_nothing(const struct evidence_bundle *bundle)
 {
-	static const char *const verdicts[] = {
+	for (size_t i = 0; i < EVIDENCE_FILE_COUNT; i++)
+		if (bundle->files[i].len > 0)
+			return false;
+	return true;
+}
+
+/* Only who has the key from elsewhere learns that it is genuine: whoever makes a bundle up brings a
+ * key that fits. */
+static const char *const verdicts[][CHECK_FAILURE + 1] = {
+	{
 		[CHECK_OK] = "The bundle is genuine, and what it tells is well.",
 		[CHECK_UNKNOWN] = "The bundle is genuine; some things it could not look at.",
 		[CHECK_WARNING] = "The bundle is genuine, and tells of TROUBLE.",
 		[CHECK_FAILURE] = "The bundle is NOT GENUINE.",
-	};
+	},
+	{
+		[CHECK_OK] = "The bundle is genuine if the key below is the installation's, and "
+			     "what it tells is well.",
+		[CHECK_UNKNOWN] = "The bundle is genuine if the key below is the installation's; "
+				  "some things it could not look at.",
+		[CHECK_WARNING] = "The bundle is genuine if the key below is the installation's, "
+				  "and tells of TROUBLE.",
+		[CHECK_FAILURE] = "The bundle is NOT GENUINE.",
+	},
+	{[CHECK_FAILURE] = "There is NO BUNDLE to verify."},
+};
+enum { PINNED, NOT_PINNED, NO_BUNDLE };
+
+static enum exit_status verify(const struct command_context *context,
+			       const struct command_call *call)
+{
 	CLEANUP(evidence_bundle_cleanup) struct evidence_bundle bundle;
 	CLEANUP(check_list_cleanup) struct check_list list;
 	uint8_t point[ECDSA_P256_POINT_LEN];
@@ -172,7 +213,8 @@ static enum exit_status verify(const struct command_context *context,
 	evidence_folder_read(word(call), &bundle, &list);
 	if (list.count[CHECK_FAILURE] == 0)
 		evidence_verify(&bundle, key != NULL ? point : NULL, &list);
-	if (err_failed(check_list_end(&list, verdicts)))
+	size_t which = has_nothing(&bundle) ? NO_BUNDLE : key != NULL ? PINNED : NOT_PINNED;
+	if (err_failed(check_list_end(&list, verdicts[which])))
 		return EXIT_DEFECT;
 	/* Where nobody serves nothing is unwell: what is brought is refused. */
 	status = check_list_print(context, &list);

@@ -143,6 +143,8 @@ static void parent_of(const char *path, char out[PATH_TEXT])
 	struct view all = view_of_text(path);
 	while (all.len > 1 && all.ptr[all.len - 1] != '/')
 		all.len--;
+	if (all.len > 1)
+		all.len--; /* the slash */
 	(void)!err_failed(text_copy(out, PATH_TEXT, all));
 }
 

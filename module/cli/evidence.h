@@ -53,8 +53,8 @@ NODISCARD struct err evidence_signature_read(struct view text, struct evidence_s
 /* E_CRYPTO_SIGNATURE, E_FORMAT. */
 NODISCARD struct err evidence_signature_check(const struct evidence_signature *signature);
 
-/* A folder that is there and empty, or is made. What is wrong is said on standard error. */
-NODISCARD enum exit_status evidence_folder_make(const char *path);
+/* A folder that is there and empty, or is made (*made). What is wrong is said on standard error. */
+NODISCARD enum exit_status evidence_folder_make(const char *path, bool *made);
 NODISCARD enum exit_status evidence_folder_write(const char *path,
 						 const struct evidence_bundle *bundle);
 /* Rows for what cannot be read, is missing or does not belong there. */

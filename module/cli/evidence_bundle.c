@@ -131,10 +131,18 @@ static enum exit_status cannot(const char *what, const char *path, const char *n
 	return status;
 }
 
-enum exit_status evidence_folder_make(const char *path)
+enum exit_status evidence_folder_make(const char *path, bool *made)
 {
-	if (mkdir(path, 0700) == 0)
+	*made = mkdir(path, 0700) == 0;
+	if (*made)
 		return EXIT_DONE;
+	if (errno == ENOENT) {
+		(void)fprintf(stderr,
+			      "holdfast: cannot make %s: make the folder that it is to be in "
+			      "first\n",
+			      path);
+		return EXIT_CREATE;
+	}
 	if (errno != EEXIST)
 		return cannot("make", path, "", EXIT_CREATE);
 	CLEANUP(close_folder) DIR *folder = opendir(path);

@@ -51,8 +51,8 @@ static enum exit_status ask(const struct gather *g, const struct request *reques
 		request_try(g->context, request, &answer->text, &answer->json, &why);
 	if (status == EXIT_DONE && answer->json != NULL)
 		return EXIT_DONE;
-	(void)fprintf(stderr, "\nholdfast: %s: %s%s%s\n", request->operation,
-		      err_failed(why.error) ? err_meaning(why.error) : why.type,
+	(void)fprintf(stderr, "%sholdfast: %s: %s%s%s\n", g->on_terminal ? "\n" : "",
+		      request->operation, err_failed(why.error) ? err_meaning(why.error) : why.type,
 		      why.message[0] != '\0' ? ": " : "", why.message);
 	if (err_is(why.error, E_SERVICE_AWAY))
 		(void)fputs("  -> evidence is what the running service tells: start it; see: "

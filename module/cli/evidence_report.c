@@ -16,7 +16,7 @@ static const char head[] =
 	"'unsafe-inline'\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 	"<meta name=\"color-scheme\" content=\"light dark\">\n"
-	"<title>Evidence</title>\n<style>\n"
+	"<title>Evidence of key custody</title>\n<style>\n"
 	":root{color-scheme:light dark;--ink:#1b2733;--soft:#5b6b7a;--line:#d5dce3;--paper:#fff;"
 	"--band:#f4f6f8;--good:#1d6b43;--bad:#a61b1b;--unsure:#8a5a00;--mark:#2f5d8a}\n"
 	"@media screen and (prefers-color-scheme:dark){:root{--ink:#dfe6ec;--soft:#9aa9b6;"
@@ -38,14 +38,16 @@ static const char head[] =
 	"overflow-wrap:anywhere}\n"
 	"pre{background:var(--band);border:1px solid var(--line);border-radius:4px;"
 	"padding:.7rem .9rem;margin:.3rem 0;white-space:pre-wrap}\n"
-	"table{border-collapse:collapse;width:100%;font-size:.87rem}\n"
+	"table{border-collapse:collapse;width:100%;font-size:.87rem}.wide{table-layout:fixed}\n"
 	"th,td{text-align:left;vertical-align:top;padding:.32rem .6rem;"
-	"border-bottom:1px solid var(--line);overflow-wrap:anywhere}\n"
+	"border-bottom:1px solid var(--line);overflow-wrap:anywhere}"
+	"tbody th{font-weight:500}.promises tbody th{font-weight:700}\n"
 	"thead th{color:var(--soft);font-weight:600;border-bottom-width:2px;overflow-wrap:normal}\n"
 	".pairs th{width:13rem;font-weight:500;color:var(--soft);overflow-wrap:normal}\n"
 	".number{text-align:right;font-variant-numeric:tabular-nums}\n"
 	".good{color:var(--good)}.bad{color:var(--bad);font-weight:700}"
 	".unsure{color:var(--unsure);font-weight:600}\n"
+	".verdict{font-size:1.1rem;border-left:5px solid;padding:.5rem 1rem;margin:1.2rem 0}\n"
 	"td.code{font:.82rem ui-monospace,'DejaVu Sans Mono',monospace}\n"
 	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.2rem,1fr));gap:.8rem;"
 	"margin:1.2rem 0}\n"
@@ -58,23 +60,33 @@ static const char head[] =
 	".turned{height:9.6rem;vertical-align:bottom}.turned span{writing-mode:vertical-rl;"
 	"transform:rotate(180deg);font-size:.74rem;letter-spacing:.02em}\n"
 	".matrix thead th{vertical-align:bottom}.required td{color:var(--soft);font-style:italic}\n"
-	".promises th,.promises td:nth-child(3){white-space:nowrap}\n"
-	".scroll{overflow-x:auto}.fixed{white-space:nowrap}\n"
+	".scroll{overflow-x:auto}\n"
 	".key{border-left:3px solid var(--line);padding-left:1.1rem;margin:1.6rem 0 2.2rem}\n"
 	".plot{display:block;width:100%;height:auto;margin:.4rem 0}\n"
 	".plot text{fill:var(--ink);font:12px system-ui,'DejaVu Sans',sans-serif}\n"
-	".plot .tick{fill:var(--soft);font-size:11px}\n"
+	".plot .name{font-size:10.5px}.plot .tick{fill:var(--soft);font-size:11px}\n"
 	".grid{stroke:var(--line);stroke-width:1}.now{stroke:var(--soft);stroke-dasharray:4 4}\n"
 	".life{stroke:var(--mark);stroke-width:2;opacity:.35}\n"
 	".first{fill:var(--paper);stroke:var(--mark);stroke-width:2}.auto{fill:var(--mark)}"
 	".demand{fill:var(--unsure)}\n"
 	".next{fill:none;stroke:var(--soft);stroke-width:1.5;stroke-dasharray:2 2}\n"
 	".legend svg{width:14px;height:14px;vertical-align:-2px;margin:0 .3rem 0 .8rem}\n"
+	"@media screen and (max-width:46rem){body{padding:1.2rem 1rem 3rem}.wide{min-width:40rem}"
+	".attributes{min-width:0}.pairs th{width:8rem}.key{padding-left:.7rem}"
+	".plot{min-width:40rem}.promises{min-width:0}.promises thead,.promises colgroup"
+	"{display:none}.promises tr,.promises th,.promises td{display:block;border:0;"
+	"padding:.1rem 0}.promises tr{border-bottom:1px solid var(--line);padding:.6rem 0}}\n"
 	"@media print{body{max-width:none;padding:0;font-size:10.5pt}"
-	".tile,pre{background:none}h2,h3,h4{break-after:avoid}tr,.tile{break-inside:avoid}"
+	".tile,pre{background:none}h2,h3,h4,.legend{break-after:avoid}"
+	"tr,.tile,.plot,pre,.verdict,.legend,.key .pairs{break-inside:avoid}table{font-size:8.5pt}"
+	"th,td{padding:.14rem .35rem}code,pre,td.code{font-size:7.2pt}.key{margin:1rem 0}"
+	".tiles{grid-template-columns:repeat(7,1fr);gap:.4rem}.tile{padding:.4rem .5rem}"
+	".tile b{font-size:1.3rem}"
 	".key{break-inside:auto}.scroll{overflow:visible}.matrix{font-size:6.6pt}"
 	".matrix td,.matrix th{padding:1pt 2pt}a{color:inherit;text-decoration:none}"
-	"@page{margin:16mm 14mm}}\n"
+	".turned{height:6.4rem}.turned span{font-size:6pt}"
+	"@page{margin:16mm 14mm;@bottom-left{content:'Evidence of key custody';font:8pt sans-serif}"
+	"@bottom-right{content:counter(page) ' / ' counter(pages);font:8pt sans-serif}}}\n"
 	"</style></head><body>\n";
 
 /* ---- what all parts share ---- */
@@ -111,14 +123,6 @@ void report_verdict_write(struct writer *w, struct view verdict)
 	html_element(w, "span", class, verdict);
 }
 
-static void put_date(struct writer *w, struct view iso)
-{
-	html_text(w, view_part(iso, 0, 10));
-	writer_text(w, " ");
-	html_text(w, view_part(iso, 11, 8));
-	writer_text(w, " UTC");
-}
-
 static void begin_section(struct writer *w, const char *title)
 {
 	writer_format(w, "<section><h2>%s</h2>\n", title);
@@ -134,49 +138,18 @@ static void end_pairs(struct writer *w)
 	writer_text(w, "</tbody></table>\n");
 }
 
-/* ---- the front ---- */
-
-static void put_tile(struct writer *w, const struct json *summary, const char *member,
-		     const char *text)
-{
-	char room[HTML_NUMBER_TEXT];
-	writer_text(w, "<div class=\"tile\"><b>");
-	html_text(w, html_value(json_member(summary, member), room));
-	writer_format(w, "</b><span>%s</span></div>\n", text);
-}
-
-static void put_front(struct writer *w, const struct json *evidence)
-{
-	const struct json *summary = json_member(evidence, "Summary");
-	const struct json *machine = json_member(evidence, "System");
-	writer_text(w, "<header><h1>Evidence of key custody</h1>\n<p class=\"lead\">Installation "
-		       "<code>");
-	html_text(w, report_text(json_member(machine, "Installation"), "Id"));
-	writer_text(w, "</code> \xc2\xb7 ");
-	put_date(w, report_text(machine, "Time"));
-	writer_text(w, " \xc2\xb7 ");
-	html_text(w, report_text(evidence, "MadeWith"));
-	writer_text(w, "</p></header>\n<div class=\"tiles\">\n");
-	put_tile(w, summary, "Keys", "keys");
-	put_tile(w, summary, "Versions", "versions of them");
-	put_tile(w, summary, "VersionsAsRequired", "as required on the token");
-	put_tile(w, summary, "VersionsNotAsRequired", "not as required");
-	put_tile(w, summary, "Rotations", "rotations");
-	put_tile(w, summary, "Grants", "grants");
-	put_tile(w, summary, "Identities", "identities");
-	writer_text(w, "</div>\n");
-}
+/* ---- promises ---- */
 
 static void put_promises(struct writer *w, const struct json *promises)
 {
+	static const struct html_column columns[] = {
+		{"No.", 6}, {"Promise", 25}, {"Verdict", 14}, {"How", 55}, {NULL, 0}};
 	begin_section(w, "Promises, and what this report shows of them");
-	writer_text(w,
-		    "<table class=\"promises\"><thead><tr><th></th><th>Promise</th><th>Verdict</th>"
-		    "<th>How</th></tr></thead><tbody>\n");
+	html_table_begin(w, "wide promises", columns);
 	for (size_t i = 0; i < json_count(promises); i++) {
 		const struct json *promise = json_element(promises, i);
 		writer_text(w, "<tr>");
-		html_element(w, "th", NULL, report_text(promise, "Id"));
+		html_row_name(w, report_text(promise, "Id"));
 		html_element(w, "td", NULL, report_text(promise, "Promise"));
 		writer_text(w, "<td>");
 		report_verdict_write(w, report_text(promise, "Verdict"));
@@ -184,7 +157,8 @@ static void put_promises(struct writer *w, const struct json *promises)
 		html_element(w, "td", NULL, report_text(promise, "How"));
 		writer_text(w, "</tr>\n");
 	}
-	writer_text(w, "</tbody></table></section>\n");
+	html_table_end(w);
+	writer_text(w, "</section>\n");
 }
 
 /* ---- what it runs on ---- */
@@ -250,33 +224,37 @@ static void put_own_keys(struct writer *w, const struct json *keys)
 
 static void put_tests(struct writer *w, const struct json *tests)
 {
+	static const struct html_column columns[] = {
+		{"Test", 18}, {"What must come of it", 64}, {"Passed", 18}, {NULL, 0}};
 	begin_section(w, "Self-tests");
 	writer_text(w, "<p class=\"note\">Run for this report at ");
 	html_text(w, report_text(tests, "RunAt"));
-	writer_text(w, ".</p><table class=\"wide\"><thead><tr><th>Test</th><th>What must come of "
-		       "it</th><th>Passed</th></tr></thead><tbody>\n");
+	writer_text(w, ".</p>\n");
+	html_table_begin(w, "wide", columns);
 	const struct json *rows = json_member(tests, "Tests");
 	for (size_t i = 0; i < json_count(rows); i++) {
 		const struct json *row = json_element(rows, i);
 		bool passed = json_bool_of(json_member(row, "Passed"));
 		writer_text(w, "<tr>");
-		html_element(w, "td", NULL, report_text(row, "Name"));
+		html_row_name(w, report_text(row, "Name"));
 		html_element(w, "td", NULL, report_text(row, "Method"));
 		writer_text(w, "<td>");
 		report_verdict_write(w, passed ? VIEW_LITERAL("yes") : report_text(row, "Reason"));
 		writer_text(w, "</td></tr>\n");
 	}
-	writer_text(w, "</tbody></table></section>\n");
+	html_table_end(w);
+	writer_text(w, "</section>\n");
 }
 
 /* ---- store, audit log, service ---- */
 
 static void put_findings(struct writer *w, const struct json *findings)
 {
+	static const struct html_column columns[] = {
+		{"Finding", 20}, {"Table", 20}, {"Row", 60}, {NULL, 0}};
 	if (json_count(findings) == 0)
 		return;
-	writer_text(w, "<table class=\"wide\"><thead><tr><th>Finding</th><th>Table</th><th>Row</th>"
-		       "</tr></thead><tbody>\n");
+	html_table_begin(w, "wide", columns);
 	for (size_t i = 0; i < json_count(findings); i++) {
 		const struct json *finding = json_element(findings, i);
 		writer_text(w, "<tr>");
@@ -285,7 +263,7 @@ static void put_findings(struct writer *w, const struct json *findings)
 		html_element(w, "td", "code", report_text(finding, "Row"));
 		writer_text(w, "</tr>\n");
 	}
-	writer_text(w, "</tbody></table>\n");
+	html_table_end(w);
 }
 
 static void put_store(struct writer *w, const struct json *store)
@@ -342,20 +320,23 @@ static void put_audit(struct writer *w, const struct json *audit)
 
 static void put_status(struct writer *w, const struct json *status)
 {
+	static const struct html_column columns[] = {
+		{"Check", 18}, {"Level", 12}, {"What it says", 70}, {NULL, 0}};
 	const struct json *rows = json_member(status, "Checks");
 	begin_section(w, "The service when this was made");
-	writer_text(w, "<table class=\"wide\"><tbody>\n");
+	html_table_begin(w, "wide", columns);
 	for (size_t i = 0; i < json_count(rows); i++) {
 		const struct json *row = json_element(rows, i);
 		writer_text(w, "<tr>");
-		html_element(w, "td", NULL, report_text(row, "Name"));
+		html_row_name(w, report_text(row, "Name"));
 		writer_text(w, "<td>");
 		report_verdict_write(w, report_text(row, "Level"));
 		writer_text(w, "</td>");
 		html_element(w, "td", NULL, report_text(row, "Detail"));
 		writer_text(w, "</tr>\n");
 	}
-	writer_text(w, "</tbody></table></section>\n");
+	html_table_end(w);
+	writer_text(w, "</section>\n");
 }
 
 /* ---- identities ---- */
@@ -392,16 +373,20 @@ static void put_identity(struct writer *w, const struct json *identity)
 
 static void put_identities(struct writer *w, const struct json *identities)
 {
+	static const struct html_column columns[] = {
+		{"Kind", 10},         {"Account", 15},
+		{"Name", 17},         {"Attached policies", 24},
+		{"Own policies", 14}, {"Groups", 11},
+		{"Access keys", 9},   {NULL, 0}};
 	begin_section(w, "Identities");
 	writer_text(w, "<p>Who there is, and which policies say what they may do beside the key "
 		       "policies and grants above. evidence.json has the text of every policy; "
-		       "secrets are in neither.</p>\n"
-		       "<table class=\"wide\"><thead><tr><th>Kind</th><th>Account</th><th>Name</th>"
-		       "<th>Attached policies</th><th>Own policies</th><th>Groups</th>"
-		       "<th>Access keys</th></tr></thead><tbody>\n");
+		       "secrets are in neither.</p>\n");
+	html_table_begin(w, "wide", columns);
 	for (size_t i = 0; i < json_count(identities); i++)
 		put_identity(w, json_element(identities, i));
-	writer_text(w, "</tbody></table></section>\n");
+	html_table_end(w);
+	writer_text(w, "</section>\n");
 }
 
 static const char how_to_check[] =
@@ -426,7 +411,7 @@ NODISCARD struct err evidence_report_write(const struct json *evidence, struct b
 	struct writer w;
 	writer_init_buf(&w, html);
 	writer_text(&w, head);
-	put_front(&w, evidence);
+	report_front_write(&w, evidence);
 	put_promises(&w, json_member(evidence, "Promises"));
 	report_keys_write(&w, evidence);
 	put_system(&w, evidence);

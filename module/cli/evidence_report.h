@@ -6,6 +6,9 @@
 #include "base/writer.h"
 #include "codec/json.h"
 
+/* Who and when, the verdict over all, and what was checked for it. */
+void report_front_write(struct writer *w, const struct json *evidence);
+
 /* The plot of rotations, the list of keys, and a section for each. */
 void report_keys_write(struct writer *w, const struct json *evidence);
 

@@ -66,13 +66,13 @@ static void put_rotation(struct writer *w, const struct json *key)
 
 static void put_list_row(struct writer *w, const struct json *evidence, const struct json *key)
 {
-	writer_text(w, "<tr><td><a href=\"#");
+	writer_text(w, "<tr><th scope=\"row\"><a href=\"#");
 	put_anchor(w, key);
 	writer_text(w, "\">");
 	html_text(w, name_of(key));
-	writer_text(w, "</a></td>");
-	html_element(w, "td", "fixed", report_text(key, "Spec"));
-	html_element(w, "td", "fixed", report_text(key, "State"));
+	writer_text(w, "</a></th>");
+	html_element(w, "td", "code", report_text(key, "Account"));
+	html_element(w, "td", NULL, report_text(key, "State"));
 	put_number(w, "td", json_count(json_member(key, "Versions")));
 	writer_text(w, "<td>");
 	report_verdict_write(w, view_of_text(judge_verdict_name(worst_of(evidence, key))));
@@ -86,12 +86,14 @@ static void put_list_row(struct writer *w, const struct json *evidence, const st
 
 static void put_list(struct writer *w, const struct json *evidence, const struct json *keys)
 {
-	writer_text(w, "<table class=\"wide\"><thead><tr><th>Key</th><th>Spec</th><th>State</th>"
-		       "<th>Versions</th><th>Attributes as required</th><th>Rotation</th>"
-		       "<th>Grants</th><th>Last used for</th></tr></thead><tbody>\n");
+	static const struct html_column columns[] = {
+		{"Key", 27},     {"Account", 13},      {"State", 9},
+		{"Versions", 9}, {"As required", 10},  {"Rotation", 16},
+		{"Grants", 7},   {"Last used for", 9}, {NULL, 0}};
+	html_table_begin(w, "wide", columns);
 	for (size_t i = 0; i < json_count(keys); i++)
 		put_list_row(w, evidence, json_element(keys, i));
-	writer_text(w, "</tbody></table>\n");
+	html_table_end(w);
 }
 
 /* ---- attributes ---- */
@@ -116,27 +118,32 @@ static void put_cell(struct writer *w, const struct judge_subject *subject,
 void report_attributes_write(struct writer *w, const struct judge_subject *subject,
 			     const struct json *token)
 {
+	static const struct html_column columns[] = {{"Attribute", 40},
+						     {"On the token", 20},
+						     {"Required", 20},
+						     {"As required", 20},
+						     {NULL, 0}};
 	const char *name;
-	writer_text(w, "<table class=\"attributes\"><thead><tr><th>Attribute</th><th>On the "
-		       "token</th><th>Required</th><th>As required</th></tr></thead><tbody>\n");
+	html_table_begin(w, "wide attributes", columns);
 	for (size_t i = 0; (name = judge_attribute_at(i)) != NULL; i++) {
-		writer_format(w, "<tr><td><code>%s</code></td>", name);
+		writer_format(w, "<tr><th scope=\"row\"><code>%s</code></th>", name);
 		put_cell(w, subject, token, i);
 		writer_text(w, "</tr>\n");
 	}
-	writer_text(w, "</tbody></table>\n");
+	html_table_end(w);
 }
 
 /* Versions side by side: a row each, a column per attribute. */
 static void put_version_head(struct writer *w)
 {
 	const char *name;
-	writer_text(w, "<div class=\"scroll\"><table class=\"matrix\"><thead><tr><th>No.</th>"
-		       "<th>Created</th><th>Made by</th><th>Suite</th>");
+	writer_text(w, "<div class=\"scroll\"><table class=\"matrix\"><thead><tr>"
+		       "<th scope=\"col\">No.</th><th scope=\"col\">Created</th>"
+		       "<th scope=\"col\">Made by</th><th scope=\"col\">Suite</th>");
 	for (size_t i = 0; (name = judge_attribute_at(i)) != NULL; i++)
-		writer_format(w, "<th class=\"turned\"><span>%s</span></th>",
+		writer_format(w, "<th scope=\"col\" class=\"turned\"><span>%s</span></th>",
 			      name + sizeof "CKA_" - 1);
-	writer_text(w, "<th>As required</th></tr></thead><tbody>\n");
+	writer_text(w, "<th scope=\"col\">As required</th></tr></thead><tbody>\n");
 }
 
 static void put_marks(struct writer *w, const struct judge_subject *subject,
@@ -282,23 +289,25 @@ static void put_grant(struct writer *w, const struct json *grant)
 
 static void put_grants(struct writer *w, const struct json *grants)
 {
+	static const struct html_column columns[] = {{"Name", 16},       {"Grantee", 28},
+						     {"Operations", 20}, {"Only with", 22},
+						     {"Since", 14},      {NULL, 0}};
 	if (json_count(grants) == 0)
 		return;
-	writer_text(w, "<h4>Grants</h4><table class=\"wide\"><thead><tr><th>Name</th>"
-		       "<th>Grantee</th><th>Operations</th><th>Only with</th><th>Since</th></tr>"
-		       "</thead><tbody>\n");
+	writer_text(w, "<h4>Grants</h4>\n");
+	html_table_begin(w, "wide", columns);
 	for (size_t i = 0; i < json_count(grants); i++)
 		put_grant(w, json_element(grants, i));
-	writer_text(w, "</tbody></table>\n");
+	html_table_end(w);
 }
 
 static void put_policy(struct writer *w, const struct json *key)
 {
-	writer_text(w, "<h4>Key policy</h4><pre>");
-	html_text(w, report_text(key, "Policy"));
-	writer_text(w, "</pre>\n<p class=\"note\">SHA-256 <code>");
+	writer_text(w, "<h4>Key policy</h4>\n<p class=\"legend\">SHA-256 <code>");
 	html_text(w, report_text(key, "PolicySha256"));
-	writer_text(w, "</code></p>\n");
+	writer_text(w, "</code></p><pre>");
+	html_text(w, report_text(key, "Policy"));
+	writer_text(w, "</pre>\n");
 }
 
 /* ---- one key ---- */
@@ -393,7 +402,7 @@ void report_keys_write(struct writer *w, const struct json *evidence)
 	put_list(w, evidence, keys);
 	writer_text(w, "</section>\n<section><h2>Each key</h2>\n"
 		       "<p>A version of a key is an object on the token. For each, the attributes "
-		       "as the token itself reported them; green is as required, red is not, and "
+		       "as the token itself reported them; red and bold is not as required, and "
 		       "\xe2\x80\x93 is not reported. What is required: sensitive and always so, "
 		       "not extractable and never so, not modifiable, private, made on the token, "
 		       "and allowed to do nothing but what its suite needs (1 and 2: derive; 3: "

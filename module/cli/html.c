@@ -115,6 +115,32 @@ void html_pair_code(struct writer *w, const char *name, struct view text)
 	put_pair(w, name, "code", text);
 }
 
+void html_table_begin(struct writer *w, const char *class, const struct html_column *columns)
+{
+	writer_format(w, "<div class=\"scroll\"><table class=\"%s\"><colgroup>", class);
+	for (size_t i = 0; columns[i].name != NULL; i++)
+		if (columns[i].percent > 0)
+			writer_format(w, "<col style=\"width:%u%%\">", columns[i].percent);
+		else
+			writer_text(w, "<col>");
+	writer_text(w, "</colgroup>\n<thead><tr>");
+	for (size_t i = 0; columns[i].name != NULL; i++)
+		writer_format(w, "<th scope=\"col\">%s</th>", columns[i].name);
+	writer_text(w, "</tr></thead><tbody>\n");
+}
+
+void html_row_name(struct writer *w, struct view text)
+{
+	writer_text(w, "<th scope=\"row\">");
+	html_text(w, text);
+	writer_text(w, "</th>");
+}
+
+void html_table_end(struct writer *w)
+{
+	writer_text(w, "</tbody></table></div>\n");
+}
+
 struct view html_value(const struct json *value, char room[HTML_NUMBER_TEXT])
 {
 	switch (json_type_of(value)) {

@@ -23,6 +23,17 @@ void html_element(struct writer *w, const char *element, const char *class, stru
 void html_pair(struct writer *w, const char *name, struct view text);
 void html_pair_code(struct writer *w, const char *name, struct view text);
 
+/* A table with a head that repeats on each printed page, in columns of these shares of its width
+ * (0: as wide as their content): whatever stands in one, no other becomes too narrow to read. */
+struct html_column {
+	const char *name; /* NULL: behind the last */
+	unsigned percent;
+};
+void html_table_begin(struct writer *w, const char *class, const struct html_column *columns);
+void html_table_end(struct writer *w);
+/* The cell that names a row. */
+void html_row_name(struct writer *w, struct view text);
+
 /* A member that is a text, number or truth value, as people write it; "" for others. `room` is
  * for numbers. */
 #define HTML_NUMBER_TEXT 32

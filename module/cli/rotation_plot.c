@@ -13,14 +13,16 @@
 #define ROW 24
 #define BOTTOM 14
 #define TICKS 6
-#define NAME_CHARACTERS 36
+#define NAME_CELLS 36 /* of the width of a digit */
+#define NAME_END 14   /* of them behind what is left out */
+#define CHART_ROWS 45 /* with its axis: what a printed page has room for */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 #define DATE_LEN 10 /* 2026-11-22 */
 #define MINUTE_LEN 16
 
 struct axis {
 	int64_t from_ms, to_ms, now_ms;
-	size_t rows;
+	size_t rows; /* of all charts */
 };
 
 static int64_t time_of(const struct json *object, const char *member)
@@ -114,13 +116,49 @@ static struct view name_of(const struct json *key)
 	return alias.len > 0 ? alias : json_string_of(json_member(key, "KeyId"));
 }
 
-/* Cut after so many characters, not bytes. */
-static struct view cut_name(struct view name)
+/* What East Asian characters need twice. */
+static size_t cells_of(size_t bytes)
+{
+	return bytes >= 3 ? 2 : 1;
+}
+
+static size_t step(struct view name, size_t at)
+{
+	return MAX_OF(text_character(view_part(name, at, name.len)), (size_t)1);
+}
+
+/* Behind as much of it as so many cells have room for. */
+static size_t fit(struct view name, size_t cells)
 {
 	size_t at = 0;
-	for (size_t n = 0; n < NAME_CHARACTERS && at < name.len; n++)
-		at += MAX_OF(text_character(view_part(name, at, name.len)), (size_t)1);
-	return view_part(name, 0, at);
+	for (size_t used = 0; at < name.len; at += step(name, at)) {
+		used += cells_of(step(name, at));
+		if (used > cells)
+			break;
+	}
+	return at;
+}
+
+/* Where its last so many cells begin. */
+static size_t end_of(struct view name, size_t cells)
+{
+	size_t all = 0;
+	for (size_t at = 0; at < name.len; at += step(name, at))
+		all += cells_of(step(name, at));
+	size_t at = fit(name, all - MIN_OF(cells, all));
+	return at < name.len ? at : name.len;
+}
+
+/* Names that are told apart by their ends stay so. */
+static void put_name(struct writer *w, struct view name)
+{
+	if (fit(name, NAME_CELLS) >= name.len) {
+		html_text(w, name);
+		return;
+	}
+	html_text(w, view_part(name, 0, fit(name, NAME_CELLS - NAME_END - 1)));
+	writer_text(w, "\xe2\x80\xa6");
+	html_text(w, view_part(name, end_of(name, NAME_END), name.len));
 }
 
 static void put_title(struct writer *w, const struct json *version)
@@ -133,7 +171,7 @@ static void put_title(struct writer *w, const struct json *version)
 	writer_text(w, "</title>");
 }
 
-/* A ring: made with the key; a disc: rotated by itself; a diamond: on demand. */
+/* A ring: made with the key; a disc: rotated by itself, whatever for; a diamond: on demand. */
 static void put_mark(struct writer *w, const struct json *version, int64_t tenths, int64_t y)
 {
 	struct view made = json_string_of(json_member(version, "MadeBy"));
@@ -145,7 +183,7 @@ static void put_mark(struct writer *w, const struct json *version, int64_t tenth
 		writer_text(w, "</path>\n");
 		return;
 	}
-	bool first = !view_equal_text(made, "AUTOMATIC");
+	bool first = view_equal_text(made, "CREATION");
 	writer_format(w, "<circle class=\"%s\" r=\"5\" cy=\"%lld\"", first ? "first" : "auto",
 		      (long long)y);
 	put_x(w, "cx", tenths);
@@ -182,7 +220,7 @@ static void put_key(struct writer *w, const struct axis *axis, const struct json
 	int64_t y = TOP + (int64_t)row * ROW + ROW / 2;
 	writer_format(w, "<text class=\"name\" x=\"%d\" y=\"%lld\" text-anchor=\"end\">", LEFT - 14,
 		      (long long)y + 4);
-	html_text(w, cut_name(name_of(key)));
+	put_name(w, name_of(key));
 	writer_text(w, "</text>\n");
 	put_life(w, axis, versions, y);
 	put_next(w, axis, next_of(key), y);
@@ -194,13 +232,17 @@ static void put_key(struct writer *w, const struct axis *axis, const struct json
 
 static void put_legend(struct writer *w, size_t left_out)
 {
-	writer_text(w, "<p class=\"legend\"><svg viewBox=\"0 0 14 14\"><circle class=\"first\" "
+	writer_text(w, "<p class=\"legend\"><svg viewBox=\"0 0 14 14\" "
+		       "aria-hidden=\"true\"><circle class=\"first\" "
 		       "cx=\"7\" cy=\"7\" r=\"5\"/></svg>made with the key "
-		       "<svg viewBox=\"0 0 14 14\"><circle class=\"auto\" cx=\"7\" cy=\"7\" "
+		       "<svg viewBox=\"0 0 14 14\" aria-hidden=\"true\"><circle class=\"auto\" "
+		       "cx=\"7\" cy=\"7\" "
 		       "r=\"5\"/></svg>rotated automatically "
-		       "<svg viewBox=\"0 0 14 14\"><path class=\"demand\" d=\"M7 1l6 6-6 6-6-6z\"/>"
+		       "<svg viewBox=\"0 0 14 14\" aria-hidden=\"true\"><path class=\"demand\" "
+		       "d=\"M7 1l6 6-6 6-6-6z\"/>"
 		       "</svg>rotated on demand "
-		       "<svg viewBox=\"0 0 14 14\"><circle class=\"next\" cx=\"7\" cy=\"7\" "
+		       "<svg viewBox=\"0 0 14 14\" aria-hidden=\"true\"><circle class=\"next\" "
+		       "cx=\"7\" cy=\"7\" "
 		       "r=\"4\"/></svg>next rotation. The dashed line is the time of this "
 		       "report.");
 	if (left_out > 0)
@@ -209,19 +251,33 @@ static void put_legend(struct writer *w, size_t left_out)
 	writer_text(w, "</p>\n");
 }
 
-void rotation_plot_write(struct writer *w, const struct json *keys, int64_t now_ms)
+static void put_chart(struct writer *w, const struct axis *axis, const struct json *keys,
+		      size_t first)
 {
-	size_t count = json_count(keys);
-	struct axis axis = {.now_ms = now_ms, .rows = MIN_OF(count, ROTATION_PLOT_KEYS_MAX)};
-	int64_t height = TOP + (int64_t)axis.rows * ROW + BOTTOM;
-	find_span(keys, &axis);
+	size_t rows = MIN_OF(axis->rows - first, (size_t)CHART_ROWS);
+	int64_t height = TOP + (int64_t)rows * ROW + BOTTOM;
 	writer_format(w,
 		      "<svg class=\"plot\" viewBox=\"0 0 %d %lld\" role=\"img\" "
-		      "aria-label=\"Rotations over time\">\n",
-		      WIDTH, (long long)height);
-	put_axis(w, &axis, height);
-	for (size_t i = 0; i < axis.rows; i++)
-		put_key(w, &axis, json_element(keys, i), i);
+		      "aria-label=\"Rotations over time, keys %zu to %zu, ",
+		      WIDTH, (long long)height, MIN_OF(first + 1, axis->rows), first + rows);
+	put_date(w, axis->from_ms, DATE_LEN);
+	writer_text(w, " to ");
+	put_date(w, axis->to_ms, DATE_LEN);
+	writer_text(w, "; the versions of each key are listed below\">\n");
+	put_axis(w, axis, height);
+	for (size_t i = 0; i < rows; i++)
+		put_key(w, axis, json_element(keys, first + i), i);
 	writer_text(w, "</svg>\n");
+}
+
+void rotation_plot_write(struct writer *w, const struct json *keys, int64_t now_ms)
+{
+	size_t count = json_count(keys), first = 0;
+	struct axis axis = {.now_ms = now_ms, .rows = MIN_OF(count, ROTATION_PLOT_KEYS_MAX)};
+	find_span(keys, &axis);
 	put_legend(w, count - axis.rows);
+	do {
+		put_chart(w, &axis, keys, first);
+		first += CHART_ROWS;
+	} while (first < axis.rows);
 }

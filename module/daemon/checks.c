@@ -26,6 +26,8 @@ static void check_disk(struct service_checks *out, const char *name, const char 
 	struct view all = view_of_text(path);
 	while (all.len > 1 && all.ptr[all.len - 1] != '/')
 		all.len--;
+	if (all.len > 1)
+		all.len--; /* told without the slash */
 	(void)!err_failed(text_copy(folder, sizeof folder, all));
 	if (statvfs(folder, &disk) != 0) {
 		service_check_add(out, name, SERVICE_LEVEL_WARNING,
@@ -114,6 +116,15 @@ static void check_audit_sink(const struct checks_context *c, const struct settin
 		(unsigned long long)report.missed, failing ? "; failing since " : "",
 		failing ? since : "", failing ? ": " : "",
 		failing ? strerrordesc_np(report.failure) : "");
+}
+
+/* ---- the logs that LookupEvents looks into ---- */
+
+static void check_lookup(const struct checks_context *c, const struct settings *s,
+			 struct service_checks *out)
+{
+	(void)s;
+	indexing_check(&c->w->indexing, out);
 }
 
 /* ---- certificates ---- */
@@ -280,7 +291,7 @@ static void check_sandbox(const struct checks_context *c, const struct settings 
 
 static void (*const parts[])(const struct checks_context *c, const struct settings *s,
 			     struct service_checks *out) = {
-	check_disks,  check_retention, check_audit_sink, check_certificate,
+	check_disks,  check_retention, check_audit_sink, check_lookup,  check_certificate,
 	check_events, check_settings,  check_log,        check_sandbox,
 };
 

@@ -15,6 +15,11 @@ static const struct error_kms rows[] = {
 		SPEAKS("InvalidMaxResultsException", "The number of results is not valid."),
 	[E_LOOKUP_CATEGORY] =
 		SPEAKS("InvalidEventCategoryException", "The event category is not valid."),
+	/* "ServiceUnavailable: The request has failed due to a temporary failure of the server." */
+	[E_LOOKUP_AWAY] = {.type = "ServiceUnavailable",
+			   .status = 503,
+			   .message = "Part of the event history cannot be read at present. The "
+				      "request can be sent again."},
 	[E_KMS_INVALID_MARKER] = SPEAKS("InvalidNextTokenException", "The token is not valid."),
 };
 

@@ -416,26 +416,7 @@ def test_the_stock_command_line_finds_who_used_a_key(service, kms, key):
     assert json.loads(told["Events"][0]["CloudTrailEvent"])["resources"][0]["ARN"] == key
 
 
-# --- several daemons ---
-
-def test_events_of_several_daemons_logs_come_in_one_answer(own):
-    other = own.add_daemon("other", {"audit": {
-        "also_lookup": f"{own.daemon.audit} {own.path('not-there')}"}})
-    other.start()
-    other.await_ready()
-    first, second = own.client(), own.client(other)
-    key = key_of(first)
-    for _ in range(3):
-        first.describe_key(KeyId=key)
-        second.describe_key(KeyId=key)
-    both = find(client(own, "cloudtrail", own.signer, other), ResourceName=key)
-    alone = find(client(own, "cloudtrail", own.signer), ResourceName=key)
-    assert len(both) == 7 and len(alone) == 4
-    assert {e["EventId"] for e in alone} < {e["EventId"] for e in both}
-    times = [e["EventTime"] for e in both]
-    assert times == sorted(times, reverse=True)
-    assert "audit.log_left_out" in other.read_log() and "not-there" in other.read_log()
-
+# --- indexes ---
 
 def test_indexes_are_sealed_and_none_that_is_wrong_hides_anything(make):
     service = make(settings={"audit": {"segment_mib": 1}})

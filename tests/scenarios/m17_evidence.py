@@ -102,17 +102,32 @@ def test_the_folder_has_five_files_for_its_owner_alone(bundle):
 def test_a_folder_that_is_no_bundle_is_told_in_one_line(calendar, tmp_path):
     (tmp_path / "one").touch()
     (tmp_path / "two").touch()
-    code, wrong, _ = verify(calendar.installation, tmp_path)
+    code, wrong, verdict = verify(calendar.installation, tmp_path)
     assert (code, wrong) == (65, {"folder": f"there is no bundle in {tmp_path}"})
+    assert verdict == verify(calendar.installation, "/not/there")[2] == "There is NO BUNDLE to verify."
+
+
+def test_what_cannot_be_made_leaves_nothing_behind(calendar, tmp_path):
+    """And an empty folder that was there stays."""
+    own = calendar.installation
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        ran = holdfast(own, "evidence", str(tmp_path / name), "--socket", "/nowhere", check=False)
+        assert ran.returncode == 69 and ran.stderr.startswith("holdfast: ") and "->" in ran.stderr
+    assert os.listdir(tmp_path) == ["empty"]
+    ran = holdfast(own, "evidence", str(tmp_path / "not" / "there"), "--socket", "/nowhere", check=False)
+    assert ran.returncode == 73 and "make the folder that it is to be in" in ran.stderr
 
 
 def test_the_lab_verifies_it_with_the_key_alone(calendar, bundle, tmp_path):
     own = calendar.installation
     code, wrong, verdict = verify(own, bundle)
-    assert (code, wrong) == (0, {}) and verdict.startswith("The bundle is genuine")
+    assert (code, wrong) == (0, {})
+    assert verdict.startswith("The bundle is genuine if the key below is the installation's")
     key = tmp_path / "key.pem"
     key.write_bytes(read(bundle, "audit-public-key.pem"))
-    assert verify(own, bundle, "--key", str(key))[0] == 0
+    code, _, verdict = verify(own, bundle, "--key", str(key))
+    assert code == 0 and verdict == "The bundle is genuine, and what it tells is well."
     told = holdfast(own, "evidence", "verify", bundle, "--socket", "/nowhere").stdout
     fingerprint = json.loads(read(bundle, "signature.json"))["KeyFingerprint"]
     assert fingerprint in told
@@ -212,6 +227,19 @@ def test_the_report_is_one_page_that_runs_nothing(bundle, story):
     assert "&lt;b&gt;team&lt;/b&gt;=&quot;&amp;&#39;" in page
     assert page.count('<circle class="auto" r="5"') == 1 and page.count('class="demand" d="M') == 2
     assert f'id="key-{story.id}"' in page and "alias/letters" in page
+
+
+def test_the_report_begins_with_its_verdict(bundle):
+    """And with what was checked for it; tables and plots say what they are to whoever hears them."""
+    page = read(bundle, "report.html").decode()
+    front = page[:page.index("Promises, and what this report shows")]
+    assert "Nothing that was checked contradicts a promise" in front
+    for row in ("Attributes of keys", "Store", "Audit log", "Self-tests", "Service", "Not shown here"):
+        assert f'<th scope="row">{row}</th>' in front, row
+    assert "as it was sealed" in front and "whole and in order" in front and "P4, P8" in front
+    assert "<th>" not in page and '<th class=' not in page
+    assert all("aria-label=" in part[:300] or "aria-hidden=" in part[:60]
+               for part in page.split("<svg ")[1:])
 
 
 @pytest.mark.parametrize("name", FILES)

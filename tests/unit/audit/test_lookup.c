@@ -3,6 +3,7 @@
  */
 #include "fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,10 +51,16 @@ static void write_segment(const char *name, int from, int to)
 
 /* --- Indexes. --- */
 
+static void start_at(const char *folder, size_t which, bool others)
+{
+	const struct audit_indexes_options options = {
+		.directory = folder, .interval_ms = 5, .others = others};
+	assert_false(err_failed(audit_indexes_start(&options, &logs[which])));
+}
+
 static void start(const char *folder, size_t which)
 {
-	const struct audit_indexes_options options = {.directory = folder, .interval_ms = 5};
-	assert_false(err_failed(audit_indexes_start(&options, &logs[which])));
+	start_at(folder, which, false);
 }
 
 static void pause_ms(long ms)
@@ -486,6 +493,85 @@ static void a_fifo_in_the_folder_holds_nobody_up(void **state)
 	(void)alarm(0);
 }
 
+/* --- The logs of others. --- */
+
+static const char *path_in(char room[512], const char *name)
+{
+	(void)snprintf(room, 512, "%s/%s", fixture_directory, name);
+	return room;
+}
+
+static void expect_away(int why)
+{
+	struct audit_place place = {7, 11};
+	bool more = false;
+	const struct audit_lookup lookup = question(AUDIT_ANY, "");
+	struct err e = audit_lookup(&lookup, &place, &more);
+	assert_int_equal(e.code, E_LOOKUP_AWAY);
+	assert_int_equal(e.detail, why);
+	assert_true(place.sequence == 7 && place.offset == 11);
+}
+
+static void remove_folder(const char *name)
+{
+	char path[512];
+	(void)snprintf(path, sizeof path, "%s/%s/" SEGMENT("1"), fixture_directory, name);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof path, "%s/%s/" SEGMENT("2"), fixture_directory, name);
+	(void)unlink(path);
+	assert_int_equal(rmdir(path_in(path, name)), 0);
+}
+
+static void a_folder_that_is_away_is_no_empty_log(void **state)
+{
+	(void)state;
+	char folder[512];
+	start_at(path_in(folder, "other"), 0, true);
+	expect_away(ENOENT);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	expect_away(0);
+	write_segment("other/" SEGMENT("1"), 0, 30);
+	expect_user(1, 0, 30);
+	audit_indexes_stop(&logs[0]);
+	remove_folder("other");
+}
+
+static void another_folder_in_its_place_is_read_anew(void **state)
+{
+	(void)state;
+	char folder[512], aside[512];
+	assert_int_equal(mkdir(path_in(folder, "other"), 0700), 0);
+	write_segment("other/" SEGMENT("1"), 0, 300);
+	write_segment("other/" SEGMENT("2"), 300, 400);
+	start_at(folder, 0, true);
+	await_made(1);
+	expect_user(1, 0, 400);
+	assert_int_equal(rename(folder, path_in(aside, "aside")), 0);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	expect_away(0);
+	write_segment("other/" SEGMENT("1"), 1000, 1300);
+	write_segment("other/" SEGMENT("2"), 1300, 1400);
+	expect_user(1, 1000, 1400);
+	await_made(2);
+	expect_user(1, 1000, 1400);
+	audit_indexes_stop(&logs[0]);
+	remove_folder("other");
+	remove_folder("aside");
+}
+
+static void a_segment_of_another_that_cannot_be_read_is_told(void **state)
+{
+	(void)state;
+	struct audit_place place = AUDIT_PLACE_NEWEST;
+	const struct audit_lookup lookup = question(AUDIT_ANY, "");
+	bool more = false;
+	write_segment(SEGMENT("1"), 0, 3);
+	put_fifo(SEGMENT("2"));
+	start_at(fixture_directory, 0, true);
+	assert_int_equal(audit_lookup(&lookup, &place, &more).code, E_LOOKUP_AWAY);
+	audit_indexes_stop(&logs[0]);
+}
+
 #define LOOKUP_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -506,6 +592,9 @@ int main(void)
 		LOOKUP_TEST(a_call_looks_at_so_many_segments_and_no_more),
 		LOOKUP_TEST(a_fifo_in_the_folder_holds_nobody_up),
 		LOOKUP_TEST(several_logs_are_merged_by_time),
+		LOOKUP_TEST(a_folder_that_is_away_is_no_empty_log),
+		LOOKUP_TEST(another_folder_in_its_place_is_read_anew),
+		LOOKUP_TEST(a_segment_of_another_that_cannot_be_read_is_told),
 	};
 	return cmocka_run_group_tests_name("audit_lookup", tests, NULL, NULL);
 }

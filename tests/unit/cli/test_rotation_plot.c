@@ -98,15 +98,35 @@ static void names_are_text(void **state)
 	assert_non_null(strstr(text, "&lt;script&gt;"));
 }
 
-static void long_names_are_cut_between_characters(void **state)
+/* A character that is as wide as two takes two cells; in between there is one for what is left out.
+ */
+static void long_names_keep_both_ends_and_whole_characters(void **state)
 {
 	(void)state;
 	const char *text =
 		plot("[{\"KeyId\":\"k\",\"Aliases\":["
 		     "\"鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵"
 		     "鍵鍵鍵鍵鍵鍵鍵\"],\"Versions\":[]}]");
-	assert_int_equal(count(text, "鍵"), 36);
+	assert_int_equal(count(text, "鍵"), 10 + 7);
+	assert_int_equal(count(text, "鍵…鍵"), 1);
 	assert_null(strstr(text, "\xef\xbf\xbd"));
+	text = plot("[{\"KeyId\":\"k\",\"Aliases\":[\"alias/fraud-detection/prod/"
+		    "documents-of-customers-17"
+		    "\"],\"Versions\":[]}]");
+	assert_non_null(strstr(text, ">alias/fraud-detection…f-customers-17</text>"));
+	text = plot("[{\"KeyId\":\"0d6f1b1e-4c0a-4f0e-9f55-0e9f6f0f1a2b\",\"Versions\":[]}]");
+	assert_non_null(strstr(text, ">0d6f1b1e-4c0a-4f0e-9f55-0e9f6f0f1a2b</text>"));
+}
+
+/* A version that a key got because the old one's messages were used up is no new key. */
+static void a_rotation_for_another_reason_is_a_rotation(void **state)
+{
+	(void)state;
+	const char *text = plot("[{\"KeyId\":\"k\",\"Versions\":[" VERSION(
+		"1", "2024-01-01", "CREATION") "," VERSION("2", "2025-01-01",
+							   "MESSAGE_BUDGET") "]}]");
+	assert_int_equal(count(text, "<circle class=\"first\" r=\"5\""), 1);
+	assert_int_equal(count(text, "<circle class=\"auto\" r=\"5\""), 1);
 }
 
 static void no_key_and_a_bad_time_are_no_trouble(void **state)
@@ -130,6 +150,10 @@ static void more_keys_than_rows_are_counted(void **state)
 	const char *text = plot(keys);
 	assert_int_equal(count(text, "<text class=\"name\""), ROTATION_PLOT_KEYS_MAX);
 	assert_non_null(strstr(text, "7 more keys are not drawn"));
+	/* Charts that fit onto a page each, with an axis each. */
+	assert_int_equal(count(text, "<svg class=\"plot\""), 9);
+	assert_int_equal(count(text, "<line class=\"now\""), 9);
+	assert_non_null(strstr(text, "keys 361 to 400"));
 }
 
 int main(void)
@@ -138,7 +162,8 @@ int main(void)
 		cmocka_unit_test(each_version_has_a_mark_of_its_kind),
 		cmocka_unit_test(time_goes_from_left_to_right),
 		cmocka_unit_test(names_are_text),
-		cmocka_unit_test(long_names_are_cut_between_characters),
+		cmocka_unit_test(long_names_keep_both_ends_and_whole_characters),
+		cmocka_unit_test(a_rotation_for_another_reason_is_a_rotation),
 		cmocka_unit_test(no_key_and_a_bad_time_are_no_trouble),
 		cmocka_unit_test(more_keys_than_rows_are_counted),
 	};
