@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from holdfast.installation import ACCOUNT, ROOT, program
+from holdfast import aws_cli
+from holdfast.installation import ACCOUNT, program
 from holdfast.people import People, allow, deny, policy
 
 ALLOWED, DENIED, USAGE, REFUSED, AWAY = 0, 1, 64, 65, 69
@@ -45,8 +46,8 @@ class Desk:
 
     def aws(self, profile, *arguments):
         """With nothing but the profile to know of the service."""
-        return self.run([os.path.join(ROOT, "build/venv/bin/aws"), "--profile", profile,
-                         "--output", "json", *arguments])
+        return aws_cli.run(["--profile", profile, "--output", "json", *arguments], self.environment,
+                           60)
 
     def secrets(self):
         """Of the profiles."""

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """STS on the same endpoint: who am I, assuming roles, and what temporary credentials may."""
 import json
-import os
-import subprocess
 import uuid
 import xml.etree.ElementTree as ElementTree
 
@@ -10,8 +8,8 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from holdfast import aws_cli
 from holdfast.admin import Admin, AdminError, allow
-from holdfast.clients import ROOT
 from holdfast.request import Exchange, Signer
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -566,9 +564,7 @@ def profile(scene, key, tmp_path):
 
 def test_a_profile_of_the_command_line_assumes_a_role(profile, key, tmp_path):
     def aws(*arguments):
-        ran = subprocess.run([os.path.join(ROOT, "build/venv/bin/aws"), "--output", "json",
-                              *arguments], env=profile.environment, capture_output=True, text=True,
-                             stdin=subprocess.DEVNULL, timeout=120, check=False)
+        ran = aws_cli.run(["--output", "json", *arguments], profile.environment, 120)
         assert ran.returncode == 0, ran.stderr
         return json.loads(ran.stdout)
 

@@ -234,6 +234,6 @@ def test_no_core_dumps_and_no_other_user(own):
             core = next(line for line in file if line.startswith("Max core file size"))
         assert core.split()[4:6] == ["0", "0"], core
         assert os.stat(f"/proc/{pid}/mem").st_uid == 0
-    for name in ("token.sock", "pin"):
-        assert os.path.exists(own.path(name))
+    for path in (own.token_socket, own.pin_file):
+        assert os.path.exists(path)
     assert os.stat(own.store).st_mode & 0o077 == 0

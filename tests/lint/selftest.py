@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The rules' own test: each planted fault is found by its rule, and a clean tree passes them all."""
+import json
 import os
 import shutil
 import subprocess
@@ -123,14 +124,53 @@ def check_planted(base, planted):
     return []
 
 
+def run_tidy(root):
+    """With a memory of its own."""
+    command = ["/usr/bin/python3", "-B", os.path.join(HERE, "tidy.py"), root]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False,
+                         env={**os.environ, "XDG_CACHE_HOME": os.path.join(root, "cache")})
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+# What is changed, and what tidy says then. A null pointer is followed in the first and the last.
+TIDY_RULES = "Checks: '-*,clang-analyzer-{}'\nWarningsAsErrors: '*'\n"
+TIDY_STEPS = (
+    ({"module/a.h": "#define START 0\n"}, "Dereference of null pointer"),
+    ({}, "Dereference of null pointer"),
+    ({"module/a.h": "#define START &there\n"}, "1 files, 1 of them looked at"),
+    ({}, "1 files, 0 of them looked at"),
+    ({".clang-tidy": TIDY_RULES.format("core*")}, "1 files, 1 of them looked at"),
+    ({"module/a.h": "#define START 0\n"}, "Dereference of null pointer"),
+)
+
+
+def check_tidy(root):
+    """It remembers what was clean, until something changes that it is made of."""
+    path = os.path.join(root, "module/a.c")
+    write(root, "module/a.c", '#include "a.h"\nint there;\nint a(void);\nint a(void)\n{\n'
+          "\tint *p = START;\n\treturn *p;\n}\n")
+    write(root, ".clang-tidy", TIDY_RULES.format("*"))
+    write(root, "build/asan/compile_commands.json", json.dumps([
+        {"directory": root, "file": path, "command": f"/usr/bin/clang-14 -std=c17 -o a.o -c {path}"}]))
+    wrong = []
+    for changed, expected in TIDY_STEPS:
+        for name, text in changed.items():
+            write(root, name, text)
+        code, output = run_tidy(root)
+        if expected not in output or (code != 0) != expected.startswith("Dereference"):
+            wrong.append(f"tidy, {changed or 'again'}: not \"{expected}\": {output.strip()[:300]}")
+    return wrong
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="holdfast-lint-") as base:
         clean_tree(os.path.join(base, "clean"))
         wrong = check_clean(os.path.join(base, "clean"))
         for planted in PLANTED:
             wrong += check_planted(base, planted)
+        wrong += check_tidy(os.path.join(base, "tidy"))
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    print(f"selftest: {len(PLANTED)} planted faults, {len(wrong)} missed or wrong")
+    print(f"selftest: {len(PLANTED) + len(TIDY_STEPS)} planted faults, {len(wrong)} missed or wrong")
     return 1 if wrong else 0
 
 

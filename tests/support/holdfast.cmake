@@ -15,6 +15,12 @@ if(HOLDFAST_SANITIZE)
 	target_compile_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE}
 		-fno-omit-frame-pointer -fno-sanitize-recover=all)
 	target_link_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+	# What is released is linked by the system's linker; a sanitizer's runtime, into some 200 programs,
+	# by clang's own in a third of the time.
+	find_program(HOLDFAST_LLD ld.lld-14)
+	if(HOLDFAST_LLD AND CMAKE_C_COMPILER_ID STREQUAL Clang)
+		target_link_options(holdfast_flags INTERFACE -fuse-ld=lld)
+	endif()
 else()
 	target_compile_options(holdfast_flags INTERFACE -fstack-protector-strong -fstack-clash-protection
 		-fcf-protection=full $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
@@ -59,4 +65,5 @@ function(holdfast_fuzz name)
 	target_link_libraries(fuzz_${name} PRIVATE holdfast_flags ${ARG_LINKS})
 	target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
 	set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+	add_dependencies(fuzz_targets fuzz_${name})
 endfunction()

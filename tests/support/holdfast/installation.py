@@ -8,12 +8,14 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 
 import boto3
 from botocore.config import Config
 
+from . import aws_cli
 from .clock import STEADY, Clock, sweep
 from .process import Process, children, wait_for
 from .request import Exchange, Signer
@@ -27,6 +29,7 @@ SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 SOFTOKN = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
 SOFTOKN_URI = "pkcs11:token=NSS%20Certificate%20DB"
 TIMEOUT = 60
+SOCKET_PATH_MAX = 107  # sun_path of sockaddr_un, without the end
 
 
 def free_port():
@@ -74,7 +77,7 @@ class Daemon(Process):
         folder = os.path.join(installation.directory, name)
         os.makedirs(os.path.join(folder, "audit"), mode=0o750)
         self.audit = os.path.join(folder, "audit")
-        self.admin = os.path.join(folder, "admin.sock")
+        self.admin = installation.socket_path(os.path.join(name, "admin.sock"))
         sections = installation.sections()
         own = {"server": {"listen": f"127.0.0.1:{self.port}"}, "admin": {"socket": self.admin},
                "audit": {"directory": self.audit, "name": name}}
@@ -150,6 +153,8 @@ class Installation:
         self.token_folder = self.path("tokens")
         self.store = self.path("holdfast.db")
         self.environment = {}
+        self.socket_folder = None
+        self.token_socket = self.socket_path("token.sock")
         for folder in (self.token_folder, self.path("token-state")):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self.settings = self.write_token_settings()
@@ -164,12 +169,22 @@ class Installation:
     def path(self, name):
         return os.path.join(self.directory, name)
 
+    def socket_path(self, name):
+        """In the installation's folder where a socket's path may be that long, else in a short one
+        that cleanup() removes: pytest names folders after tests, and TMPDIR may lie deep."""
+        path = self.path(name)
+        if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+            return path
+        if self.socket_folder is None:
+            self.socket_folder = tempfile.mkdtemp(prefix="holdfast-", dir="/tmp")
+        return os.path.join(self.socket_folder, name.replace(os.sep, "-"))
+
     # --- settings ---
 
     def sections(self):
         sections = {
             "store": {"path": self.store},
-            "token": {"socket": self.path("token.sock"), **self.token_settings()},
+            "token": {"socket": self.token_socket, **self.token_settings()},
             "log": {"form": "text", "level": "debug"},
         }
         for section, values in self.extra.items():
@@ -222,7 +237,7 @@ class Installation:
     def start_token(self):
         if not self.token.running():
             self.token.start()
-            wait_for(lambda: os.path.exists(self.path("token.sock")) or not self.token.running(),
+            wait_for(lambda: os.path.exists(self.token_socket) or not self.token.running(),
                      "holdfast-token listens")
             assert self.token.running(), f"holdfast-token ended: {self.token.read_log()[-2000:]}"
 
@@ -258,6 +273,8 @@ class Installation:
     def cleanup(self):
         for process in (*self.daemons, self.token):
             process.end()
+        if self.socket_folder is not None:
+            shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def assert_nothing_refused(self):
         """Whatever a test did to it, no process made a system call outside its sandbox."""
@@ -312,10 +329,13 @@ class Installation:
             "AWS_EC2_METADATA_DISABLED": "true",
             **(self.clock.environment if self.clock else {}),
         }
-        command = [os.path.join(ROOT, "build/venv/bin/aws"), "--endpoint-url", self.endpoint(),
-                   "--output", "json", *arguments]
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True,
-                             stdin=subprocess.DEVNULL, timeout=TIMEOUT, check=False)
+        arguments = ("--endpoint-url", self.endpoint(), "--output", "json", *arguments)
+        if self.clock is None:
+            ran = aws_cli.run(arguments, environment, TIMEOUT)
+        else:  # the clock is loaded when a process starts
+            ran = subprocess.run([os.path.join(ROOT, "build/venv/bin/aws"), *arguments],
+                                 env=environment, capture_output=True, text=True,
+                                 stdin=subprocess.DEVNULL, timeout=TIMEOUT, check=False)
         assert not check or ran.returncode == 0, f"aws {arguments}: {ran.stdout}{ran.stderr}"
         return ran
 
