@@ -107,7 +107,8 @@ static const char *word(const struct command_call *call)
 	return "";
 }
 
-static enum exit_status fill(const struct command_context *context, const char *path)
+static enum exit_status fill(const struct command_context *context, const struct command_call *call,
+			     const char *path)
 {
 	CLEANUP(evidence_bundle_cleanup) struct evidence_bundle bundle;
 	struct evidence_signature signature = {.time_ms = 0};
@@ -115,12 +116,8 @@ static enum exit_status fill(const struct command_context *context, const char *
 	evidence_bundle_init(&bundle);
 	enum exit_status status = audit_keys_read(call->arguments, "audit-key", &older);
 	if (status == EXIT_DONE)
-		status = evidence_folder_make(path);
-	if (status == EXIT_DONE)
 		status = evidence_gather(context, &older, &bundle.files[EVIDENCE_JSON],
 					 signature.point);
-	enum exit_status status =
-		evidence_gather(context, &bundle.files[EVIDENCE_JSON], signature.point);
 	if (status != EXIT_DONE)
 		return status;
 	struct err e = render(&bundle, signature.point);
@@ -141,7 +138,7 @@ static enum exit_status make(const struct command_context *context, const struct
 	enum exit_status status = evidence_folder_make(path, &made);
 	if (status != EXIT_DONE)
 		return status;
-	status = fill(context, path);
+	status = fill(context, call, path);
 	if (status != EXIT_DONE && made)
 		(void)rmdir(path); /* empty: whoever repeats it finds what was there before */
 	return status;
