@@ -180,8 +180,10 @@ static struct err read_each_grant(struct fixture *f)
 static struct err read_installation(struct fixture *f)
 {
 	struct kms_installation installation;
-	TRY(f->installation.load(f->installation.self, &installation));
-	return f->installation.verify(f->installation.self);
+	struct err loaded = f->installation.load(f->installation.self, &installation);
+	struct err verified = f->installation.verify(f->installation.self);
+	/* A row that says that it is not ready is refused by both. */
+	return err_is(verified, E_STORE_SEAL) ? verified : loaded;
 }
 
 static struct err read_alias(struct fixture *f)
