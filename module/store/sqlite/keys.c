@@ -172,7 +172,7 @@ static struct err key_whole(const struct store_batch *batch, const struct kms_ke
 			    bool may_lack)
 {
 	struct store_value values[STORE_COLUMNS_MAX];
-	if (may_lack && !has_version(full, full->key.current_version))
+	if (may_lack && kms_key_full_version(full, full->key.current_version) == NULL)
 		return OK;
 	TRY(store_row_values(&store_table_keys, store_batch_row(batch, 0), values));
 	uint32_t current = full->key.current_version;
