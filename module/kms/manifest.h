@@ -92,6 +92,9 @@ struct kms_manifest_ops {
 				       struct kms_survey *out);
 	/* The mark of the last commit that this process saw. Does not wait for the disk. */
 	NODISCARD struct err (*mark)(void *self, struct kms_mark *out);
+	/* Whether the store had another mark at that epoch, as far as this process remembers it:
+	 * true is certain, false is not. Does not wait for the disk. */
+	bool (*denies)(void *self, const struct kms_mark *mark);
 	/*
 	 * What made readers and writers of this process refuse the store as a whole, for the first
 	 * time since the last call: E_STORE_MANIFEST, E_STORE_ROLLED_BACK; OK: nothing did. A row

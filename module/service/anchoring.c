@@ -193,6 +193,20 @@ static bool is_anchored(struct anchoring *anchoring, const struct kms_mark *mark
 	return anchor_covers(&anchoring->anchored, mark);
 }
 
+/*
+ * A copy of the store that goes on with the same token overtakes this one's mark, and is overtaken,
+ * in turn: what is to be raised next would hide it. Two daemons on one store have the same marks.
+ */
+static struct err raise_over(struct anchoring *anchoring, const struct anchor_place *place,
+			     const struct kms_mark *committed, struct kms_mark *reached)
+{
+	const struct kms_manifest *manifest = &anchoring->service->options.manifest;
+	struct kms_mark present = {0};
+	TRY(anchor_read(place, &present));
+	REQUIRE(!manifest->ops->denies(manifest->self, &present), E_HSM_ANCHOR);
+	return raise_timed(place, committed, reached);
+}
+
 /* Anchors what is committed by now. false: there is something left. */
 static bool anchor_all(struct anchoring *anchoring, int64_t deadline_ms)
 {
@@ -202,7 +216,7 @@ static bool anchor_all(struct anchoring *anchoring, int64_t deadline_ms)
 		return true;
 	const struct anchor_place place = place_of(anchoring->service, deadline_ms);
 	if (!err_failed(e))
-		e = raise_timed(&place, &committed, &reached);
+		e = raise_over(anchoring, &place, &committed, &reached);
 	if (!err_failed(e) && reached.epoch > committed.epoch)
 		e = confirm(anchoring, &reached);
 	/* No raise of ours, nor of another daemon on this store, ends so: an epoch is committed

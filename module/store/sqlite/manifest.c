@@ -45,8 +45,20 @@ NODISCARD struct err sqlite_mark_expect(struct kms_mark seen, struct kms_mark ma
 void sqlite_mark_note(struct sqlite_manifest *manifest, struct kms_mark mark)
 {
 	LOCK_SCOPE(&manifest->mark_lock);
+	struct kms_mark *past = &manifest->marks[mark.epoch % SQLITE_MARKS];
+	if (mark.epoch > past->epoch)
+		*past = mark;
 	if (mark.epoch > manifest->mark.epoch)
 		manifest->mark = mark;
+}
+
+bool sqlite_manifest_denies(void *self, const struct kms_mark *mark)
+{
+	struct sqlite_manifest *manifest = &((struct store_sqlite *)self)->manifest;
+	LOCK_SCOPE(&manifest->mark_lock);
+	const struct kms_mark *past = &manifest->marks[mark->epoch % SQLITE_MARKS];
+	return past->epoch == mark->epoch && mark->epoch != 0 &&
+	       !mem_equal(past->digest, mark->digest, sizeof past->digest);
 }
 
 NODISCARD struct err sqlite_manifest_mark(void *self, struct kms_mark *out)

@@ -23,7 +23,9 @@ struct sqlite_manifest_row {
 	uint8_t seal[KMS_SEAL_LEN];
 };
 
-/* All but what is atomic, and the mark, is guarded by the store's write_lock. */
+#define SQLITE_MARKS 1024
+
+/* All but what is atomic, and the marks, is guarded by the store's write_lock. */
 struct sqlite_manifest {
 	struct sqlite_tracker tracker;
 	bool known;                      /* `now` is what the file had at data_version */
@@ -38,6 +40,7 @@ struct sqlite_manifest {
 
 	pthread_mutex_t mark_lock;
 	struct kms_mark mark; /* the highest that this process has seen; 0: none */
+	struct kms_mark marks[SQLITE_MARKS]; /* that it has seen last: each at its epoch's place */
 };
 
 /* Of a writer whose schema is the newest. */

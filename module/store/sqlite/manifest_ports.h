@@ -7,6 +7,7 @@
 
 /* manifest.c */
 NODISCARD struct err sqlite_manifest_mark(void *self, struct kms_mark *out);
+bool sqlite_manifest_denies(void *self, const struct kms_mark *mark);
 NODISCARD struct err sqlite_manifest_doubt(void *self);
 void sqlite_manifest_freeze(void *self);
 

@@ -176,6 +176,7 @@ static const struct kms_agenda_ops agenda_ops = {
 static const struct kms_manifest_ops manifest_ops = {
 	.survey = sqlite_survey,
 	.mark = sqlite_manifest_mark,
+	.denies = sqlite_manifest_denies,
 	.doubt = sqlite_manifest_doubt,
 	.freeze = sqlite_manifest_freeze,
 	.begin = sqlite_manifest_begin,

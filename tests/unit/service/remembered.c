@@ -63,6 +63,14 @@ static struct err mark(UNUSED void *self, struct kms_mark *out)
 	return OK;
 }
 
+static bool denies(UNUSED void *self, const struct kms_mark *asked)
+{
+	LOCK_SCOPE(&remembered.lock);
+	const struct kms_mark own = mark_of(asked->epoch);
+	return asked->epoch <= remembered.mark.epoch &&
+	       !mem_equal(own.digest, asked->digest, sizeof own.digest);
+}
+
 static struct err doubt(UNUSED void *self)
 {
 	LOCK_SCOPE(&remembered.lock);
@@ -116,6 +124,7 @@ static struct err head_save(UNUSED void *self, const struct kms_audit_head *head
 
 static const struct kms_manifest_ops ops = {.survey = survey,
 					    .mark = mark,
+					    .denies = denies,
 					    .doubt = doubt,
 					    .freeze = freeze,
 					    .begin = begin,

@@ -159,6 +159,17 @@ static void test_another_store_of_the_same_age(UNUSED void **state)
 	await_set(E_HSM_ANCHOR);
 }
 
+/* It was here last, and would be overtaken now. */
+static void test_another_store_that_goes_on_in_turn(UNUSED void **state)
+{
+	{
+		LOCK_SCOPE(&remembered.lock);
+		remembered.anchor.digest[0] ^= 1;
+	}
+	(void)remembered_commit();
+	await_set(E_HSM_ANCHOR);
+}
+
 static void test_a_token_that_forgets(UNUSED void **state)
 {
 	{
@@ -434,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(test_a_mark_of_the_token_that_the_store_cannot_have_had),
 		test(test_another_store_of_the_same_age),
+		test(test_another_store_that_goes_on_in_turn),
 		test(test_a_token_that_forgets),
 		test(test_a_doubt_that_a_survey_confirms),
 		test(test_a_verification_that_finds_another_store),

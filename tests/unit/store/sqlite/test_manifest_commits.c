@@ -53,6 +53,29 @@ static void test_each_commit_is_an_epoch(void **state)
 	assert_memory_not_equal(before.digest, after.digest, sizeof after.digest);
 }
 
+static bool denies(struct fixture *f, struct kms_mark mark)
+{
+	return f->manifest.ops->denies(f->manifest.self, &mark);
+}
+
+static void test_it_denies_marks_that_it_never_had(void **state)
+{
+	struct fixture *f = *state;
+	const struct kms_mark none = {.epoch = 0};
+	struct kms_mark before = mark_of(f);
+	assert_ok(sample_create(f, 1));
+	struct kms_mark now = mark_of(f), later = mark_of(f);
+	assert_false(denies(f, none));
+	assert_false(denies(f, before));
+	assert_false(denies(f, now));
+	later.epoch++;
+	assert_false(denies(f, later)); /* who knows what another daemon has committed */
+	before.digest[0] ^= 1;
+	now.digest[15] ^= 1;
+	assert_true(denies(f, before));
+	assert_true(denies(f, now));
+}
+
 static void test_an_advisory_commit_is_none(void **state)
 {
 	struct fixture *f = *state;
@@ -263,6 +286,7 @@ int main(void)
 #define TEST_BEFORE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_commit_is_an_epoch),
+		TEST(test_it_denies_marks_that_it_never_had),
 		TEST(test_an_advisory_commit_is_none),
 		TEST(test_a_failed_transaction_leaves_no_trace),
 		TEST(test_nothing_is_committed_without_the_seal_of_the_manifest),
