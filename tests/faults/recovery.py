@@ -148,7 +148,8 @@ def test_a_row_that_was_removed(own):
     told, = records(own, "RecoverStore")
     assert told["userIdentity"]["type"] == "Operator"
     assert told["serviceEventDetails"]["code"] == report["Code"]
-    assert told["serviceEventDetails"]["findings"] == [{"kind": "missing", "table": "aliases", "row": ""}]
+    row = f"account={own.account} region={own.region} name=alias/gone"
+    assert told["serviceEventDetails"]["findings"] == [{"kind": "missing", "table": "aliases", "row": row}]
     own.daemon.stop()
     assert recover(own)[0] == SOUND
 

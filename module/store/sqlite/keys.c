@@ -29,9 +29,10 @@ NODISCARD struct err sqlite_key_count(struct sqlite_connection *reader, enum sql
 	TRY(sqlite_statement_take(reader, id, &statement));
 	sqlite_bind_key(&statement, scope, key_id);
 	TRY(sqlite_statement_integer(&statement, &rows));
-	TRY(store_place_make(statement.row->table, STORE_GROUP_COLUMNS,
-			     SQLITE_KEY_VALUES(scope, key_id), batch->group));
-	batch->counted = statement.row->table;
+	const struct store_table *table = sqlite_statement_rows[id].table;
+	TRY(store_place_make(table, STORE_GROUP_COLUMNS, SQLITE_KEY_VALUES(scope, key_id),
+			     batch->group));
+	batch->counted = table;
 	batch->grouped = true;
 	batch->there = (uint64_t)rows;
 	return OK;

@@ -74,8 +74,7 @@ NODISCARD struct err sqlite_statement_take(struct sqlite_connection *connection,
 					      slot, NULL);
 		TRY(sqlite_connection_result(connection, code, sqlite_statement_rows[id].what));
 	}
-	const struct sqlite_statement_row *row = &sqlite_statement_rows[id];
-	*out = (struct sqlite_statement){connection, *slot, row, row->what, OK};
+	*out = (struct sqlite_statement){connection, *slot, id, sqlite_statement_rows[id].what, OK};
 	return OK;
 }
 
@@ -348,14 +347,14 @@ NODISCARD struct err sqlite_rows_fetch(struct sqlite_statement *statement,
 				       const struct store_table *table, size_t enough,
 				       struct store_batch *batch, bool *more)
 {
-	const struct sqlite_statement_row *row = statement->row;
+	const struct sqlite_statement_count *count = &sqlite_statement_counts[statement->id];
 	CLEANUP(sqlite_statement_release) struct sqlite_statement epoch = {0};
 	size_t before = batch->count;
 	if (more != NULL)
 		*more = false;
 	TRY(epoch_note(statement->connection, table, batch, &epoch));
 	TRY(rows_step(statement, table, enough, batch, more));
-	if (row->count == 0 || batch->since == 0 || (row->count_if_none && batch->count > before))
+	if (count->by == 0 || batch->since == 0 || (count->if_none && batch->count > before))
 		return OK;
-	return count_note(statement->connection, row->count, batch);
+	return count_note(statement->connection, count->by, batch);
 }

@@ -14,7 +14,7 @@
 struct sqlite_statement {
 	struct sqlite_connection *connection;
 	sqlite3_stmt *raw;
-	const struct sqlite_statement_row *row;
+	enum sqlite_statement_id id;
 	const char *what;
 	struct err failure; /* of binding; sticky, told by the first step */
 };

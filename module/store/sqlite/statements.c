@@ -29,15 +29,13 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_KEY_PAGE] = {"key page", SELECT, &store_table_keys,
 			  " INDEXED BY sqlite_autoindex_keys_1"
 			  " WHERE account=:account AND region=:region AND key_id>:after"
-			  " ORDER BY key_id LIMIT :limit",
-			  SQL_COUNT_KEYS},
+			  " ORDER BY key_id LIMIT :limit"},
 	[SQL_KEY_IS_THERE] = {"key is there", TEXT, NULL,
 			      "SELECT count(*) FROM keys WHERE account=:account"
 			      " AND region=:region AND key_id=:key_id"
 			      " AND \"partition\"=:partition AND multi_region=:multi_region"},
 	[SQL_KEY_BY_ID] = {"key by id", SELECT, &store_table_keys,
-			   " INDEXED BY keys_by_id WHERE key_id=:key_id", SQL_COUNT_KEYS_BY_ID,
-			   true},
+			   " INDEXED BY keys_by_id WHERE key_id=:key_id"},
 	[SQL_KEY_HAS_REVISION] = {"key has revision", TEXT, NULL,
 				  "SELECT count(*) FROM keys" OF_KEY " AND revision=:revision"},
 	[SQL_KEY_DELETE] = {"key delete", DELETE, &store_table_keys, ""},
@@ -71,19 +69,17 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 			     " AND key_id=:key_id AND number=:number AND kind=:kind"},
 	[SQL_INTENT_LIST] = {"intent list", SELECT, &store_table_intents,
 			     " WHERE lease_ms<:now OR :now=9223372036854775807"
-			     " ORDER BY lease_ms LIMIT :limit",
-			     SQL_COUNT_INTENTS},
+			     " ORDER BY lease_ms LIMIT :limit"},
 
 	[SQL_OUTBOX_INSERT] = {"outbox insert", INSERT, &store_table_outbox, ""},
 	[SQL_OUTBOX_LIST] = {"outbox list", SELECT, &store_table_outbox,
-			     " ORDER BY sequence LIMIT :limit", SQL_COUNT_OUTBOX},
+			     " ORDER BY sequence LIMIT :limit"},
 	[SQL_OUTBOX_DELETE] = {"outbox delete", TEXT, NULL,
 			       "DELETE FROM outbox WHERE event_id=:event_id"},
 
 	/* Rows of stores before schema 3. */
 	[SQL_PRINCIPAL_LIST] = {"principal list", SELECT, &store_table_principals,
-				" NOT INDEXED ORDER BY account,id LIMIT :limit",
-				SQL_COUNT_PRINCIPALS},
+				" NOT INDEXED ORDER BY account,id LIMIT :limit"},
 	[SQL_PRINCIPAL_DELETE] = {"principal delete", DELETE, &store_table_principals, ""},
 	[SQL_PRINCIPAL_CLEAR] = {"principal clear", TEXT, NULL, "DELETE FROM principals"},
 
@@ -96,21 +92,17 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 				 " WHERE account=:account AND kind=:kind AND name=:name"},
 	[SQL_IDENTITY_ANYWHERE] = {"identity anywhere", SELECT, &store_table_identities,
 				   " INDEXED BY identities_anywhere"
-				   " WHERE kind=:kind AND name=:name AND kind IN (1,5)",
-				   SQL_COUNT_IDENTITIES_ANYWHERE, true},
+				   " WHERE kind=:kind AND name=:name AND kind IN (1,5)"},
 	[SQL_IDENTITY_BY_ID] = {"identity by id", SELECT, &store_table_identities,
-				" INDEXED BY sqlite_autoindex_identities_1 WHERE id=:id",
-				SQL_COUNT_IDENTITIES_BY_ID, true},
+				" INDEXED BY sqlite_autoindex_identities_1 WHERE id=:id"},
 	[SQL_IDENTITY_PAGE] = {"identity page", SELECT, &store_table_identities,
 			       " INDEXED BY sqlite_autoindex_identities_3"
 			       " WHERE account=:account AND kind=:kind AND name>:after"
-			       " ORDER BY name LIMIT :limit",
-			       SQL_COUNT_IDENTITIES},
+			       " ORDER BY name LIMIT :limit"},
 	[SQL_IDENTITY_PAGE_ANYWHERE] = {"identity page anywhere", SELECT, &store_table_identities,
 					" INDEXED BY identities_anywhere"
 					" WHERE kind=:kind AND name>:after AND kind IN (1,5)"
-					" ORDER BY name LIMIT :limit",
-					SQL_COUNT_IDENTITIES_ANYWHERE},
+					" ORDER BY name LIMIT :limit"},
 	[SQL_IDENTITY_IS_THERE] = {"identity is there", TEXT, NULL,
 				   "SELECT count(*) FROM identities"
 				   " WHERE id=:id AND account=:account"},
@@ -138,8 +130,7 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 				   " WHERE access_key_id=:access_key_id"},
 	[SQL_ACCESS_KEY_LIST] = {"access keys of identity", SELECT, &store_table_access_keys,
 				 " INDEXED BY access_keys_of_identity WHERE principal_id=:id"
-				 " ORDER BY created_ms,access_key_id LIMIT :limit",
-				 SQL_COUNT_ACCESS_KEYS},
+				 " ORDER BY created_ms,access_key_id LIMIT :limit"},
 	[SQL_ACCESS_KEY_COUNT] = {"access key count", TEXT, NULL,
 				  "SELECT count(*) FROM access_keys WHERE principal_id=:id"},
 	[SQL_ACCESS_KEY_IS_THERE] = {"access key is there", TEXT, NULL,
@@ -161,8 +152,7 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_SESSION_PAGE] = {"session page", SELECT, &store_table_sessions,
 			      " INDEXED BY sessions_of_account"
 			      " WHERE account=:account AND access_key_id>:after"
-			      " ORDER BY access_key_id LIMIT :limit",
-			      SQL_COUNT_SESSIONS},
+			      " ORDER BY access_key_id LIMIT :limit"},
 	[SQL_SESSION_OF_IDENTITY_DELETE] = {"sessions of identity delete", TEXT, NULL,
 					    "DELETE FROM sessions WHERE principal_id=:id"},
 	[SQL_SESSION_VIA_SERVICE_DELETE] = {"sessions via service delete", TEXT, NULL,
@@ -193,14 +183,12 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	[SQL_ALIAS_PAGE] = {"alias page", SELECT, &store_table_aliases,
 			    " INDEXED BY sqlite_autoindex_aliases_1"
 			    " WHERE account=:account AND region=:region AND name>:after"
-			    " ORDER BY name LIMIT :limit",
-			    SQL_COUNT_ALIASES},
+			    " ORDER BY name LIMIT :limit"},
 	[SQL_ALIAS_OF_KEY] = {"aliases of key", SELECT, &store_table_aliases,
 			      " INDEXED BY aliases_of_key"
 			      " WHERE account=:account AND region=:region AND key_id=:key_id"
 			      " AND multi_region=:multi_region AND name>:after"
-			      " ORDER BY name LIMIT :limit",
-			      SQL_COUNT_ALIASES_OF_KEY},
+			      " ORDER BY name LIMIT :limit"},
 	[SQL_ALIAS_COUNT] = {"alias count", TEXT, NULL,
 			     "SELECT count(*) FROM aliases INDEXED BY aliases_of_key"
 			     " WHERE account=:account AND region=:region AND key_id=:key_id"},
@@ -261,8 +249,7 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 				   " INDEXED BY grants_of_retiring"
 				   " WHERE region=:region AND retiring=:retiring AND retiring<>''"
 				   " AND (key_id,grant_id)>(:key_id,:after)"
-				   " ORDER BY key_id,grant_id LIMIT :limit",
-				   SQL_COUNT_RETIRABLE},
+				   " ORDER BY key_id,grant_id LIMIT :limit"},
 	[SQL_GRANT_EACH] = {"grants of key", SELECT, &store_table_grants,
 			    " INDEXED BY grants_of_key"
 			    " WHERE account=:account AND region=:region AND key_id=:key_id"
@@ -330,8 +317,7 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 				   " WHERE log=:log"},
 	[SQL_AUDIT_HEAD_LIST] = {"audit heads", SELECT, &store_table_audit_heads,
 				 " INDEXED BY sqlite_autoindex_audit_heads_1"
-				 " ORDER BY log LIMIT :limit",
-				 SQL_COUNT_AUDIT_HEADS},
+				 " ORDER BY log LIMIT :limit"},
 
 /* In the order of store_sealed_tables, as they lie: no index is asked. */
 #define WHOLE(number, name) \
@@ -404,6 +390,25 @@ const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT] = {
 	ROWS(SQL_COUNT_OF_KEY_GRANTS_OF_GRANTEE, grants, " INDEXED BY grants_of_grantee" OF_KEY),
 	ROWS(SQL_COUNT_OF_KEY_GRANTS_ALIKE, grants, " INDEXED BY sqlite_autoindex_grants_2" OF_KEY),
 #undef ROWS
+};
+
+/* One that has no row of its own here needs none, or counts by itself what hangs on a key. */
+const struct sqlite_statement_count sqlite_statement_counts[SQL_STATEMENT_COUNT] = {
+	[SQL_KEY_PAGE] = {SQL_COUNT_KEYS, false},
+	[SQL_KEY_BY_ID] = {SQL_COUNT_KEYS_BY_ID, true},
+	[SQL_INTENT_LIST] = {SQL_COUNT_INTENTS, false},
+	[SQL_OUTBOX_LIST] = {SQL_COUNT_OUTBOX, false},
+	[SQL_PRINCIPAL_LIST] = {SQL_COUNT_PRINCIPALS, false},
+	[SQL_IDENTITY_ANYWHERE] = {SQL_COUNT_IDENTITIES_ANYWHERE, true},
+	[SQL_IDENTITY_BY_ID] = {SQL_COUNT_IDENTITIES_BY_ID, true},
+	[SQL_IDENTITY_PAGE] = {SQL_COUNT_IDENTITIES, false},
+	[SQL_IDENTITY_PAGE_ANYWHERE] = {SQL_COUNT_IDENTITIES_ANYWHERE, false},
+	[SQL_ACCESS_KEY_LIST] = {SQL_COUNT_ACCESS_KEYS, false},
+	[SQL_SESSION_PAGE] = {SQL_COUNT_SESSIONS, false},
+	[SQL_ALIAS_PAGE] = {SQL_COUNT_ALIASES, false},
+	[SQL_ALIAS_OF_KEY] = {SQL_COUNT_ALIASES_OF_KEY, false},
+	[SQL_GRANT_OF_RETIRING] = {SQL_COUNT_RETIRABLE, false},
+	[SQL_AUDIT_HEAD_LIST] = {SQL_COUNT_AUDIT_HEADS, false},
 };
 
 _Static_assert(SQL_STATEMENT_COUNT <= SQLITE_STATEMENTS_MAX, "every statement has its slot");

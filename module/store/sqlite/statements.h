@@ -21,19 +21,24 @@ enum sqlite_form {
 /*
  * The columns of `table` and its seal are put in front of `text`. A DELETE names a whole row: it
  * takes none that differs in a single value.
- *
- * A list, which nothing but the number of rows tells to be whole, says how they are counted: by the
- * same index that it reads, since one that lacks a row tells of none. So does a look-up by another
- * index than that of the primary key, where it finds nothing.
  */
 struct sqlite_statement_row {
 	const char *what;
 	enum sqlite_form form;
 	const struct store_table *table;
 	const char *text;
-	enum sqlite_statement_id count; /* 0: none */
-	bool count_if_none;             /* only where no row was found */
 };
 extern const struct sqlite_statement_row sqlite_statement_rows[SQL_STATEMENT_COUNT];
+
+/*
+ * A list, which nothing but the number of rows tells to be whole, says how they are counted: by the
+ * same index that it reads, since one that lacks a row tells of none. So does a look-up by another
+ * index than that of the primary key, where it finds nothing.
+ */
+struct sqlite_statement_count {
+	enum sqlite_statement_id by; /* SQL_COUNT...; 0: none */
+	bool if_none;                /* only where no row was found */
+};
+extern const struct sqlite_statement_count sqlite_statement_counts[SQL_STATEMENT_COUNT];
 
 #endif
