@@ -154,7 +154,8 @@ static void say_unreached(const struct recover *r, struct err e)
 			      s->token.user[0] != '\0' ? s->token.user : "not set");
 	else if (err_is(e, E_HSM_AWAY))
 		(void)fprintf(stderr,
-			      "  is holdfast-token running? `daemon_users` of [token] must name "
+			      "  is holdfast-token running, and its token there? Its log says. "
+			      "`daemon_users` of [token] must name "
 			      "%s (uid %u), as whom this runs\n",
 			      own[0] != '\0' ? own : "the user", (unsigned)geteuid());
 	else

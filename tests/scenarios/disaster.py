@@ -202,10 +202,13 @@ exec {program("holdfast")} "$@" --config {self.daemon.settings}
         return [r for r in self.daemon.audit_records() if r["eventName"] == name]
 
     def audit_is_sound(self):
-        ran = self.run("holdfast", "audit", "verify", self.daemon.audit, "--key",
-                       self.path("backup/audit.pem"), check=False)
+        def verify():
+            return self.run("holdfast", "audit", "verify", self.daemon.audit, "--key",
+                            self.path("backup/audit.pem"), check=False)
+
+        wait_for(lambda: verify().returncode != 1, "the log's end is signed for", 10, 0.1)
+        ran = verify()
         assert ran.returncode == 0, ran.stdout
-        return ran.stdout
 
 
 def copy_tree(old, new):
