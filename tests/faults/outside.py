@@ -74,7 +74,7 @@ def test_root_keys_are_never_in_the_daemons_memory(own):
     known = [one for one in token_objects(own, reveal=True) if one["value"]]
     assert sum(one["label"].count(":") == 3 for one in known) == 3, known
     own.start_token()
-    own.daemon.await_ready()
+    own.await_calls()
     for arn in arns:
         kms.encrypt(KeyId=arn, Plaintext=b"x")
     needles = {}

@@ -2,8 +2,8 @@
 """The pinned AWS CLI, many times: run(arguments, environment) is what a call of build/venv/bin/aws is.
 
 Two thirds of such a call are spent importing. So one process imports the CLI and nothing else, and
-forks for each call: the child has the arguments, environment, standard input, output and exit status
-of a process of its own, runs the CLI's own main() once, and ends. This file is both sides; the
+forks for each call: the child has the arguments, folder, standard input, output and exit status of
+a process of its own, runs the CLI's own main() once, and ends. This file is both sides; the
 scenarios of the quickstart start the program itself."""
 import atexit
 import json
@@ -21,16 +21,19 @@ CRASHED = 255
 
 
 class Server:
-    """The process that forks; started by the first call, ended with this one."""
+    """The process that forks; started by the first call, ended with this one. It was started with the
+    environment of the calls, to the letter (the CLI looks for its cache while it is imported): a call
+    with another one has another server."""
 
     def __init__(self):
-        self.lock, self.process = threading.Lock(), None
-
-    def start(self):
-        self.process = subprocess.Popen([PYTHON, "-I", "-B", os.path.abspath(__file__)], env={},
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        start_new_session=True)
+        self.lock, self.process, self.environment = threading.Lock(), None, None
         atexit.register(self.stop)
+
+    def start(self, environment):
+        self.environment = dict(environment)
+        self.process = subprocess.Popen([PYTHON, "-P", "-s", os.path.abspath(__file__)],
+                                        env=self.environment, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def stop(self):
         process, self.process = self.process, None
@@ -40,11 +43,13 @@ class Server:
             process.stdin.close()
             process.stdout.close()
 
-    def ask(self, request, timeout):
+    def ask(self, request, environment, timeout):
         """The exit status of one call."""
         with self.lock:
+            if environment != self.environment:
+                self.stop()
             if self.process is None:
-                self.start()
+                self.start(environment)
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
             told, _, _ = select.select([self.process.stdout], [], [], timeout)
@@ -62,9 +67,9 @@ def run(arguments, environment, timeout):
     """A CompletedProcess, with output and errors as text."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         ours = f"/proc/{os.getpid()}/fd/"
-        status = SERVER.ask({"arguments": list(arguments), "environment": environment,
-                             "folder": os.getcwd(), "out": ours + str(out.fileno()),
-                             "errors": ours + str(errors.fileno())}, timeout)
+        status = SERVER.ask({"arguments": list(arguments), "folder": os.getcwd(),
+                             "out": ours + str(out.fileno()), "errors": ours + str(errors.fileno())},
+                            environment, timeout)
         out.seek(0)
         errors.seek(0)
         return subprocess.CompletedProcess(["aws", *arguments], status, out.read().decode(),
@@ -76,7 +81,6 @@ def run(arguments, environment, timeout):
 def call(request):
     """In the child: a fresh process, as far as the CLI can tell."""
     os.chdir(request["folder"])
-    os.environ.update(request["environment"])  # to what the CLI and Python set while starting
     for number, path, flags in ((0, "/dev/null", os.O_RDONLY), (1, request["out"], os.O_WRONLY),
                                 (2, request["errors"], os.O_WRONLY)):
         descriptor = os.open(path, flags)
