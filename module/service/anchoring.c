@@ -202,7 +202,10 @@ static struct err raise_over(struct anchoring *anchoring, const struct anchor_pl
 {
 	const struct kms_manifest *manifest = &anchoring->service->options.manifest;
 	struct kms_mark present = {0};
-	TRY(anchor_read(place, &present));
+	struct err e = anchor_read(place, &present);
+	if (err_failed(e))
+		metric_add(METRIC_ANCHOR_FAILURES, 0, 0, 1);
+	TRY(e);
 	REQUIRE(!manifest->ops->denies(manifest->self, &present), E_HSM_ANCHOR);
 	return raise_timed(place, committed, reached);
 }

@@ -34,6 +34,13 @@ struct kms_mark remembered_commit(void)
 	return remembered.mark;
 }
 
+void remembered_overtake(uint64_t commits)
+{
+	LOCK_SCOPE(&remembered.lock);
+	remembered.anchor = mark_of(remembered.anchor.epoch + commits);
+	remembered.others = commits;
+}
+
 /* ---- the manifest ---- */
 
 static struct err survey(UNUSED void *self, const struct kms_survey_options *options,

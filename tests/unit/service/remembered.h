@@ -55,6 +55,10 @@ void remembered_adjust(struct service_options *options);
 /* Something is committed. */
 struct kms_mark remembered_commit(void);
 
+/* Another service on the same store has anchored commits of its own, which are seen with the next
+ * look at the store's file. */
+void remembered_overtake(uint64_t commits);
+
 void remembered_set_token(enum err_code code);
 void remembered_hold(bool held); /* false: what is held is done and answered */
 bool remembered_holds(void);     /* a raise is pending */

@@ -255,11 +255,7 @@ static void test_a_later_anchor_that_the_store_does_not_know_covers_nothing(UNUS
 static void test_a_later_anchor_of_the_same_store_is_one(UNUSED void **state)
 {
 	CLEANUP(reply_cleanup) struct reply r;
-	{
-		LOCK_SCOPE(&remembered.lock);
-		remembered.anchor.epoch += 1000;
-		remembered.others = 1000;
-	}
+	remembered_overtake(1000);
 	disable(&r);
 	assert_status(&r, 200);
 	assert_ok(report().last);
