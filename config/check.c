@@ -9,6 +9,7 @@
 
 #define PORT_MAX 65535
 #define HOST_TEXT_MAX 64
+#define ID_LEN 32
 
 /* Says the same as `format` and fails; a message that is too long is replaced by a short one. */
 #define WRONG(...)                                                                        \
@@ -33,6 +34,17 @@ static struct err check_word(const struct setting *row, const char *value, char 
 			WRONG("%s must be one word of printable ASCII; leave out blanks and "
 			      "accents",
 			      row->name);
+	return OK;
+}
+
+/* As holdfastd prints it: it is compared as text. */
+static struct err check_id(const struct setting *row, const char *value, char *message)
+{
+	struct view text = view_of_text(value);
+	if (text.len != ID_LEN || !ascii_consists_of(text, ASCII_DIGIT, VIEW_LITERAL("abcdef")))
+		WRONG("%s must be 32 hex digits in lower case, not \"%s\"; holdfast status --json "
+		      "has the id",
+		      row->name, value);
 	return OK;
 }
 
@@ -181,11 +193,17 @@ static struct err check_pin_source(const struct setting *row, const char *value,
 }
 
 static struct err (*const checks[])(const struct setting *row, const char *value, char *message) = {
-	[SETTING_TEXT] = check_text,         [SETTING_WORD] = check_word,
-	[SETTING_PATH] = check_path,         [SETTING_PATHS] = check_paths,
-	[SETTING_LISTEN] = check_listen,     [SETTING_CHOICE] = check_choice,
-	[SETTING_USERS] = check_users,       [SETTING_URI] = check_uri,
-	[SETTING_HTTP_URL] = check_http_url, [SETTING_PIN_SOURCE] = check_pin_source,
+	[SETTING_TEXT] = check_text,
+	[SETTING_WORD] = check_word,
+	[SETTING_ID] = check_id,
+	[SETTING_PATH] = check_path,
+	[SETTING_PATHS] = check_paths,
+	[SETTING_LISTEN] = check_listen,
+	[SETTING_CHOICE] = check_choice,
+	[SETTING_USERS] = check_users,
+	[SETTING_URI] = check_uri,
+	[SETTING_HTTP_URL] = check_http_url,
+	[SETTING_PIN_SOURCE] = check_pin_source,
 };
 
 static struct err set_integer(const struct setting *row, const char *value, struct settings *out,

@@ -81,6 +81,7 @@ static void write_type(struct writer *w, const struct setting *row)
 	static const char *const words[] = {
 		[SETTING_TEXT] = "Text",
 		[SETTING_WORD] = "A word of printable ASCII",
+		[SETTING_ID] = "An id of 32 hex digits",
 		[SETTING_PATH] = "An absolute path",
 		[SETTING_PATHS] = "Absolute paths, with blanks between them",
 		[SETTING_LISTEN] = "A numeric address and a port",

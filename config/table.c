@@ -70,7 +70,7 @@ const struct setting settings_table[] = {
 	     "the metadata database"),
 	TEXT(store, backup_directory, SETTING_PATH, 0, TEXT_MAX, "",
 	     "folder of holdfast backup; empty: backups, beside the store"),
-	TEXT(store, installation, SETTING_TEXT, 0, 32,
+	TEXT(store, installation, SETTING_ID, 0, 32,
 	     "", "the installation whose store this must be; empty: any"),
 
 	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",

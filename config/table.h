@@ -13,6 +13,7 @@ enum setting_type {
 	SETTING_INTEGER,    /* min..max: its range */
 	SETTING_TEXT,       /* for all that follow, min..max: its length in bytes */
 	SETTING_WORD,       /* printable ASCII without blanks */
+	SETTING_ID,         /* 32 lower-case hex digits */
 	SETTING_PATH,       /* absolute */
 	SETTING_PATHS,      /* absolute, blank-separated */
 	SETTING_LISTEN,     /* 127.0.0.1:4599 or [::1]:4599 */

@@ -206,6 +206,28 @@ static void numbers_have_a_range(void **state)
 	refused_all(cases, ARRAY_LEN(cases));
 }
 
+/* As the service prints it: a pin that no store can match keeps every start from working. */
+static void ids_have_a_form(void **state)
+{
+	(void)state;
+	struct settings out;
+	accepted("[store]\ninstallation = 237a074db8e13ba4a2fc0de1893623b1\n", &out);
+	assert_string_equal(out.store.installation, "237a074db8e13ba4a2fc0de1893623b1");
+	accepted("[store]\ninstallation =\n", &out);
+	assert_string_equal(out.store.installation, "");
+	static const struct line_case cases[] = {
+		{"[store]\ninstallation = 237a074db8e13ba4a2fc0de1893623b\n",
+		 "test.conf:2: installation must be 32 hex digits in lower case, not "
+		 "\"237a074db8e13ba4a2fc0de1893623b\"; holdfast status --json has the id"},
+		{"[store]\ninstallation = 237A074DB8E13BA4A2FC0DE1893623B1\n",
+		 "test.conf:2: installation must be 32 hex digits in lower case, not "
+		 "\"237A074DB8E13BA4A2FC0DE1893623B1\"; holdfast status --json has the id"},
+		{"[store]\ninstallation = 237a074d-b8e1-3ba4-a2fc0de1893623b1\n",
+		 "test.conf:2: installation has 35 bytes, at most 32 are possible; shorten it"},
+	};
+	refused_all(cases, ARRAY_LEN(cases));
+}
+
 static void listen_addresses_have_a_form(void **state)
 {
 	(void)state;
@@ -432,6 +454,7 @@ int main(void)
 		cmocka_unit_test(unknown_names_are_told_with_the_nearest),
 		cmocka_unit_test(a_setting_stands_once),
 		cmocka_unit_test(numbers_have_a_range),
+		cmocka_unit_test(ids_have_a_form),
 		cmocka_unit_test(listen_addresses_have_a_form),
 		cmocka_unit_test(texts_have_a_form),
 		cmocka_unit_test(a_socket_path_fits_the_kernel),
