@@ -231,8 +231,9 @@ static void write_attested(struct writer *w, const struct audit_verify_report *r
 	writer_text(w, ")\n");
 	if (r->unattested == 0)
 		return;
-	writer_format(w, "  tail      %llu records behind it are not signed for yet",
-		      NUMBER(r->unattested));
+	writer_text(w, "  tail      ");
+	write_count(w, r->unattested, "record");
+	writer_format(w, " behind it %s not signed for yet", r->unattested == 1 ? "is" : "are");
 	write_time(w, ", since ", r->unattested_ms);
 	writer_text(w, "\n");
 }
@@ -245,9 +246,9 @@ static void write_turns(const struct audit_text *told, struct writer *w)
 	for (size_t i = 0; i < MIN_OF(r->turn_count, (uint64_t)AUDIT_TURNS_MAX); i++) {
 		const struct audit_turn *turn = &r->turns[i];
 		name_key(told, turn, fingerprint);
-		writer_format(w, "  key       %s\n            lines %llu to %llu, %llu signatures",
-			      fingerprint, NUMBER(turn->from), NUMBER(turn->to),
-			      NUMBER(turn->signatures));
+		writer_format(w, "  key       %s\n            lines %llu to %llu, ", fingerprint,
+			      NUMBER(turn->from), NUMBER(turn->to));
+		write_count(w, turn->signatures, "signature");
 		if (i > 0)
 			writer_text(w, turn->recorded ? "; the log has the service's record of the "
 							"change"

@@ -147,7 +147,7 @@ static void write_refused(struct writer *w, const struct rescue_report *report)
 	if (discarding_needed_by(&report->survey))
 		writer_text(w, "\nIt does not start with these rows. Put back a backup that has "
 			       "them whole, or discard those that do\nnot carry their seal: the "
-			       "store that is kept has them still, and the record names them.\n");
+			       "store that is kept has them still, and the log names each.\n");
 	else
 		writer_text(w, "\nIt starts as it is, and refuses these rows. With --accept, "
 			       "--discard-refused removes them.\n");
