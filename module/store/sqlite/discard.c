@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "store/row.h"
+#include "store/sqlite/indexes.h"
 #include "store/sqlite/manifest_ports.h"
 #include "store/sqlite/scan.h"
 #include "store/tables.h"
@@ -182,6 +183,8 @@ NODISCARD struct err sqlite_discard(void *self, uint64_t *removed, uint64_t *lef
 	ENSURE(path != NULL);
 	TRY(MEM_NEW_ARRAY(PASS_MAX, &d.rows));
 	TRY(sqlite_connection_open(path, BUSY_TIMEOUT_MS, &d.connection));
+	/* A row that an index lacks could not be deleted. */
+	TRY(sqlite_indexes_rebuild(d.connection));
 	for (uint64_t now = 1; now > 0; all += now)
 		TRY(sweep(&d, &now)); /* what hung on others may go in the next */
 	*removed = all;

@@ -39,7 +39,7 @@ struct sqlite_manifest {
 	_Atomic bool frozen;    /* kms_manifest_ops.freeze() */
 
 	pthread_mutex_t mark_lock;
-	struct kms_mark mark; /* the highest that this process has seen; 0: none */
+	struct kms_mark mark;                /* the highest that this process has seen; 0: none */
 	struct kms_mark marks[SQLITE_MARKS]; /* that it has seen last: each at its epoch's place */
 };
 

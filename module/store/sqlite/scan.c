@@ -86,7 +86,7 @@ static struct err table_scan(const struct sqlite_scan *scan, size_t table)
 
 NODISCARD struct err sqlite_scan_run(const struct sqlite_scan *scan)
 {
-	ENSURE(SQL_WHOLE_LAST - SQL_WHOLE + 1 == (int)store_sealed_count);
+	ENSURE(SQL_SEALED_ROWS - SQL_WHOLE == (int)store_sealed_count);
 	for (size_t i = 0; i < store_sealed_count; i++)
 		TRY(table_scan(scan, i));
 	return OK;

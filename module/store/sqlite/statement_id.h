@@ -129,9 +129,8 @@ enum sqlite_statement_id {
 	SQL_AUDIT_HEAD_LIST,
 	/* The whole of a sealed table: this and its number. */
 	SQL_WHOLE,
-	SQL_WHOLE_LAST = SQL_WHOLE + 13,
-	SQL_SEALED_ROWS,
-	/* How many rows a sealed table has. */
+	SQL_SEALED_ROWS = SQL_WHOLE + 14,
+	/* How many rows a sealed table has; then, those of one key. */
 	SQL_COUNT_KEYS,
 	SQL_COUNT_KEYS_BY_ID,
 	SQL_COUNT_VERSIONS,
@@ -147,7 +146,6 @@ enum sqlite_statement_id {
 	SQL_COUNT_ALIASES_OF_KEY,
 	SQL_COUNT_RETIRABLE,
 	SQL_COUNT_AUDIT_HEADS,
-	/* And one key. */
 	SQL_COUNT_OF_KEY_TAGS,
 	SQL_COUNT_OF_KEY_GRANTS,
 	SQL_COUNT_OF_KEY_GRANTS_OF_GRANTEE,

@@ -69,18 +69,31 @@ static struct err findings_reserve(struct survey *s)
 	return OK;
 }
 
+/* A row that is only refused makes room for what keeps the whole from being served. */
+static void finding_push(struct survey *s, const struct kms_finding *finding)
+{
+	size_t at = s->result.finding_count;
+	if (finding->kind == KMS_FINDING_CHANGED)
+		return;
+	while (at > 0 && s->result.findings[at - 1].kind != KMS_FINDING_CHANGED)
+		at--;
+	if (at > 0)
+		s->result.findings[at - 1] = *finding;
+}
+
 static struct err finding_add(struct survey *s, enum kms_finding_kind kind, const char *table,
 			      const char *row)
 {
+	struct kms_finding finding = {.kind = kind};
+	TRY(text_copy(finding.table, sizeof finding.table, view_of_text(table)));
+	TRY(text_copy(finding.row, sizeof finding.row, view_of_text(row)));
 	s->result.found++;
-	if (s->result.finding_count == KMS_FINDINGS_MAX)
+	if (s->result.finding_count == KMS_FINDINGS_MAX) {
+		finding_push(s, &finding);
 		return OK;
+	}
 	TRY(findings_reserve(s));
-	struct kms_finding *finding = &s->result.findings[s->result.finding_count];
-	*finding = (struct kms_finding){.kind = kind};
-	TRY(text_copy(finding->table, sizeof finding->table, view_of_text(table)));
-	TRY(text_copy(finding->row, sizeof finding->row, view_of_text(row)));
-	s->result.finding_count++;
+	s->result.findings[s->result.finding_count++] = finding;
 	return OK;
 }
 

@@ -282,3 +282,33 @@ void tampering_remove(struct fixture *f, const struct store_table *table)
 	assert_ok(sqlite_transaction_commit(&transaction));
 	assert_ok(sqlite_connection_run(f->store->writer, "PRAGMA foreign_keys=ON"));
 }
+
+/* ---- indexes ---- */
+
+int64_t tampering_index_root(struct fixture *f, const char *index)
+{
+	char sql[160];
+	assert_ok(text_format(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name='%s'",
+			      index));
+	return fixture_ask(f, sql);
+}
+
+void tampering_index_point(struct fixture *f, const char *index, int64_t root)
+{
+	char sql[320];
+	assert_ok(text_format(sql, sizeof sql,
+			      "PRAGMA writable_schema=ON;"
+			      "UPDATE sqlite_schema SET rootpage=%lld WHERE name='%s';"
+			      "PRAGMA schema_version=%lld",
+			      (long long)root, index,
+			      (long long)fixture_ask(f, "PRAGMA schema_version") + 1));
+	fixture_sql(f, sql);
+}
+
+void tampering_index_empty(struct fixture *f, const char *index)
+{
+	fixture_sql(f, "CREATE TABLE IF NOT EXISTS empty(x); CREATE INDEX of_empty ON empty(x)");
+	tampering_index_point(f, index, tampering_index_root(f, "of_empty"));
+	fixture_sql(f, "PRAGMA writable_schema=ON;"
+		       "DELETE FROM sqlite_schema WHERE name='of_empty'");
+}

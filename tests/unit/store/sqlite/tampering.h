@@ -28,4 +28,10 @@ int64_t tampering_rows(struct fixture *f, const struct store_table *table);
 /* The primary key of the first row, for people. */
 void tampering_name(struct fixture *f, const struct store_table *table, char out[STORE_KEY_TEXT]);
 
+/* An index with nothing in it; the schema says what it said before. */
+void tampering_index_empty(struct fixture *f, const char *index);
+/* Where it begins, and another place for that. */
+int64_t tampering_index_root(struct fixture *f, const char *index);
+void tampering_index_point(struct fixture *f, const char *index, int64_t root);
+
 #endif

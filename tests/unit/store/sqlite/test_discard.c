@@ -108,6 +108,21 @@ static void test_what_was_discarded_is_in_nobodys_way(void **state)
 		assert_ok(tamper_read(f, readers[i]));
 }
 
+/* SQLite does not delete a row that an index lacks. */
+static void test_a_row_that_an_index_lacks(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t removed = 0, left = 0;
+	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
+	tampering_column(f, &store_table_aliases, store_table_aliases.column_count - 1);
+	tampering_index_empty(f, "aliases_of_key");
+	discard(f, &removed, &left);
+	assert_int_equal(removed, 1);
+	assert_int_equal(left, 0);
+	accept(f, &s);
+	assert_ok(s.verdict);
+}
+
 /* A key of which no row is sound goes with the last of them. */
 static void test_what_hung_on_a_row_goes_before_it(void **state)
 {
@@ -120,6 +135,21 @@ static void test_what_hung_on_a_row_goes_before_it(void **state)
 	assert_true(removed > 0);
 	assert_int_equal(left, 0);
 	assert_int_equal(tampering_rows(f, &store_table_keys), 0);
+}
+
+/* However many are only refused. */
+static void assert_tells_graver(struct fixture *f)
+{
+	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
+	int64_t root = tampering_index_root(f, "aliases_of_key");
+	bool told = false;
+	tampering_index_empty(f, "aliases_of_key");
+	survey(f, &s);
+	assert_int_equal(s.finding_count, KMS_FINDINGS_MAX);
+	for (size_t i = 0; i < s.finding_count; i++)
+		told = told || s.findings[i].kind == KMS_FINDING_INDEX;
+	assert_true(told);
+	tampering_index_point(f, "aliases_of_key", root);
 }
 
 static void test_all_of_very_many_go_and_are_counted(void **state)
@@ -141,6 +171,7 @@ static void test_all_of_very_many_go_and_are_counted(void **state)
 	survey(f, &s);
 	assert_int_equal(s.found, MANY + keys);
 	assert_int_equal(s.finding_count, KMS_FINDINGS_MAX);
+	assert_tells_graver(f);
 	discard(f, &removed, &left);
 	assert_int_equal(removed, MANY);
 	assert_int_equal(left, keys);
@@ -152,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_row_of_every_table),
 		TEST(test_what_was_discarded_is_in_nobodys_way),
+		TEST(test_a_row_that_an_index_lacks),
 		TEST(test_what_hung_on_a_row_goes_before_it),
 		TEST(test_all_of_very_many_go_and_are_counted),
 	};

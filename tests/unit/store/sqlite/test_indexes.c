@@ -35,35 +35,6 @@ static const struct {
 	{"sqlite_autoindex_audit_heads_1", &store_table_audit_heads, TAMPER_HEADS},
 };
 
-static int64_t root_of(struct fixture *f, const char *index)
-{
-	char sql[160];
-	assert_ok(text_format(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name='%s'",
-			      index));
-	return fixture_ask(f, sql);
-}
-
-/* The schema says what it said before. */
-static void root_set(struct fixture *f, const char *index, int64_t root)
-{
-	char sql[320];
-	assert_ok(text_format(sql, sizeof sql,
-			      "PRAGMA writable_schema=ON;"
-			      "UPDATE sqlite_schema SET rootpage=%lld WHERE name='%s';"
-			      "PRAGMA schema_version=%lld",
-			      (long long)root, index,
-			      (long long)fixture_ask(f, "PRAGMA schema_version") + 1));
-	fixture_sql(f, sql);
-}
-
-static void index_empty(struct fixture *f, const char *index)
-{
-	fixture_sql(f, "CREATE TABLE IF NOT EXISTS empty(x); CREATE INDEX of_empty ON empty(x)");
-	root_set(f, index, root_of(f, "of_empty"));
-	fixture_sql(f, "PRAGMA writable_schema=ON;"
-		       "DELETE FROM sqlite_schema WHERE name='of_empty'");
-}
-
 static void survey(struct fixture *f, struct kms_survey *out)
 {
 	struct kms_survey_options options = {0};
@@ -78,8 +49,8 @@ static void test_an_emptied_index_is_found(void **state)
 	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
 	for (size_t i = 0; i < ARRAY_LEN(indexes); i++) {
 		char row[KMS_FINDING_ROW_MAX];
-		int64_t root = root_of(f, indexes[i].index);
-		index_empty(f, indexes[i].index);
+		int64_t root = tampering_index_root(f, indexes[i].index);
+		tampering_index_empty(f, indexes[i].index);
 		survey(f, &s);
 		assert_err(s.verdict, E_STORE_MANIFEST);
 		assert_int_equal(s.found, 1);
@@ -87,7 +58,7 @@ static void test_an_emptied_index_is_found(void **state)
 		assert_string_equal(s.findings[0].table, indexes[i].table->name);
 		assert_ok(text_format(row, sizeof row, "index=%s", indexes[i].index));
 		assert_string_equal(s.findings[0].row, row);
-		root_set(f, indexes[i].index, root);
+		tampering_index_point(f, indexes[i].index, root);
 		survey(f, &s);
 		assert_ok(s.verdict);
 		assert_int_equal(s.found, 0);
@@ -100,7 +71,7 @@ static void test_an_index_of_something_else_is_found(void **state)
 	struct fixture *f = *state;
 	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
 	fixture_sql(f, "CREATE UNIQUE INDEX others ON keys(key_id||x'00')");
-	root_set(f, "keys_by_id", root_of(f, "others"));
+	tampering_index_point(f, "keys_by_id", tampering_index_root(f, "others"));
 	fixture_sql(f, "PRAGMA writable_schema=ON; DELETE FROM sqlite_schema WHERE name='others'");
 	survey(f, &s);
 	assert_err(s.verdict, E_STORE_MANIFEST);
@@ -112,14 +83,14 @@ static void test_a_list_by_an_emptied_index_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	for (size_t i = 0; i < ARRAY_LEN(indexes); i++) {
-		int64_t root = root_of(f, indexes[i].index);
-		index_empty(f, indexes[i].index);
+		int64_t root = tampering_index_root(f, indexes[i].index);
+		tampering_index_empty(f, indexes[i].index);
 		(void)fixture_log(f);
 		struct err e = tamper_read(f, indexes[i].reader);
 		if (!err_is(e, E_STORE_SEAL))
 			print_error("%s: %s\n", indexes[i].index, err_name(e));
 		assert_err(e, E_STORE_SEAL);
-		root_set(f, indexes[i].index, root);
+		tampering_index_point(f, indexes[i].index, root);
 		assert_ok(tamper_read(f, indexes[i].reader));
 	}
 }
@@ -139,8 +110,8 @@ static void test_what_is_accepted_has_its_indexes_anew(void **state)
 {
 	struct fixture *f = *state;
 	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
-	index_empty(f, "keys_by_id");
-	index_empty(f, "grants_of_retiring");
+	tampering_index_empty(f, "keys_by_id");
+	tampering_index_empty(f, "grants_of_retiring");
 	survey(f, &s);
 	assert_int_equal(s.found, 2);
 	assert_ok(f->manifest.ops->accept(f->manifest.self, &s, NULL));
