@@ -401,6 +401,13 @@ def test_what_an_operator_does_is_seen_by_the_account_that_it_concerns(admin, tr
         assert find(other, ResourceName=arn) == []
 
 
+def test_what_is_about_the_whole_installation_is_no_accounts(service, admin, trail):
+    """It stands in the log's files alone, that of the account included that is the installation's."""
+    admin.call("AcceptClock")
+    assert "AcceptClock" in [r.get("eventName") for r in service.daemon.audit_records()]
+    assert find(trail, EventName="AcceptClock") == []
+
+
 def test_failed_authentications_are_nobodys(trail):
     assert find(trail, EventName="AuthenticationFailure") == []
 

@@ -467,6 +467,17 @@ def test_the_dashboard_shows_every_metric_that_exists_and_no_other(there):
         assert balanced(text), text
 
 
+def test_no_panel_of_the_dashboard_lies_on_another():
+    taken = {}
+    for panel in json.loads(read("config/grafana/holdfast.json"))["panels"]:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24, panel["title"]
+        for x in range(at["x"], at["x"] + at["w"]):
+            for y in range(at["y"], at["y"] + at["h"]):
+                assert (x, y) not in taken, (panel["title"], taken[(x, y)])
+                taken[(x, y)] = panel["title"]
+
+
 def balanced(expression):
     for left, right in ("()", "[]", "{}"):
         if expression.count(left) != expression.count(right):
