@@ -198,7 +198,7 @@ static void say_survey(struct doctor *d, const struct json *answer)
 	bool well = json_bool_of(json_member(answer, "Ok"));
 	check_add(d->list, "seals", well ? CHECK_OK : CHECK_FAILURE,
 		  "see the rows below; what to do about a store that is not as it was sealed: "
-		  "README, \"Disaster recovery\"",
+		  "holdfast-recovery(7)",
 		  "%lld rows verified now, epoch %lld%s%.*s",
 		  (long long)json_integer_of(json_member(answer, "Rows")),
 		  (long long)json_integer_of(json_member(json_member(answer, "Manifest"), "Epoch")),
@@ -209,7 +209,7 @@ static void say_survey(struct doctor *d, const struct json *answer)
 
 void doctor_look_at_store(struct doctor *d)
 {
-	static const char *const names[] = {"store", "schema",       "manifest",
+	static const char *const names[] = {"store", "schema",       "trust", "manifest",
 					    "keys",  "key policies", NULL};
 	CLEANUP(buf_cleanup) struct buf text;
 	struct request_failure why;
