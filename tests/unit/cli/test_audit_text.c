@@ -103,8 +103,8 @@ static void keys_are_told_with_their_lines_and_a_return_is_a_warning(UNUSED void
 		.key = 1, .from = 5, .to = 11, .first = 12, .signatures = 1, .recorded = true};
 	assert_int_equal(audit_text_exit(&report), EXIT_DONE);
 	const char *text = text_of(&report);
-	assert_non_null(strstr(text, "lines 1 to 4, 1 signatures\n"));
-	assert_non_null(strstr(text, "lines 5 to 11, 1 signatures; the log has the service's"));
+	assert_non_null(strstr(text, "lines 1 to 4, 1 signature\n"));
+	assert_non_null(strstr(text, "lines 5 to 11, 1 signature; the log has the service's"));
 	assert_null(strstr(text, "WARNING"));
 	report.turns[1].returned = true;
 	report.returns = 1;
