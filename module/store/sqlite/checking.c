@@ -259,7 +259,7 @@ static void missing_tell(struct store_sqlite *store, const struct store_batch *b
 	log_event(LOG_ERROR, "store.rows_missing", LOG_TEXT("table", table->name),
 		  LOG_NUMBER("rows", (int64_t)count),
 		  LOG_TEXT("what", "the manifest has so many rows more than were found"),
-		  LOG_TEXT("do", "holdfast store verify names them"), LOG_ERR(refused));
+		  LOG_TEXT("action", "holdfast store verify names them"), LOG_ERR(refused));
 }
 
 /* Under the lock. Rows that are there besides, and refused when they are read, do no harm here. */
