@@ -255,7 +255,8 @@ static void missing_tell(struct store_sqlite *store, const struct store_batch *b
 	int64_t now_ms = clock_steady_ms(store->clock);
 	if (!batch->grouped && told->rows == count && now_ms - told->told_ms < TELL_EVERY_MS)
 		return;
-	*told = (struct sqlite_missing){count, now_ms};
+	if (!batch->grouped)
+		*told = (struct sqlite_missing){count, now_ms};
 	log_event(LOG_ERROR, "store.rows_missing", LOG_TEXT("table", table->name),
 		  LOG_NUMBER("rows", (int64_t)count),
 		  LOG_TEXT("what", "the manifest has so many rows more than were found"),

@@ -14,7 +14,7 @@
 #include "store/expectation.h"
 #include "store/sqlite/manifest.h"
 
-/* What the log was told of a table last: what is due is asked for every second. */
+/* What the log was told of a whole table last: what is due is asked for every second. */
 struct sqlite_missing {
 	uint64_t rows;   /* 0: none are missing */
 	int64_t told_ms; /* steady */
