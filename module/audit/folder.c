@@ -8,18 +8,13 @@
 #include <unistd.h>
 
 #include "audit/segment.h"
+#include "base/file.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/text.h"
 
 /* Where no name of a segment leads anywhere. */
 #define NOWHERE "/"
-
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 NODISCARD struct err audit_folder_open(struct audit_folder *folder, const char *path, bool others)
 {
@@ -36,7 +31,7 @@ NODISCARD struct err audit_folder_open(struct audit_folder *folder, const char *
 
 void audit_folder_close(struct audit_folder *folder)
 {
-	close_fd(&folder->fd);
+	file_close(&folder->fd);
 	folder->fd = -1;
 	(void)pthread_mutex_destroy(&folder->lock);
 }
@@ -54,7 +49,7 @@ static struct err see(struct audit_folder *folder)
 {
 	char name[SEGMENT_NAME_MAX];
 	uint64_t sequence = 0;
-	CLEANUP(close_fd) int fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return ERR_DETAIL(E_LOOKUP_AWAY, errno);
 	struct err e = segment_find(fd, UINT64_MAX, name, &sequence);

@@ -16,7 +16,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "audit/folder.h"
 #include "audit/index_disk.h"
@@ -56,8 +55,7 @@ struct audit_indexes {
 	struct audit_index_held *first;
 	uint64_t bytes, tick;
 	struct audit_indexes_figures figures;
-	uint64_t renewals,
-		renewals_seen; /* of the folder: of that which is known, and of the latest */
+	uint64_t renewals, renewals_seen; /* of the folder that is known, and of the latest */
 
 	/* The newest segment; the builder under the lock where it is read by others. */
 	struct audit_reader *follower;
@@ -452,7 +450,8 @@ static struct err catch_up(struct audit_indexes *x, bool *more)
 
 static void note(struct audit_indexes *x, struct err e)
 {
-	if (err_failed(e) && !err_is(e, E_CANCELLED))
+	/* The folder has told that it is away. */
+	if (err_failed(e) && !err_is(e, E_CANCELLED) && !err_is(e, E_LOOKUP_AWAY))
 		log_event(LOG_WARNING, "audit.index_failed", LOG_ERR(e));
 	LOCK_SCOPE(&x->lock);
 	x->figures.last = e;
@@ -462,7 +461,8 @@ static void work(struct audit_indexes *x)
 {
 	bool more = false;
 	struct err e = renew(x);
-	if (err_failed(e)) { /* the folder has told, and lookups are refused */
+	if (err_failed(e)) {
+		note(x, e);
 		nap(x, x->options.interval_ms);
 		return;
 	}

@@ -10,20 +10,15 @@
 #include "audit/attestation.h"
 #include "audit/event.h"
 #include "audit/segment.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define WINDOW POINT_WINDOW
 
-void point_close(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 NODISCARD struct err point_open(int directory, const char *name, int *fd, uint64_t *size)
 {
 	struct stat st = {0};
-	CLEANUP(point_close)
+	CLEANUP(file_close)
 	int segment = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (segment < 0 || fstat(segment, &st) != 0)
 		return ERR_DETAIL(E_AUDIT, errno);
@@ -90,7 +85,7 @@ NODISCARD struct err point_end_of(int directory, const char *segment, struct poi
 	uint64_t size = 0;
 	*out = (struct point_end){0};
 	CLEANUP(mem_free_at) uint8_t *room = NULL;
-	CLEANUP(point_close) int fd = -1;
+	CLEANUP(file_close) int fd = -1;
 	TRY(point_open(directory, segment, &fd, &size));
 	if (size == 0)
 		return OK;
@@ -193,7 +188,7 @@ static struct err hunt_segment(struct hunt *hunt, int directory, const char *nam
 {
 	uint64_t start = 0, size = 0;
 	struct view line;
-	CLEANUP(point_close) int fd = -1;
+	CLEANUP(file_close) int fd = -1;
 	TRY(point_open(directory, name, &fd, &size));
 	hunt->fd = fd;
 	TRY(line_behind(hunt, 0, &start, &line));
@@ -216,7 +211,7 @@ NODISCARD struct err audit_log_has_point(const char *directory, const struct aud
 	CLEANUP(mem_free_at) uint8_t *room = NULL;
 	TRY(MEM_NEW_ARRAY(2 * WINDOW, &room));
 	struct hunt hunt = {.wanted = point, .room = room, .older = true};
-	CLEANUP(point_close) int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return ERR_DETAIL(E_AUDIT, errno);
 	while (hunt.older) {

@@ -15,12 +15,12 @@ struct point_end {
 
 #define POINT_WINDOW ((size_t)AUDIT_LINE_MAX + 1) /* holds every line of ours */
 
-/* A segment to be read at any place. *fd: point_close(). E_AUDIT. */
+/* A segment to be read at any place. *fd: file_close(). E_AUDIT. */
 NODISCARD struct err point_open(int directory, const char *name, int *fd, uint64_t *size);
-void point_close(const int *fd);
 /* As much of `cap` bytes as there is at `at`. E_AUDIT. */
 NODISCARD struct err point_read(int fd, uint64_t at, uint8_t *room, size_t cap, struct view *out);
-/* The bytes up to `at` that are behind the newline before it. */
+/* Where the line begins that the byte before `at` belongs to, or ends: behind the last newline in
+ * front of `at`, or at 0. */
 NODISCARD size_t point_line_start(struct view text, size_t at);
 
 /* The last whole line of a segment that is complete or was just cut. E_AUDIT, E_NOMEM. */

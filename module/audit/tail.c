@@ -5,6 +5,8 @@
 #include "audit/point.h"
 #include "audit/resumption.h"
 #include "audit/segment.h"
+#include "base/ascii.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "crypto/ecdsa.h"
@@ -25,7 +27,7 @@ struct walk {
 static struct err older_segment(struct walk *walk, bool *got)
 {
 	char name[SEGMENT_NAME_MAX];
-	point_close(&walk->fd);
+	file_close(&walk->fd);
 	walk->fd = -1;
 	walk->text = VIEW_NONE;
 	struct err e = segment_find(walk->directory, walk->below, name, &walk->below);
@@ -85,13 +87,9 @@ struct look {
 
 static bool is_key(const char *key)
 {
-	struct view rest = view_of_text(key);
-	for (size_t i = 0; i < rest.len; i++) {
-		uint8_t c = rest.ptr[i];
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
-			return false;
-	}
-	return rest.len == AUDIT_KEY_ID_LEN;
+	struct view id = view_of_text(key);
+	return id.len == AUDIT_KEY_ID_LEN &&
+	       ascii_consists_of(id, ASCII_DIGIT, VIEW_LITERAL("abcdef"));
 }
 
 static void note_attestation(struct look *look, const struct audit_link *link)
@@ -178,7 +176,7 @@ static bool follows(const struct audit_tail *tail, uint64_t before, const struct
 
 static void tail_walk_end(const struct walk *walk)
 {
-	point_close(&walk->fd);
+	file_close(&walk->fd);
 }
 
 NODISCARD struct err tail_look(int directory, const struct audit_signer *signer,

@@ -6,18 +6,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define OPEN_TRIES 3
+
+/* A new one, or the one that is there; -1 and errno. */
+static int open_either(const char *path, int flags, mode_t mode)
+{
+	int fd = open(path, flags | O_CREAT | O_EXCL, mode);
+	if (fd < 0)
+		return errno == EEXIST ? open(path, flags) : -1;
+	if (fchmod(fd, mode) == 0) /* whatever the umask is */
+		return fd;
+	int saved = errno;
+	(void)close(fd);
+	errno = saved;
+	return -1;
+}
+
 NODISCARD struct err file_open_appended(const char *path, int access, mode_t mode, int *out)
 {
 	const int flags = access | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	struct stat st = {0};
-	CLEANUP(file_close) int fd = open(path, flags | O_CREAT | O_EXCL, mode);
-	if (fd >= 0 && fchmod(fd, mode) != 0) /* whatever the umask is */
-		return ERR_DETAIL(E_SYSTEM, errno);
-	if (fd < 0 && errno == EEXIST)
-		fd = open(path, flags);
+	CLEANUP(file_close) int fd = open_either(path, flags, mode);
 	/* Set aside in between by another process: then there is room for a new one. */
-	if (fd < 0 && errno == ENOENT)
-		fd = open(path, flags | O_CREAT, mode);
+	for (unsigned tries = 1; fd < 0 && errno == ENOENT && tries < OPEN_TRIES; tries++)
+		fd = open_either(path, flags, mode);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return ERR_DETAIL(E_SYSTEM, errno);
 	REQUIRE(S_ISREG(st.st_mode), E_SETTINGS);

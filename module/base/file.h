@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open files: a file that grows by lines, bytes to any, and its end. When it is synced is its
- * caller's. */
+/* Files and descriptors: one that grows by lines is opened, bytes are written to any, any is
+ * closed. When something is synced is the caller's business. */
 #ifndef HOLDFAST_BASE_FILE_H
 #define HOLDFAST_BASE_FILE_H
 
@@ -12,7 +12,8 @@
 /*
  * Opens the regular file at `path` for appending (access: O_WRONLY or O_RDWR), made with `mode`,
  * whatever the umask is, when there is none. No link is followed and nothing waits for a FIFO.
- * E_SYSTEM with errno; E_SETTINGS: it is something else than a regular file.
+ * *out owned by the caller. E_SYSTEM with errno; E_SETTINGS: it is something else than a regular
+ * file.
  */
 NODISCARD struct err file_open_appended(const char *path, int access, mode_t mode, int *out);
 

@@ -8,6 +8,7 @@
 #include "crypto/ecdsa.h"
 
 #define FILE_MAX ((size_t)AUDIT_VERIFY_KEYS_MAX * ECDSA_PEM_MAX * 2)
+#define KEY_MAX ((size_t)ECDSA_PEM_MAX * 2)
 #define BEGINNING VIEW_LITERAL("-----BEGIN ")
 
 const uint8_t *audit_keys_at(const struct audit_keys *keys, size_t index)
@@ -33,18 +34,19 @@ NODISCARD struct err audit_keys_add_pem(struct audit_keys *keys, struct view pem
 	size_t at = view_search(pem, BEGINNING);
 	REQUIRE(at < pem.len, E_FORMAT);
 	while (at < pem.len) {
-		struct view rest = view_part(pem, at, pem.len);
-		struct view behind = view_part(rest, 1, rest.len);
-		TRY(ecdsa_p256_pem_read(rest, point));
+		struct view behind = view_part(pem, at + 1, pem.len);
+		size_t len = 1 + view_search(behind, BEGINNING);
+		/* What stands between two keys is as long as it is. */
+		TRY(ecdsa_p256_pem_read(view_part(pem, at, MIN_OF(len, KEY_MAX)), point));
 		TRY(audit_keys_add(keys, point));
-		at += 1 + view_search(behind, BEGINNING);
+		at += len;
 	}
 	return OK;
 }
 
 static enum exit_status read_file(const char *path, struct audit_keys *keys)
 {
-	char pem[FILE_MAX];
+	char pem[FILE_MAX + 1];
 	FILE *file = fopen(path, "re");
 	if (file == NULL) {
 		(void)fprintf(stderr, "holdfast: %s: %m\n", path);
@@ -52,6 +54,11 @@ static enum exit_status read_file(const char *path, struct audit_keys *keys)
 	}
 	size_t len = fread(pem, 1, sizeof pem, file);
 	(void)fclose(file);
+	if (len > FILE_MAX) { /* what is cut off may be a key */
+		(void)fprintf(stderr, "holdfast: %s: it is longer than %zu bytes\n", path,
+			      FILE_MAX);
+		return EXIT_USAGE;
+	}
 	struct err e = audit_keys_add_pem(keys, view_of(pem, len));
 	if (err_is(e, E_BOUNDS))
 		(void)fprintf(stderr, "holdfast: %s: more than %d keys\n", path,

@@ -2,7 +2,6 @@
 #include "cli/audit_text.h"
 
 #include "audit/statement.h"
-#include "codec/hex.h"
 #include "codec/json.h"
 #include "codec/timestamp.h"
 
@@ -30,15 +29,11 @@ static void put_time(struct json_out *out, const char *name, int64_t ms)
 
 static void put_point(struct json_out *out, const char *name, const struct audit_point *point)
 {
-	char hex[2 * AUDIT_HASH_LEN];
-	struct writer w;
 	if (point->sequence == 0)
 		return;
-	writer_init(&w, hex, sizeof hex);
-	hex_encode(&w, VIEW_ARRAY(point->hash));
 	json_out_begin_object(out, name);
 	json_out_integer(out, "Sequence", (int64_t)point->sequence);
-	json_out_text(out, "Hash", view_of(hex, sizeof hex));
+	json_out_hex(out, "Hash", VIEW_ARRAY(point->hash));
 	json_out_end_object(out);
 }
 

@@ -14,8 +14,8 @@ struct audit_text {
 	const struct audit_verify_report *report;
 };
 
-/* Members Keys and FoundAtStarts: which keys signed for which lines, and what nothing spoke for. */
 struct json_out;
+/* Members Keys and FoundAtStarts: which keys signed for which lines, and what nothing spoke for. */
 void audit_text_history(const struct audit_text *told, struct json_out *out);
 
 /* One JSON object, on a line of its own. */

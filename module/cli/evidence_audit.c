@@ -16,7 +16,6 @@
 #define PATH_TEXT 4096
 #define TRIES 2
 #define PATIENCE_S 1
-#define HEX_TEXT (2 * AUDIT_HASH_LEN + 1)
 
 static void put_text(struct json_out *out, const char *name, const char *text)
 {
@@ -34,17 +33,12 @@ static void put_time(struct json_out *out, const char *name, int64_t ms)
 
 static void put_point(struct json_out *out, const char *name, const struct audit_point *point)
 {
-	char hash[HEX_TEXT] = "";
-	struct writer w;
 	if (point->sequence == 0)
 		return;
-	writer_init(&w, hash, sizeof hash);
-	hex_encode(&w, VIEW_ARRAY(point->hash));
-	(void)!err_failed(writer_end_text(&w));
 	json_out_begin_object(out, name);
 	put_text(out, "Chain", point->chain);
 	json_out_integer(out, "Sequence", (int64_t)point->sequence);
-	put_text(out, "Hash", hash);
+	json_out_hex(out, "Hash", VIEW_ARRAY(point->hash));
 	json_out_end_object(out);
 }
 

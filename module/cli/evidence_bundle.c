@@ -160,17 +160,6 @@ enum exit_status evidence_folder_make(const char *path, bool *made)
 	return EXIT_DONE;
 }
 
-static bool write_all(int fd, struct view bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.ptr, bytes.len);
-		if (n < 0 && errno != EINTR)
-			return false;
-		bytes = view_part(bytes, n > 0 ? (size_t)n : 0, bytes.len);
-	}
-	return fsync(fd) == 0;
-}
-
 enum exit_status evidence_folder_write(const char *path, const struct evidence_bundle *bundle)
 {
 	CLEANUP(file_close) int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -182,7 +171,8 @@ enum exit_status evidence_folder_write(const char *path, const struct evidence_b
 				O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return cannot("make", path, names[i], EXIT_CREATE);
-		if (!write_all(fd, buf_view(&bundle->files[i])))
+		struct err e = file_write(fd, buf_view(&bundle->files[i]));
+		if (err_failed(e) || fsync(fd) != 0)
 			return cannot("write", path, names[i], EXIT_IO);
 	}
 	return fsync(folder) == 0 ? EXIT_DONE : cannot("sync", path, "", EXIT_IO);

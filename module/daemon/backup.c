@@ -43,12 +43,6 @@ static void making_cleanup(struct making *m)
 		store_replacement_remove(m->unfinished);
 }
 
-static void close_at(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 static struct err failed(const char *what, const char *path)
 {
 	struct err e = ERR_DETAIL(errno == ENOSPC ? E_STORE_FULL : E_STORE, errno);
@@ -153,7 +147,7 @@ static struct err hash(struct making *m)
 	uint8_t digest[SHA256_LEN];
 	struct stat status;
 	struct writer w;
-	CLEANUP(close_at) int fd = open(m->unfinished, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(m->unfinished, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &status) != 0 || fsync(fd) != 0)
 		return failed("read", m->unfinished);
 	m->made.bytes = (uint64_t)status.st_size;
@@ -220,7 +214,7 @@ static struct err write_sidecar(struct making *m)
 	TRY(write_text(m, &w));
 	TRY(text_format(path, sizeof path, "%s.json", m->made.path));
 	(void)unlink(path); /* of a run that was interrupted: there is no backup of that name */
-	CLEANUP(close_at)
+	CLEANUP(file_close)
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
 	if (fd < 0 || err_failed(file_write(fd, view_of(text, w.len))) || fsync(fd) != 0)
 		return failed("write", path);
@@ -229,7 +223,7 @@ static struct err write_sidecar(struct making *m)
 
 static struct err sync_folder(const char *path)
 {
-	CLEANUP(close_at) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd >= 0 && fsync(fd) == 0 ? OK : failed("sync", path);
 }
 

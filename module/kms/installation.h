@@ -29,11 +29,11 @@ NODISCARD struct err kms_installation_label(const char *installation, enum hsm_r
 /*
  * load     the row as it stands, NOT verified: it names the key that verifies it. E_NOT_FOUND
  *          before --init; E_INSTALLATION, logged: it has gone, or is not ready, and there are
- *          rows that come after it.
+ *          rows that come after it; E_STORE_SEAL: there is not one row that can be read.
  * verify   whether the row carries its seal under the sealer, whose key is by now set.
  *          E_STORE_SEAL.
  * save     writes the row, sealed when `ready`, unsealed before (the sealing key may not exist
- * yet).
+ *          yet).
  */
 struct kms_installation_store {
 	NODISCARD struct err (*load)(void *self, struct kms_installation *out);

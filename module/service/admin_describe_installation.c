@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "codec/hex.h"
 #include "service/anchoring.h"
 #include "service/core.h"
 #include "service/init.h"
@@ -143,16 +142,12 @@ static void write_process(const struct service *service, struct json_out *out)
 
 static void write_point(struct json_out *out, const char *name, const struct audit_point *point)
 {
-	char hash[2 * AUDIT_HASH_LEN];
-	struct writer w;
 	if (point->sequence == 0)
 		return;
-	writer_init(&w, hash, sizeof hash);
-	hex_encode(&w, VIEW_ARRAY(point->hash));
 	json_out_begin_object(out, name);
 	put_text(out, "Chain", point->chain);
 	json_out_integer(out, "Sequence", (int64_t)point->sequence);
-	json_out_text(out, "Hash", view_of(hash, sizeof hash));
+	json_out_hex(out, "Hash", VIEW_ARRAY(point->hash));
 	json_out_end_object(out);
 }
 

@@ -37,8 +37,8 @@ struct anchoring_report {
 	struct err last;   /* why the last try failed; OK */
 	uint64_t refused;  /* rows that did not carry their seal, at the start or since */
 	struct err head;   /* why the audit log's head could not be saved; OK */
-	struct kms_audit_head
-		stored; /* what the store has as the log's head; sequence 0: nothing */
+	/* What the store has as the audit log's head; sequence 0: nothing. */
+	struct kms_audit_head stored;
 };
 void anchoring_report(struct anchoring *anchoring, struct anchoring_report *out);
 

@@ -8,7 +8,8 @@
 
 /*
  * Whether the service does not start while it refuses a row of that table: what the row says can
- * neither be left undone nor be done as it stands.
+ * neither be left undone nor be done as it stands. Not so of the installation, without which no row
+ * of any table is judged.
  */
 bool discarding_needed(const char *table);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/name.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "codec/hex.h"
@@ -22,19 +23,10 @@ static void put(struct view bytes, uint8_t body[BODY_LEN], size_t *len)
 	*len += fits;
 }
 
-static bool is_digit(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 static bool is_digits(struct view text)
 {
-	if (text.len == 0 || text.len % 2 != 0 || text.len > 2 * BODY_LEN)
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		if (!is_digit(text.ptr[i]))
-			return false;
-	return true;
+	return text.len % 2 == 0 && text.len <= 2 * BODY_LEN &&
+	       ascii_consists_of(text, ASCII_DIGIT, VIEW_LITERAL("abcdef"));
 }
 
 /* What stands for the value; room: of its own, where it needs some. */

@@ -15,7 +15,6 @@ import tempfile
 import pytest
 
 from holdfast import wait_for
-
 from holdfast.installation import ROOT, Installation, program, write_file
 
 PAGE = os.path.join(ROOT, "config/man/holdfast-recovery.7")

@@ -255,11 +255,12 @@ static void missing_tell(struct store_sqlite *store, const struct store_batch *b
 	int64_t now_ms = clock_steady_ms(store->clock);
 	if (!batch->grouped && told->rows == count && now_ms - told->told_ms < TELL_EVERY_MS)
 		return;
-	*told = (struct sqlite_missing){count, now_ms};
+	if (!batch->grouped)
+		*told = (struct sqlite_missing){count, now_ms};
 	log_event(LOG_ERROR, "store.rows_missing", LOG_TEXT("table", table->name),
 		  LOG_NUMBER("rows", (int64_t)count),
 		  LOG_TEXT("what", "the manifest has so many rows more than were found"),
-		  LOG_TEXT("do", "holdfast store verify names them"), LOG_ERR(refused));
+		  LOG_TEXT("action", "holdfast store verify names them"), LOG_ERR(refused));
 }
 
 /* Under the lock. Rows that are there besides, and refused when they are read, do no harm here. */

@@ -14,7 +14,7 @@
 #include "store/expectation.h"
 #include "store/sqlite/manifest.h"
 
-/* What the log was told of a table last: what is due is asked for every second. */
+/* What the log was told of a whole table last: what is due is asked for every second. */
 struct sqlite_missing {
 	uint64_t rows;   /* 0: none are missing */
 	int64_t told_ms; /* steady */
@@ -38,8 +38,8 @@ void sqlite_checking_cleanup(struct sqlite_checking *checking);
 /* ---- for readers: with no statement open, and no lock held but a reader's connection ---- */
 
 /* store_batch_verify(), every row is the one that the manifest has, and where the rows of the table
- * were counted none is missing. E_STORE_SEAL, logged;
- * E_STORE_MANIFEST, E_STORE_ROLLED_BACK: nothing can be believed any more. E_STORE_BUSY. */
+ * were counted none is missing. E_STORE_SEAL, logged; E_STORE_MANIFEST, E_STORE_ROLLED_BACK:
+ * nothing can be believed any more. E_STORE_BUSY. */
 NODISCARD struct err sqlite_batch_verify(struct store_sqlite *store,
 					 const struct store_batch *batch);
 

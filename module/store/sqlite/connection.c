@@ -90,7 +90,7 @@ NODISCARD struct err sqlite_connection_result(struct sqlite_connection *connecti
 	struct err e = ERR_DETAIL((uint16_t)row->err, code);
 	count_error(row);
 	log_event(row->level, "store.failed", LOG_TEXT("what", what), LOG_NUMBER("sqlite", code),
-		  LOG_TEXT("text", sqlite3_errmsg(connection->db)), LOG_TEXT("do", row->advice),
+		  LOG_TEXT("text", sqlite3_errmsg(connection->db)), LOG_TEXT("action", row->advice),
 		  LOG_ERR(e));
 	return e;
 }

@@ -17,6 +17,6 @@ NODISCARD struct err sqlite_copy(void *self, const char *path)
 		e = sqlite_file_sync_folder(path);
 	if (err_failed(e))
 		log_event(LOG_ERROR, "store.copy_failed", LOG_TEXT("copy", path),
-			  LOG_TEXT("do", "make room where the copy is to be"), LOG_ERR(e));
+			  LOG_TEXT("action", "make room where the copy is to be"), LOG_ERR(e));
 	return e;
 }

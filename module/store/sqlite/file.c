@@ -7,16 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 
 #define MODE 0600
-
-static void close_at(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
 
 static struct err failed(const char *what, const char *path)
 {
@@ -29,7 +24,7 @@ static struct err failed(const char *what, const char *path)
 /* The last name of the path may be a link only where a folder is meant. */
 static struct err sync_opened(const char *path, int flags)
 {
-	CLEANUP(close_at) int fd = open(path, flags | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
 		return failed("open", path);
 	return fsync(fd) == 0 ? OK : failed("fsync", path);
@@ -54,7 +49,7 @@ NODISCARD struct err sqlite_file_sync_folder(const char *path)
 
 NODISCARD struct err sqlite_file_create(const char *path)
 {
-	CLEANUP(close_at) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
+	CLEANUP(file_close) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
 	if (fd < 0 && errno == EEXIST)
 		return ERR_DETAIL(E_EXISTS, errno);
 	if (fd < 0)
@@ -82,7 +77,7 @@ NODISCARD struct err sqlite_file_check(const char *path, bool *exists)
 {
 	struct stat status;
 	*exists = false;
-	CLEANUP(close_at) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? OK : failed("open", path);
 	if (fstat(fd, &status) != 0)

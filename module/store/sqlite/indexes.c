@@ -2,6 +2,7 @@
 /* SQLite compares the two itself (PRAGMA integrity_check); here is what becomes of its answers. */
 #include "store/sqlite/indexes.h"
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "store/manifest.h"
@@ -42,20 +43,13 @@ static struct err index_tell(struct looking *l, const char *name)
 
 static bool is_plain(struct view name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		uint8_t c = name.ptr[i];
-		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_')
-			return false;
-	}
-	return name.len > 0 && name.len <= SQLITE_INDEX_NAME_MAX;
+	return name.len <= SQLITE_INDEX_NAME_MAX &&
+	       ascii_consists_of(name, ASCII_LOWER | ASCII_DIGIT, VIEW_LITERAL("_"));
 }
 
 static bool contains(struct view line, struct view part)
 {
-	for (size_t i = 0; i + part.len <= line.len; i++)
-		if (view_equal(view_part(line, i, part.len), part))
-			return true;
-	return false;
+	return view_search(line, part) < line.len;
 }
 
 /* "row 7 missing from index keys_by_id", "wrong # of entries in index keys_by_id", ... */
@@ -92,7 +86,7 @@ static struct err line_take(struct looking *l, const char *text)
 		return index_tell(l, known);
 	}
 	log_event(LOG_ERROR, "store.damaged", LOG_TEXT("table", l->table), LOG_TEXT("text", text),
-		  LOG_TEXT("do", "stop the service and restore the file from a backup"),
+		  LOG_TEXT("action", "stop the service and restore the file from a backup"),
 		  LOG_ERR(damaged));
 	return damaged;
 }

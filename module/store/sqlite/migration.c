@@ -349,7 +349,8 @@ static struct err copy_keep(const char *path, size_t version)
 	if (err_failed(e))
 		log_event(LOG_ERROR, "store.copy_failed", LOG_TEXT("copy", kept),
 			  LOG_TEXT("what", "without it the schema is not changed"),
-			  LOG_TEXT("do", "make room beside the store and start again"), LOG_ERR(e));
+			  LOG_TEXT("action", "make room beside the store and start again"),
+			  LOG_ERR(e));
 	else
 		log_event(LOG_INFO, "store.copied", LOG_TEXT("copy", kept),
 			  LOG_TEXT("what", "the store as it was before its schema is changed"));

@@ -21,12 +21,6 @@
 
 static const char *const beside[] = {"-wal", "-shm", "-journal"};
 
-static void close_at(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 static struct err failed(const char *what, const char *path)
 {
 	struct err e = ERR_DETAIL(errno == ENOSPC ? E_STORE_FULL : E_STORE, errno);
@@ -88,7 +82,7 @@ static struct err copy_bytes(int from, int to, const char *source, const char *c
 static struct err source_open(const char *source, int *out)
 {
 	struct stat status;
-	CLEANUP(close_at) int fd = open(source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	CLEANUP(file_close) int fd = open(source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return ERR_DETAIL(E_NOT_FOUND, errno);
 	if (fd < 0)
@@ -107,9 +101,9 @@ static struct err source_open(const char *source, int *out)
 /* E_NOT_FOUND. */
 static struct err copy_one(const char *source, const char *copy, const char *owner)
 {
-	CLEANUP(close_at) int from = -1;
+	CLEANUP(file_close) int from = -1;
 	TRY(source_open(source, &from));
-	CLEANUP(close_at)
+	CLEANUP(file_close)
 	int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
 	if (to < 0)
 		return failed("create", copy);

@@ -156,7 +156,7 @@ NODISCARD struct err sqlite_tracker_start(struct sqlite_tracker *tracker,
 		struct err e = ERR(E_STORE);
 		log_event(LOG_ERROR, "store.no_preupdate_hook",
 			  LOG_TEXT("what", "this SQLite was built without the preupdate hook"),
-			  LOG_TEXT("do", "use one built with SQLITE_ENABLE_PREUPDATE_HOOK"),
+			  LOG_TEXT("action", "use one built with SQLITE_ENABLE_PREUPDATE_HOOK"),
 			  LOG_ERR(e));
 		return e;
 	}

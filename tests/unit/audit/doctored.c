@@ -235,3 +235,22 @@ void chain_anew(size_t from)
 		now.text[i] = strdup(line);
 	}
 }
+
+void take_signatures(void)
+{
+	for (size_t i = now.lines; i > 0; i--)
+		if (audit_line_attests(view_of_text(now.text[i - 1])))
+			take_line(&now, i - 1);
+	chain_anew(0);
+	store(&now);
+}
+
+void spoil_signature(size_t at)
+{
+	char *signature = strstr(now.text[at], "\"signature\":\"");
+	assert_non_null(signature);
+	signature += strlen("\"signature\":\"");
+	signature[0] = signature[0] == 'A' ? 'B' : 'A';
+	chain_anew(at);
+	store(&now);
+}

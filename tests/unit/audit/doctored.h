@@ -45,6 +45,9 @@ size_t line_of(bool attestation, size_t n);
 
 /* What anybody can do who can write to the log: everything but to sign. */
 void chain_anew(size_t from);
+/* The same, of a log whose attestations are all gone, or of which one is no signature; stored. */
+void take_signatures(void);
+void spoil_signature(size_t at);
 
 void verify(const struct audit_point *expected);
 void is_sound(void);

@@ -5,10 +5,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "crypto/ecdsa.h"
 
@@ -51,6 +54,22 @@ static void several_are_read_with_what_stands_between(UNUSED void **state)
 	assert_memory_equal(audit_keys_at(&keys, 1), twice, sizeof twice);
 }
 
+/* Sixteen with their fingerprints are longer than the text of one may be. */
+static void what_stands_between_may_be_long(UNUSED void **state)
+{
+	char text[8192];
+	struct writer w;
+	struct audit_keys keys = {.count = 0};
+	writer_init(&w, text, sizeof text);
+	writer_text(&w, one);
+	for (unsigned i = 0; i < 100; i++)
+		writer_text(&w, "# the token of 2026, in the safe of the second floor\n");
+	assert_int_equal(ecdsa_p256_pem_write(twice, &w).code, E_OK);
+	assert_int_equal(writer_end(&w).code, E_OK);
+	assert_int_equal(audit_keys_add_pem(&keys, view_of(text, w.len)).code, E_OK);
+	assert_int_equal(keys.count, 2);
+}
+
 static void what_is_no_key_is_refused(UNUSED void **state)
 {
 	char text[1024];
@@ -63,6 +82,31 @@ static void what_is_no_key_is_refused(UNUSED void **state)
 	writer_text(&w, one);
 	writer_text(&w, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
 	assert_int_equal(audit_keys_add_pem(&keys, view_of(text, w.len)).code, E_FORMAT);
+}
+
+static enum exit_status read_from(const char *path, struct audit_keys *keys)
+{
+	static const struct argument row = {.option = "key"};
+	const struct arguments given = {.given = {{&row, path}}, .count = 1};
+	return audit_keys_read(&given, "key", keys);
+}
+
+/* A key behind what is read would be left out, and what it signed be taken for somebody else's. */
+static void a_file_is_read_whole_or_refused(UNUSED void **state)
+{
+	char path[] = "/tmp/holdfast-keys-XXXXXX";
+	struct audit_keys keys = {.count = 0};
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(file_write(fd, view_of_text(one)).code, E_OK);
+	assert_int_equal(read_from(path, &keys), EXIT_DONE);
+	assert_int_equal(keys.count, 1);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 1 << 20);
+	assert_int_equal(file_write(fd, view_of_text(one)).code, E_OK);
+	assert_int_equal(read_from(path, &keys), EXIT_USAGE);
+	file_close(&fd);
+	assert_int_equal(unlink(path), 0);
 }
 
 static void there_is_a_most(UNUSED void **state)
@@ -79,7 +123,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_key_is_read),
 		cmocka_unit_test(several_are_read_with_what_stands_between),
+		cmocka_unit_test(what_stands_between_may_be_long),
 		cmocka_unit_test(what_is_no_key_is_refused),
+		cmocka_unit_test(a_file_is_read_whole_or_refused),
 		cmocka_unit_test(there_is_a_most),
 	};
 	return cmocka_run_group_tests_name("cli_audit_keys", tests, NULL, NULL);

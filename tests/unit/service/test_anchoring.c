@@ -13,12 +13,13 @@
 #include "base/text.h"
 #include "remembered.h"
 #include "service/core.h"
+#include "the_world.h"
 
 #define WAITERS 4 /* as many as the service has threads that may wait */
 
 static void adjust(struct kms_store_ops *ops);
 
-static struct world world = {
+struct world world = {
 	.adjust = adjust, .adjust_options = remembered_adjust, .without_due_work = true};
 static char key[KMS_KEY_ID_TEXT + 1];
 
@@ -42,13 +43,6 @@ static int make_world(UNUSED void **state)
 	world_make(&world);
 	world_start(&world, &world.first, "audit");
 	world_create_key(&world, "{}", key);
-	return 0;
-}
-
-static int remove_world(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -432,5 +426,5 @@ int main(void)
 		test(test_every_kind_of_finding_has_a_name_and_a_remedy),
 		test(test_the_stop_anchors_what_is_left),
 	};
-	return cmocka_run_group_tests(tests, make_world, remove_world);
+	return cmocka_run_group_tests(tests, make_world, the_world_tear_down);
 }

@@ -14,13 +14,14 @@
 #include "remembered.h"
 #include "service/anchoring.h"
 #include "service/core.h"
+#include "the_world.h"
 
 #define INTERNAL "An internal error occurred. The request can be sent again."
 #define LOOKS_US 700000 /* more than two looks of the anchoring thread */
 
 static void adjust(struct kms_store_ops *ops);
 
-static struct world world = {
+struct world world = {
 	.adjust = adjust, .adjust_options = remembered_adjust, .without_due_work = true};
 static char key[KMS_KEY_ID_TEXT + 1];
 static char sealed[512]; /* a ciphertext under it */
@@ -49,13 +50,6 @@ static int make_world(UNUSED void **state)
 	world_create_key(&world, "{}", key);
 	world_encrypt(&world, key, "eA==", "{}", &r);
 	assert_ok(text_copy(sealed, sizeof sealed, view_of_text(reply_text(&r, "CiphertextBlob"))));
-	return 0;
-}
-
-static int remove_world(UNUSED void **state)
-{
-	world_stop(&world.first);
-	world_remove(&world);
 	return 0;
 }
 
@@ -463,5 +457,5 @@ int main(void)
 		test(test_the_status_says_what_to_do),
 		test(test_the_metric),
 	};
-	return cmocka_run_group_tests(tests, make_world, remove_world);
+	return cmocka_run_group_tests(tests, make_world, the_world_tear_down);
 }

@@ -19,15 +19,6 @@
 
 static int log_fd = -1;
 
-void fixture_assert(struct err e, enum err_code wanted, const char *call, const char *file,
-		    int line)
-{
-	if (e.code != wanted)
-		print_error("%s\n  is %s (detail %u, %s:%u)\n", call, err_name(e), e.detail, e.file,
-			    e.line);
-	_assert_int_equal(e.code, wanted, file, line);
-}
-
 static struct err seal(void *self, const struct view *messages, size_t count,
 		       uint8_t (*seals)[KMS_SEAL_LEN])
 {

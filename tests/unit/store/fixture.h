@@ -4,15 +4,10 @@
 #ifndef HOLDFAST_TESTS_STORE_FIXTURE_H
 #define HOLDFAST_TESTS_STORE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka.h wants the four above */
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "store/sqlite/sqlite.h"
+#include "tests/support/assert_err.h"
 
 /* The argument of key_create(): a key without tags. */
 #define NEW_KEY(key_, version_) (&(const struct kms_new_key){.key = (key_), .version = (version_)})
@@ -36,11 +31,6 @@ struct fixture {
 	struct auth_identities identities;
 	struct kms_installation_store installation;
 };
-
-#define assert_ok(call) fixture_assert((call), E_OK, #call, __FILE__, __LINE__)
-#define assert_err(call, code) fixture_assert((call), (code), #call, __FILE__, __LINE__)
-void fixture_assert(struct err e, enum err_code wanted, const char *call, const char *file,
-		    int line);
 
 /* For cmocka: *state is a struct fixture with an open store in a new folder. */
 int fixture_setup(void **state);

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is expected of rows, now and as of an epoch that has passed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "base/writer.h"
 #include "store/expectation.h"
-
-#define assert_ok(call) assert_int_equal((call).code, E_OK)
-#define assert_err(call, wanted) assert_int_equal((call).code, (wanted))
+#include "tests/support/assert_err.h"
 
 /* Row `n` in its state `s`, of group n / 100. */
 static struct store_imprint row(uint32_t n, uint32_t s)

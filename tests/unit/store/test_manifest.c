@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tallies: places of rows, what differs between two, and the row that carries one. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/mem.h"
 #include "kms/sealer.h"
 #include "store/manifest.h"
 #include "store/tables.h"
-
-#define assert_ok(call) assert_int_equal((call).code, E_OK)
+#include "tests/support/assert_err.h"
 
 #define SESSIONS store_sealed_number(&store_table_sessions)
 

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of rows: what fits is shown as the row's own, what does not is shown as cut. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "kms/catalog.h"
 #include "store/manifest.h"
 #include "store/tables.h"
+#include "tests/support/assert_err.h"
 
-#define assert_ok(call) assert_int_equal((call).code, E_OK)
 #define ACCOUNT                                                   \
 	{                                                         \
 		STORE_CHARACTERS, 0, VIEW_LITERAL("123456789012") \

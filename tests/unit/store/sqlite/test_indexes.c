@@ -106,6 +106,20 @@ static void test_the_log_says_how_many_rows_are_missing(void **state)
 	assert_non_null(strstr(log, "holdfast store verify"));
 }
 
+/* That one key's rows are fewer says nothing of the table, for which the log has a line of its own.
+ */
+static void test_rows_of_a_key_and_of_the_table_are_told_each(void **state)
+{
+	struct fixture *f = *state;
+	tampering_delete(f, &store_table_grants);
+	assert_err(tamper_read(f, TAMPER_GRANTS), E_STORE_SEAL);
+	assert_non_null(strstr(fixture_log(f), "store.rows_missing table=\"grants\" rows=1"));
+	assert_err(tamper_read(f, TAMPER_RETIRABLE), E_STORE_SEAL);
+	assert_non_null(strstr(fixture_log(f), "store.rows_missing table=\"grants\" rows=1"));
+	assert_err(tamper_read(f, TAMPER_RETIRABLE), E_STORE_SEAL);
+	assert_null(strstr(fixture_log(f), "store.rows_missing"));
+}
+
 static void test_what_is_accepted_has_its_indexes_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -194,6 +208,7 @@ int main(void)
 		TEST(test_an_index_of_something_else_is_found),
 		TEST(test_a_list_by_an_emptied_index_is_refused),
 		TEST(test_the_log_says_how_many_rows_are_missing),
+		TEST(test_rows_of_a_key_and_of_the_table_are_told_each),
 		TEST(test_what_is_accepted_has_its_indexes_anew),
 		TEST(test_what_is_due_is_not_told_while_rows_are_missing),
 		TEST(test_rows_are_counted_once_for_each_state_of_the_file),
