@@ -23,7 +23,7 @@
 
 #define LOOK_MS 250        /* between two looks at what was committed */
 #define RETRY_MS 100       /* after a raise that failed, while somebody waits */
-#define HEAD_EVERY_MS 5000 /* the audit log's head is stored, where it has moved */
+#define HEAD_EVERY_MS 5000 /* the audit log's head is stored, and the token looked at */
 #define STOP_MS 3000       /* at the stop the token is waited for so long */
 #define MS_PER_S 1000
 #define NS_PER_MS 1000000L
@@ -194,20 +194,44 @@ static bool is_anchored(struct anchoring *anchoring, const struct kms_mark *mark
 }
 
 /*
- * A copy of the store that goes on with the same token overtakes this one's mark, and is overtaken,
- * in turn: what is to be raised next would hide it. Two daemons on one store have the same marks.
+ * What the token has now. E_HSM_ANCHOR: it is a mark that this store had not at its epoch. A copy
+ * of the store that goes on with the same token overtakes this one's mark, and is overtaken, in
+ * turn: what is raised next would hide it. Two daemons on one store have the same marks.
  */
-static struct err raise_over(struct anchoring *anchoring, const struct anchor_place *place,
-			     const struct kms_mark *committed, struct kms_mark *reached)
+static struct err read_present(struct anchoring *anchoring, const struct anchor_place *place,
+			       struct kms_mark *present)
 {
 	const struct kms_manifest *manifest = &anchoring->service->options.manifest;
-	struct kms_mark present = {0};
-	struct err e = anchor_read(place, &present);
+	struct err e = anchor_read(place, present);
 	if (err_failed(e))
 		metric_add(METRIC_ANCHOR_FAILURES, 0, 0, 1);
 	TRY(e);
-	REQUIRE(!manifest->ops->denies(manifest->self, &present), E_HSM_ANCHOR);
+	REQUIRE(!manifest->ops->denies(manifest->self, present), E_HSM_ANCHOR);
+	return OK;
+}
+
+static struct err raise_over(struct anchoring *anchoring, const struct anchor_place *place,
+			     const struct kms_mark *committed, struct kms_mark *reached)
+{
+	struct kms_mark present = {0};
+	TRY(read_present(anchoring, place, &present));
 	return raise_timed(place, committed, reached);
+}
+
+/* A service that changes nothing learns of another store as well. A token that is away is told by
+ * whoever needs it. */
+static void look_at_token(struct anchoring *anchoring)
+{
+	struct kms_mark committed = {0}, present = {0};
+	const struct anchor_place place =
+		place_of(anchoring->service, service_deadline_ms(anchoring->service));
+	struct err e = look_at_store(anchoring, &committed);
+	if (!err_failed(e))
+		e = read_present(anchoring, &place, &present);
+	if (!err_failed(e) && !anchor_covers(&committed, &present))
+		e = confirm(anchoring, &present);
+	if (err_is(e, E_HSM_ANCHOR))
+		distrust_set(anchoring->service, e);
 }
 
 /* Anchors what is committed by now. false: there is something left. */
@@ -287,8 +311,10 @@ static void *serve(void *arg)
 		distrust_settle(anchoring->service);
 		if (is_over(anchoring))
 			continue;
-		if (now_ms(anchoring) - anchoring->head_saved_ms >= HEAD_EVERY_MS)
+		if (now_ms(anchoring) - anchoring->head_saved_ms >= HEAD_EVERY_MS) {
 			save_head(anchoring);
+			look_at_token(anchoring);
+		}
 		well = anchor_all(anchoring, service_deadline_ms(anchoring->service));
 	}
 	if (is_over(anchoring))

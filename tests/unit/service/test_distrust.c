@@ -153,6 +153,15 @@ static void test_another_store_of_the_same_age(UNUSED void **state)
 	await_set(E_HSM_ANCHOR);
 }
 
+/* Nothing is committed here meanwhile. */
+static void test_a_service_that_changes_nothing_looks_at_the_token_as_well(UNUSED void **state)
+{
+	fork_anchor();
+	for (unsigned i = 0; i < 100 && !is_set(); i++)
+		(void)usleep(100000);
+	await_set(E_HSM_ANCHOR);
+}
+
 /* It was here last, and would be overtaken now. */
 static void test_another_store_that_goes_on_in_turn(UNUSED void **state)
 {
@@ -437,6 +446,7 @@ int main(void)
 		test(test_a_mark_of_the_token_that_the_store_cannot_have_had),
 		test(test_another_store_of_the_same_age),
 		test(test_another_store_that_goes_on_in_turn),
+		test(test_a_service_that_changes_nothing_looks_at_the_token_as_well),
 		test(test_a_token_that_forgets),
 		test(test_a_doubt_that_a_survey_confirms),
 		test(test_a_verification_that_finds_another_store),
