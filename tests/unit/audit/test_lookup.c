@@ -572,22 +572,6 @@ static void a_segment_of_another_that_cannot_be_read_is_told(void **state)
 	audit_indexes_stop(&logs[0]);
 }
 
-/* As far as the file system lets it grow: nobody reads through that. */
-static void a_segment_that_claims_any_size_holds_nobody_up(void **state)
-{
-	(void)state;
-	char path[512];
-	off_t size = (off_t)1 << 62;
-	write_segment(SEGMENT("1"), 0, 30);
-	while (truncate(path_in(path, SEGMENT("1")), size) != 0 && size > (off_t)1 << 42)
-		size /= 2;
-	start_at(fixture_directory, 0, true);
-	(void)alarm(60);
-	expect_user(1, 0, 30);
-	audit_indexes_stop(&logs[0]);
-	(void)alarm(0);
-}
-
 #define LOOKUP_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -611,7 +595,6 @@ int main(void)
 		LOOKUP_TEST(a_folder_that_is_away_is_no_empty_log),
 		LOOKUP_TEST(another_folder_in_its_place_is_read_anew),
 		LOOKUP_TEST(a_segment_of_another_that_cannot_be_read_is_told),
-		LOOKUP_TEST(a_segment_that_claims_any_size_holds_nobody_up),
 	};
 	return cmocka_run_group_tests_name("audit_lookup", tests, NULL, NULL);
 }
