@@ -71,19 +71,24 @@ static struct err read_at(int fd, uint64_t at, uint8_t *room, size_t len)
 	return OK;
 }
 
-/* Where the zeros begin that stand behind the last line. */
+/*
+ * Where the zeros begin that stand behind the last line. By halves: a file of another daemon's
+ * folder may claim any size, and reading through its zeros would hold the thread for years.
+ */
 static struct err find_end(struct cursor *c, uint64_t size, uint64_t *end)
 {
-	uint64_t at = size;
-	size_t used = 0;
-	while (at > 0 && used == 0) {
-		size_t len = (size_t)MIN_OF(at, (uint64_t)AUDIT_INDEX_BLOCK);
-		at -= len;
-		TRY(read_at(c->fd, at, c->window, len));
-		for (used = len; used > 0 && c->window[used - 1] == 0; used--)
-			;
+	uint64_t low = 0, high = size; /* lines before the one, zeros from the other on */
+	uint64_t look = size > 0 ? size - 1 : 0;
+	while (low < high) {
+		uint8_t there = 0;
+		TRY(read_at(c->fd, look, &there, 1));
+		if (there != 0)
+			low = look + 1;
+		else
+			high = look;
+		look = low + (high - low) / 2;
 	}
-	*end = at + used;
+	*end = low;
 	return OK;
 }
 

@@ -169,10 +169,23 @@ static struct err read_at(int fd, uint64_t at, uint8_t *room, size_t cap, size_t
 	return OK;
 }
 
-static struct err scan_file(int fd, uint8_t *room, struct scan *scan)
+/* Where something was written, at or behind `at`: what never was reads as zeros, of which a file
+ * may claim more than anybody can read. */
+static uint64_t data_behind(int fd, uint64_t at, uint64_t size)
+{
+	off_t data = lseek(fd, (off_t)at, SEEK_DATA);
+	if (data < 0)
+		return errno == ENXIO ? size : at;
+	return MIN_OF((uint64_t)data, size);
+}
+
+static struct err scan_file(int fd, uint64_t size, uint8_t *room, struct scan *scan)
 {
 	*scan = (struct scan){0};
 	for (size_t n = 1; n > 0;) {
+		uint64_t data = data_behind(fd, scan->size, size);
+		scan->ended = scan->ended || data > scan->size;
+		scan->size = MAX_OF(scan->size, data);
 		TRY(read_at(fd, scan->size, room, WINDOW, &n));
 		scan_window(scan, view_of(room, n));
 	}
@@ -193,6 +206,7 @@ static struct err save_torn(int directory, const char *name, int from, const str
 		return ERR_DETAIL(E_AUDIT, errno);
 	for (uint64_t at = scan->keep; at < scan->used;) {
 		size_t n = 0;
+		at = data_behind(from, at, scan->used);
 		TRY(read_at(from, at, room, MIN_OF(scan->used - at, (uint64_t)WINDOW), &n));
 		if (n == 0)
 			break;
@@ -220,7 +234,7 @@ NODISCARD struct err recovery_open(int directory, const char *name, int *fd, uin
 		return ERR_DETAIL(E_AUDIT, errno);
 	if (!S_ISREG(st.st_mode))
 		return ERR(E_AUDIT);
-	TRY(scan_file(segment, room, &scan));
+	TRY(scan_file(segment, (uint64_t)st.st_size, room, &scan));
 	if (scan.used > scan.keep)
 		TRY(save_torn(directory, name, segment, &scan, room));
 	if (scan.keep < scan.size && ftruncate(segment, (off_t)scan.keep) != 0)

@@ -291,12 +291,14 @@ void sqlite_transaction_end(struct sqlite_transaction *transaction)
 				     transaction->began_ns);
 	if (connection == NULL)
 		return;
+	/* While the file is locked: once it is not, another process may commit what a reader of
+	 * ours would judge by what we never did. */
+	if (connection->escort.ended != NULL)
+		connection->escort.ended(connection->escort.self, false);
 	/* Some failures have rolled back already. */
 	struct err e = OK;
 	if (!sqlite3_get_autocommit(connection->db))
 		e = sqlite_statement_once(connection, SQL_ROLLBACK);
 	if (err_failed(e))
 		log_event(LOG_ERROR, "store.rollback_failed", LOG_ERR(e));
-	if (connection->escort.ended != NULL)
-		connection->escort.ended(connection->escort.self, false);
 }

@@ -15,10 +15,16 @@
 #define BUSY_TIMEOUT_MS 5000
 #define SQL_MAX 512
 #define PASS_MAX 4096 /* rows in one pass */
+#define PASS_BYTES ((size_t)64 << 20)
+
+/* What SQLite reads at all is no longer (connection.c), whatever somebody wrote there. */
+#define VALUE_MAX ((size_t)1 << 20)
+#define KEY_MAX (STORE_KEY_COLUMNS_MAX * (VALUE_MAX + 16))
 
 /* A row by its primary key, copied: tag and bytes of each value stand one behind the other. */
 struct unsealed {
 	size_t table;
+	bool typeless; /* one of the values */
 	struct buf key;
 	char name[STORE_KEY_TEXT];
 };
@@ -27,7 +33,8 @@ struct discard {
 	struct store_sqlite *store;
 	struct sqlite_connection *connection;
 	struct unsealed *rows; /* PASS_MAX */
-	size_t count;
+	size_t count, bytes;
+	bool full;     /* the pass; there may be more */
 	uint64_t met;  /* by this scan, of those that do not carry their seal */
 	uint64_t left; /* that stay: every scan meets them first */
 };
@@ -42,12 +49,14 @@ static void discard_cleanup(struct discard *d)
 
 /* --- finding --- */
 
-static struct err key_write(const struct sqlite_scanned *row, struct buf *out)
+static struct err key_write(const struct sqlite_scanned *row, struct unsealed *out)
 {
 	const struct store_table *table = store_sealed_tables[row->table];
 	struct writer w;
-	writer_init_buf(&w, out);
+	writer_init_buf(&w, &out->key);
+	out->typeless = false;
 	for (size_t i = 0; i < table->key_count; i++) {
+		out->typeless |= row->values[i].tag == 0;
 		writer_u8(&w, (uint8_t)row->values[i].tag);
 		writer_u64(&w, (uint64_t)row->values[i].integer);
 		writer_block32(&w, row->values[i].bytes);
@@ -58,14 +67,17 @@ static struct err key_write(const struct sqlite_scanned *row, struct buf *out)
 static struct err row_note(void *user, const struct sqlite_scanned *row)
 {
 	struct discard *d = user;
-	if (row->sound || d->met++ < d->left || d->count == PASS_MAX)
+	if (row->sound || d->met++ < d->left || d->full)
 		return OK;
 	struct unsealed *noted = &d->rows[d->count];
 	noted->table = row->table;
 	store_row_key(store_sealed_tables[row->table], row->values, noted->name);
-	buf_init(&noted->key, STORE_ROW_MAX);
+	buf_init(&noted->key, KEY_MAX);
 	d->count++;
-	return key_write(row, &noted->key);
+	TRY(key_write(row, noted));
+	d->bytes += noted->key.len;
+	d->full = d->count == PASS_MAX || d->bytes >= PASS_BYTES;
+	return OK;
 }
 
 static struct err find(struct discard *d)
@@ -74,7 +86,8 @@ static struct err find(struct discard *d)
 	CLEANUP(sqlite_transaction_end) struct sqlite_transaction transaction = {0};
 	for (size_t i = 0; i < d->count; i++)
 		buf_cleanup(&d->rows[i].key);
-	d->count = 0;
+	d->count = d->bytes = 0;
+	d->full = false;
 	d->met = 0;
 	sqlite_reader_acquire(&d->store->readers, &reader);
 	TRY(sqlite_transaction_read(reader.connection, &transaction));
@@ -89,27 +102,47 @@ static void finalize(sqlite3_stmt **statement)
 	(void)sqlite3_finalize(TAKE(*statement));
 }
 
-/* Names are the schema's, never data. IS: whatever somebody wrote there. */
-static struct err sql_write(const struct store_table *table, char sql[SQL_MAX])
+static struct err value_take(struct reader *r, struct store_value *out)
 {
+	out->tag = (enum store_tag)reader_u8(r);
+	out->integer = (int64_t)reader_u64(r);
+	out->bytes = reader_block32(r, VALUE_MAX);
+	REQUIRE(!r->failed, E_FORMAT);
+	return OK;
+}
+
+/* Names are the schema's, never data. IS: whatever somebody wrote there. But a value of a type that
+ * no column of ours has was not kept: whatever has such a one carries no seal either. */
+static struct err sql_write(const struct unsealed *row, char sql[SQL_MAX])
+{
+	const struct store_table *table = store_sealed_tables[row->table];
+	struct store_value value;
+	struct reader r;
 	struct writer w;
+	reader_init(&r, buf_view(&row->key));
 	writer_init(&w, sql, SQL_MAX);
 	writer_format(&w, "DELETE FROM \"%s\" WHERE ", table->name);
-	for (size_t i = 0; i < table->key_count; i++)
-		writer_format(&w, "%s\"%s\" IS ?%zu", i > 0 ? " AND " : "", table->columns[i].name,
-			      i + 1);
+	for (size_t i = 0; i < table->key_count; i++) {
+		const char *name = table->columns[i].name;
+		writer_text(&w, i > 0 ? " AND " : "");
+		TRY(value_take(&r, &value));
+		if (value.tag == 0)
+			writer_format(&w, "typeof(\"%s\") IN ('null','real')", name);
+		else
+			writer_format(&w, "\"%s\" IS ?%zu", name, i + 1);
+	}
 	return writer_end_text(&w);
 }
 
-static int value_bind(sqlite3_stmt *statement, int at, struct reader *r)
+static int value_bind(sqlite3_stmt *statement, int at, const struct store_value *value)
 {
-	enum store_tag tag = (enum store_tag)reader_u8(r);
-	int64_t integer = (int64_t)reader_u64(r);
-	struct view bytes = reader_block32(r, STORE_ROW_MAX);
+	const struct view bytes = value->bytes;
 	const void *ptr = bytes.ptr != NULL ? (const void *)bytes.ptr : "";
-	if (tag == STORE_INTEGER)
-		return sqlite3_bind_int64(statement, at, integer);
-	if (tag == STORE_CHARACTERS)
+	if (value->tag == 0)
+		return SQLITE_OK;
+	if (value->tag == STORE_INTEGER)
+		return sqlite3_bind_int64(statement, at, value->integer);
+	if (value->tag == STORE_CHARACTERS)
 		return sqlite3_bind_text64(statement, at, ptr, bytes.len, SQLITE_STATIC,
 					   SQLITE_UTF8);
 	return sqlite3_bind_blob64(statement, at, ptr, bytes.len, SQLITE_STATIC);
@@ -118,24 +151,28 @@ static int value_bind(sqlite3_stmt *statement, int at, struct reader *r)
 static struct err key_bind(struct discard *d, const struct unsealed *row, sqlite3_stmt *statement)
 {
 	const struct store_table *table = store_sealed_tables[row->table];
+	struct store_value value;
 	struct reader r;
 	reader_init(&r, buf_view(&row->key));
 	for (size_t i = 0; i < table->key_count; i++) {
-		int code = value_bind(statement, (int)i + 1, &r);
+		TRY(value_take(&r, &value));
+		int code = value_bind(statement, (int)i + 1, &value);
 		TRY(sqlite_connection_result(d->connection, code, "discard"));
 	}
 	return reader_end(&r);
 }
 
-/* One on which sound rows hang stays, refused. */
-static struct err row_remove(struct discard *d, const struct unsealed *row, bool *removed)
+/* One on which sound rows hang stays, refused. One of no type may have gone with another, or take
+ * others with it: they are told by their types alone. */
+static struct err row_remove(struct discard *d, const struct unsealed *row, uint64_t *removed)
 {
 	CLEANUP(finalize) sqlite3_stmt *statement = NULL;
 	const struct store_table *table = store_sealed_tables[row->table];
 	char sql[SQL_MAX];
+	d->left++;
 	if (table == &store_table_installation)
 		return OK;
-	TRY(sql_write(table, sql));
+	TRY(sql_write(row, sql));
 	int code = sqlite3_prepare_v2(d->connection->db, sql, -1, &statement, NULL);
 	TRY(sqlite_connection_result(d->connection, code, "discard"));
 	TRY(key_bind(d, row, statement));
@@ -143,8 +180,10 @@ static struct err row_remove(struct discard *d, const struct unsealed *row, bool
 	if ((code & 0xff) == SQLITE_CONSTRAINT)
 		return OK;
 	TRY(sqlite_connection_result(d->connection, code, "discard"));
-	*removed = sqlite3_changes(d->connection->db) > 0;
-	if (*removed)
+	int gone = sqlite3_changes(d->connection->db);
+	*removed += (uint64_t)gone;
+	d->left -= gone > 0 || row->typeless;
+	if (gone > 0)
 		log_event(LOG_WARNING, "store.row_discarded", LOG_TEXT("table", table->name),
 			  LOG_TEXT("row", row->name));
 	return OK;
@@ -155,12 +194,8 @@ static struct err pass(struct discard *d, uint64_t *removed)
 {
 	TRY(find(d));
 	TRY(sqlite_connection_run(d->connection, "BEGIN IMMEDIATE"));
-	for (size_t i = 0; i < d->count; i++) {
-		bool gone = false;
-		TRY(row_remove(d, &d->rows[i], &gone));
-		*removed += gone;
-		d->left += !gone;
-	}
+	for (size_t i = 0; i < d->count; i++)
+		TRY(row_remove(d, &d->rows[i], removed));
 	return sqlite_connection_run(d->connection, "COMMIT");
 }
 
@@ -171,7 +206,7 @@ static struct err sweep(struct discard *d, uint64_t *removed)
 	d->left = 0;
 	do
 		TRY(pass(d, removed));
-	while (d->count == PASS_MAX);
+	while (d->full);
 	return OK;
 }
 

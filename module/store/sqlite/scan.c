@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/scan.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/sqlite/statement.h"
 
@@ -39,13 +40,28 @@ static struct err row_take(const struct sqlite_scan *scan, size_t table,
 	return e;
 }
 
+/* SQLite does not read on behind a value that is too long for it, and nothing tells its row. */
+static struct err row_step(size_t table, struct sqlite_statement *statement, bool *more)
+{
+	struct err e = sqlite_statement_step(statement, more);
+	struct err damaged = ERR_DETAIL(E_STORE, e.detail);
+	if (!err_is(e, E_BOUNDS))
+		return e;
+	log_event(LOG_ERROR, "store.damaged", LOG_TEXT("table", store_sealed_tables[table]->name),
+		  LOG_TEXT("text", "a value is longer than any that the service writes: somebody "
+				   "else has written to the file"),
+		  LOG_TEXT("do", "stop the service and restore the file from a backup"),
+		  LOG_ERR(damaged));
+	return damaged;
+}
+
 static struct err page_fetch(const struct sqlite_scan *scan, size_t table,
 			     struct sqlite_statement *statement, struct store_batch *page,
 			     bool *more)
 {
 	*more = true;
 	while (*more && page->count < PAGE_ROWS && page->bytes.len < PAGE_BYTES) {
-		TRY(sqlite_statement_step(statement, more));
+		TRY(row_step(table, statement, more));
 		if (*more)
 			TRY(row_take(scan, table, statement, page));
 	}

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -189,6 +190,32 @@ static void lines_behind_a_hole_are_saved_and_cut(void **state)
 	const char *torn = fixture_read_file(SEGMENT_1 ".torn", &len);
 	assert_int_equal(len, 2 * 65536 + 11 - (sizeof whole - 1));
 	assert_memory_equal(torn + len - 11, "{\"late\":1}\n", 11);
+}
+
+/* A file that somebody made to claim any size, with a byte at its end: nobody reads through what
+ * was never written, nor copies it. */
+static void a_hole_of_any_size_holds_no_start_up(void **state)
+{
+	(void)state;
+	char path[256];
+	size_t len = 0;
+	off_t size = (off_t)1 << 62;
+	fixture_write_file(SEGMENT_1, whole, sizeof whole - 1);
+	(void)snprintf(path, sizeof path, "%s/%s", fixture_directory, SEGMENT_1);
+	while (truncate(path, size) != 0 && size > (off_t)1 << 42)
+		size /= 2;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "x", 1, size - 1), 1);
+	assert_int_equal(close(fd), 0);
+	(void)alarm(60);
+	opened(1 << 20, 4096);
+	assert_int_equal(segments.durable, sizeof whole - 1);
+	segments_close(&segments);
+	(void)alarm(0);
+	(void)fixture_read_file(SEGMENT_1, &len);
+	assert_int_equal(len, sizeof whole - 1);
+	const char *torn = fixture_read_file(SEGMENT_1 ".torn", &len);
+	assert_true(len > 0 && len <= (size_t)2 * 65536 && torn[len - 1] == 'x');
 }
 
 /* A window of the scan may end anywhere in a line. */
@@ -510,6 +537,7 @@ int main(void)
 		FIXTURE_TEST(zeros_stand_behind_the_last_line_until_the_end),
 		FIXTURE_TEST(doing_without_zeros_is_no_failure),
 		FIXTURE_TEST(a_torn_end_is_cut_at_every_byte),
+		FIXTURE_TEST(a_hole_of_any_size_holds_no_start_up),
 		FIXTURE_TEST(lines_behind_a_hole_are_saved_and_cut),
 		FIXTURE_TEST(long_lines_are_recovered_across_windows),
 		FIXTURE_TEST(the_segment_with_the_highest_number_is_the_newest),

@@ -177,6 +177,40 @@ static void test_all_of_very_many_go_and_are_counted(void **state)
 	assert_int_equal(left, keys);
 }
 
+/* The schema is put back: it is looked at, too. */
+#define HEADS_OF "UPDATE sqlite_schema SET sql="
+#define NAMED " WHERE name='audit_heads'"
+static void plant_of_no_type(struct fixture *f)
+{
+	fixture_sql(f, "CREATE TABLE kept_sql AS SELECT sql FROM sqlite_schema" NAMED
+		       ";PRAGMA writable_schema=ON;" HEADS_OF
+		       "replace(replace(sql,'log TEXT NOT NULL PRIMARY','log PRIMARY'),"
+		       "'STRICT','')" NAMED);
+	fixture_sql(f, "INSERT INTO audit_heads SELECT NULL,chain,revision,sequence,hash,seal "
+		       "FROM audit_heads LIMIT 1;INSERT INTO audit_heads SELECT 1.5,chain,"
+		       "revision,sequence,hash,seal FROM audit_heads LIMIT 1");
+	fixture_sql(f, "PRAGMA writable_schema=ON;" HEADS_OF "(SELECT sql FROM kept_sql)" NAMED);
+}
+
+/* Somebody wrote there what no program of ours would: it is in the way all the same. */
+static void test_names_that_no_row_of_ours_has(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t removed = 0, left = 0;
+	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
+	plant_of_no_type(f);
+	fixture_sql(f, "INSERT INTO audit_heads SELECT printf('%.*c',300000,'x'),chain,revision,"
+		       "sequence,hash,seal FROM audit_heads WHERE typeof(log)='text' LIMIT 1");
+	survey(f, &s);
+	assert_true(err_failed(s.verdict));
+	discard(f, &removed, &left);
+	assert_int_equal(removed, 3);
+	assert_int_equal(left, 0);
+	accept(f, &s);
+	assert_ok(s.verdict);
+	assert_int_equal(s.found, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tampering_setup, fixture_teardown)
@@ -186,6 +220,7 @@ int main(void)
 		TEST(test_a_row_that_an_index_lacks),
 		TEST(test_what_hung_on_a_row_goes_before_it),
 		TEST(test_all_of_very_many_go_and_are_counted),
+		TEST(test_names_that_no_row_of_ours_has),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

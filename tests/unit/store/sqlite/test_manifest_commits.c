@@ -53,6 +53,36 @@ static void test_each_commit_is_an_epoch(void **state)
 	assert_memory_not_equal(before.digest, after.digest, sizeof after.digest);
 }
 
+static struct sqlite_escort usual;
+static bool locked_at_the_end;
+
+static struct err before_none(UNUSED void *self)
+{
+	return ERR(E_HSM_TIMEOUT);
+}
+
+static void end_watched(void *self, bool committed)
+{
+	struct store_sqlite *store = self;
+	locked_at_the_end = !committed && !sqlite3_get_autocommit(store->writer->db);
+	usual.ended(self, committed);
+}
+
+/* Otherwise another daemon may commit the same epoch before what failed is forgotten, and a reader
+ * takes the one for the other. */
+static void test_what_failed_is_forgotten_before_others_may_write(void **state)
+{
+	struct fixture *f = *state;
+	struct sqlite_connection *writer = f->store->writer;
+	usual = writer->escort;
+	writer->escort = (struct sqlite_escort){before_none, end_watched, usual.self};
+	assert_err(sample_create(f, 1), E_HSM_TIMEOUT);
+	assert_true(locked_at_the_end);
+	writer->escort = usual;
+	assert_ok(sample_create(f, 1));
+	(void)assert_sound(f);
+}
+
 static bool denies(struct fixture *f, struct kms_mark mark)
 {
 	return f->manifest.ops->denies(f->manifest.self, &mark);
@@ -286,6 +316,7 @@ int main(void)
 #define TEST_BEFORE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_commit_is_an_epoch),
+		TEST(test_what_failed_is_forgotten_before_others_may_write),
 		TEST(test_it_denies_marks_that_it_never_had),
 		TEST(test_an_advisory_commit_is_none),
 		TEST(test_a_failed_transaction_leaves_no_trace),

@@ -517,6 +517,19 @@ static void test_what_is_accepted_is_newer_than_any_store_of_before(void **state
 	assert_int_equal(s.mark.epoch, first.epoch + 2);
 }
 
+/* SQLite stops there: which table it is, and what helps, is told all the same. */
+static void test_a_value_that_cannot_be_read_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct kms_survey_options options = {0};
+	CLEANUP(kms_survey_cleanup) struct kms_survey s = {0};
+	fixture_sql(f, "INSERT INTO audit_heads SELECT printf('%.*c',2000000,'x'),chain,revision,"
+		       "sequence,hash,seal FROM audit_heads LIMIT 1");
+	(void)fixture_log(f);
+	assert_err(f->manifest.ops->survey(f->manifest.self, &options, &s), E_STORE);
+	assert_non_null(strstr(fixture_log(f), "store.damaged table=\"audit_heads\""));
+}
+
 /* With no table in it but those of the schema. */
 static int plain_setup(void **state)
 {
@@ -548,6 +561,7 @@ int main(void)
 		TEST(test_a_digest_is_of_one_state),
 		TEST(test_a_changed_manifest_is_found),
 		TEST(test_a_manifest_that_was_seen_must_be_there),
+		TEST(test_a_value_that_cannot_be_read_is_told),
 		TEST_PLAIN(test_an_older_file_is_rolled_back),
 		TEST_PLAIN(test_another_history_is_forked),
 		TEST(test_a_token_without_an_anchor_is_another_history),
