@@ -46,6 +46,7 @@ struct settings {
 		settings_text path;             /* /var/lib/holdfast/holdfast.db */
 		settings_text backup_directory; /* empty: the folder "backups" beside the store */
 		settings_text installation;     /* id; empty: any */
+		int64_t verify_hours;           /* 24; 0: at the start alone; 0..8760 */
 	} store;
 	struct {
 		settings_text directory;     /* /var/lib/holdfast/audit */

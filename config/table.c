@@ -72,6 +72,8 @@ const struct setting settings_table[] = {
 	     "folder of holdfast backup; empty: backups, beside the store"),
 	TEXT(store, installation, SETTING_ID, 0, 32,
 	     "", "the installation whose store this must be; empty: any"),
+	INTEGER(store, verify_hours, 0, 8760, 24,
+		"hours after which the whole store is verified again; 0: at the start alone"),
 
 	TEXT(audit, directory, SETTING_PATH, 1, TEXT_MAX, "/var/lib/holdfast/audit",
 	     "folder of the audit log's segments"),

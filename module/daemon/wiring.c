@@ -24,6 +24,7 @@
 #define TOKEN_LOOK_MS 20
 #define TOKEN_SAY_MS 5000
 #define VERIFY_EXTEND_US 60000000
+#define S_PER_HOUR 3600
 #define MIB (UINT64_C(1) << 20)
 #define MS_PER_S 1000
 
@@ -353,6 +354,7 @@ static struct err start_service(struct wiring *w)
 			.audit_name = s->audit.name,
 			.clock = &clock_system,
 			.installation = w->installation,
+			.verify_interval_s = (uint32_t)s->store.verify_hours * S_PER_HOUR,
 			.blocking_threads = (uint32_t)s->service.blocking_threads,
 			.calls_max = (uint32_t)s->service.calls_max,
 			.token_timeout_ms = (uint32_t)s->token.timeout_ms,

@@ -15,6 +15,8 @@
 
 #define SWEEP_INTERVAL_MS (INT64_C(60) * 60 * 1000) /* sessions: at the start, and hourly */
 #define SWEEP_RETRY_MS INT64_C(60000)
+#define MS_PER_S 1000
+#define VERIFY_RETRY_MS INT64_C(60000)
 #define REST_MAX_MS 30000             /* after one step, however long that took */
 #define STUMBLE_INTERVAL_MAX_MS 30000 /* between rounds while what acts need is away */
 #define STUMBLES_COUNTED 5
@@ -159,6 +161,28 @@ static void sweep_sessions(struct scheduler *scheduler)
 	note_sweep(scheduler, e);
 }
 
+static int64_t verify_interval_ms(const struct service *service)
+{
+	return (int64_t)service->options.verify_interval_s * MS_PER_S;
+}
+
+/* What nobody reads is not judged by reading it. The first time was at the start. */
+static void verify_again(struct scheduler *scheduler)
+{
+	struct service *service = scheduler->service;
+	int64_t now_ms = clock_steady_ms(service->options.clock);
+	int64_t interval_ms = verify_interval_ms(service);
+	if (interval_ms == 0 || service->options.manifest.ops == NULL ||
+	    now_ms < scheduler->verify_ms)
+		return;
+	struct err e = survey_again(service);
+	if (err_failed(e))
+		log_event(LOG_WARNING, "store.not_verified",
+			  LOG_NUMBER("again_s", VERIFY_RETRY_MS / MS_PER_S), LOG_ERR(e));
+	scheduler->verify_ms =
+		now_ms + (err_failed(e) ? MIN_OF(interval_ms, VERIFY_RETRY_MS) : interval_ms);
+}
+
 /* true: the next one at once. */
 static bool run_round(struct scheduler *scheduler)
 {
@@ -166,6 +190,7 @@ static bool run_round(struct scheduler *scheduler)
 	if (!atomic_load(&service->reconciled) || distrust_holds(&service->distrust))
 		return false;
 	sweep_sessions(scheduler);
+	verify_again(scheduler);
 	if (scheduler->agenda.ops == NULL)
 		return false;
 	due_work_look(scheduler); /* what cannot be counted may be done all the same */
@@ -202,6 +227,8 @@ NODISCARD struct err scheduler_start(struct service *service, struct scheduler *
 	TRY(MEM_NEW(&scheduler));
 	scheduler->service = service;
 	scheduler->agenda = service->options.agenda;
+	scheduler->verify_ms =
+		clock_steady_ms(service->options.clock) + verify_interval_ms(service);
 	TRY(make_locks(scheduler));
 	scheduler_set_pace(scheduler, service->options.due_interval_ms,
 			   service->options.due_share_percent);

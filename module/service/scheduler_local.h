@@ -27,7 +27,8 @@ struct scheduler {
 	struct kms_due stumbled; /* the act that ended the last round; kind 0: none did */
 	unsigned stumbles;       /* rounds in a row that an act ended */
 	bool swept;
-	int64_t swept_ms; /* steady */
+	int64_t swept_ms;  /* steady */
+	int64_t verify_ms; /* steady: when the whole store is verified next */
 };
 
 /* Claims last longer than any act between two rests. */

@@ -61,6 +61,8 @@ struct service_options {
 	uint32_t due_interval_ms;   /* 0: 1,000; between two rounds of the scheduler */
 	uint32_t due_share_percent; /* 0: 10; of the time may go into due work on the token; 1..100
 				     */
+	/* After which the scheduler verifies the whole store again (survey.h); 0: never. */
+	uint32_t verify_interval_s;
 	/* Called now and then by service_start() while it verifies the store, in rows; NULL: nobody
 	 * is told. */
 	void (*progress)(void *user, uint64_t done, uint64_t all);

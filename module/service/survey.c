@@ -22,7 +22,7 @@ static void note_progress(void *user, uint64_t done, uint64_t all)
 {
 	struct progress *progress = (struct progress *)user;
 	const struct service_options *options = &progress->service->options;
-	if (options->progress != NULL)
+	if (options->progress != NULL && progress->service->anchoring == NULL) /* at the start */
 		options->progress(options->progress_user, done, all);
 	int64_t now_ms = clock_steady_ms(options->clock);
 	if (now_ms - progress->told_ms < TELL_EVERY_MS)
@@ -154,4 +154,15 @@ void survey_tell(const struct kms_survey *survey)
 		log_event(LOG_INFO, "store.verified", LOG_NUMBER("rows", survey->rows),
 			  LOG_NUMBER("epoch", survey->mark.epoch),
 			  LOG_NUMBER("anchor", survey->anchor.epoch));
+}
+
+/* ---- again ---- */
+
+NODISCARD struct err survey_again(struct service *service)
+{
+	CLEANUP(kms_survey_cleanup) struct kms_survey survey = {0};
+	TRY(survey_run(service, &survey));
+	survey_tell(&survey);
+	distrust_consider(service, survey.verdict);
+	return OK;
 }

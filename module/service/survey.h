@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verifies the whole store against the token's anchor (kms/manifest.h), and tells what was found:
- * at the start, and when an operator asks. What follows from it: anchoring.h. */
+ * at the start, when an operator asks, and now and then. What follows from it: anchoring.h,
+ * distrust.h. */
 #ifndef HOLDFAST_SERVICE_SURVEY_H
 #define HOLDFAST_SERVICE_SURVEY_H
 
@@ -25,6 +26,10 @@ struct survey_summary {
  * kms_survey_cleanup(). Errors of token and store: nothing is known then. Blocks.
  */
 NODISCARD struct err survey_run(struct service *service, struct kms_survey *out);
+
+/* For the scheduler: verifies the whole again, tells what was found, and sets distrust.h's latch
+ * where the store is another. Errors as of survey_run(). Blocks. */
+NODISCARD struct err survey_again(struct service *service);
 
 void survey_look(struct service *service, struct survey_summary *out);
 
