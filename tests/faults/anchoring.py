@@ -195,9 +195,11 @@ def go_on_beside(own):
     twin = own.add_daemon("twin", {"store": {"path": own.path("twin.db")}, "metrics": {"listen": ""}})
     twin.start()
     twin.await_ready()
+    client = own.client(twin)
     for _ in range(5):
-        own.client(twin).create_key()
-    return own.client(twin)
+        made = client.create_key()["KeyMetadata"]["KeyId"]
+    client.disable_key(KeyId=made)  # answered when the token remembers it, and all before it
+    return client
 
 
 def assert_serves_nothing(own, key, blob):
@@ -234,7 +236,6 @@ def test_a_copy_that_goes_further_with_the_same_token_stops_the_service(make):
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
     twin = go_on_beside(own)
-    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
     assert code_of(kms.disable_key, KeyId=key) == "KMSInternalException"
     wait_for(lambda: not own.daemon.ready(), "it trusts its store no more")
     before = len(own.daemon.audit_records())
