@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/attestation.h"
 #include "base/text.h"
 
 struct signing signer, other_signer;
@@ -253,4 +254,26 @@ void spoil_signature(size_t at)
 	signature[0] = signature[0] == 'A' ? 'B' : 'A';
 	chain_anew(at);
 	store(&now);
+}
+
+void sign_line(struct signing *with, size_t at, size_t of)
+{
+	struct attestation a;
+	struct audit_link link;
+	struct audit_point point;
+	char line[ATTESTATION_MAX + AUDIT_CHAIN_ROOM];
+	uint8_t digest[AUDIT_HASH_LEN];
+	struct writer w;
+	assert_true(audit_link_parse(view_of_text(now.text[at]), &link));
+	assert_false(err_failed(attestation_parse(link.record, &a)));
+	assert_false(err_failed(audit_point_of(view_of_text(now.text[of]), &point)));
+	a.sequence = point.sequence;
+	assert_false(err_failed(attestation_digest(&point, a.time, digest)));
+	signing_sign(with, digest, a.signature);
+	writer_init(&w, line, sizeof line);
+	assert_false(err_failed(attestation_write(&a, &w)));
+	(void)snprintf(line + w.len - 1, sizeof line - w.len + 1, "%s",
+		       now.text[at] + link.record.len);
+	free(now.text[at]);
+	now.text[at] = strdup(line);
 }

@@ -48,6 +48,9 @@ void chain_anew(size_t from);
 /* The same, of a log whose attestations are all gone, or of which one is no signature; stored. */
 void take_signatures(void);
 void spoil_signature(size_t at);
+/* The attestation in line `at` becomes this one's of line `of`, in the name that it has; neither
+ * chained anew nor stored. */
+void sign_line(struct signing *with, size_t at, size_t of);
 
 void verify(const struct audit_point *expected);
 void is_sound(void);

@@ -137,25 +137,8 @@ static void the_new_key_does_not_sign_for_what_the_old_one_still_did(void **stat
 	both_keys = true;
 	go_on(&other_signer, &signer);
 	size_t at = first_since(made.lines);
-	struct attestation a;
-	struct audit_link link;
-	struct audit_point point;
-	char line[ATTESTATION_MAX + AUDIT_CHAIN_ROOM];
-	uint8_t digest[AUDIT_HASH_LEN];
-	struct writer w;
-	assert_true(audit_link_parse(view_of_text(now.text[at]), &link));
-	assert_false(err_failed(attestation_parse(link.record, &a)));
 	/* A genuine signature, of a line far before. */
-	assert_false(err_failed(audit_point_of(view_of_text(now.text[made.lines - 6]), &point)));
-	a.sequence = point.sequence;
-	assert_false(err_failed(attestation_digest(&point, a.time, digest)));
-	signing_sign(&other_signer, digest, a.signature);
-	writer_init(&w, line, sizeof line);
-	assert_false(err_failed(attestation_write(&a, &w)));
-	(void)snprintf(line + w.len - 1, sizeof line - w.len + 1, "%s",
-		       now.text[at] + link.record.len);
-	free(now.text[at]);
-	now.text[at] = strdup(line);
+	sign_line(&other_signer, at, made.lines - 6);
 	chain_anew(at);
 	store(&now);
 	is_found(AUDIT_PROBLEM_SIGNATURE);

@@ -85,33 +85,17 @@ static void a_forged_signature_is_found(void **state)
 	struct attestation a;
 	struct audit_link link;
 	struct audit_point point;
-	uint8_t digest[AUDIT_HASH_LEN];
-	char line[ATTESTATION_MAX + AUDIT_CHAIN_ROOM];
-	struct writer w;
 	size_t at = now.lines - 1;
 	assert_true(audit_link_parse(view_of_text(now.text[at]), &link));
 	assert_false(err_failed(attestation_parse(link.record, &a)));
 	assert_false(err_failed(audit_point_of(view_of_text(now.text[at - 1]), &point)));
 	assert_int_equal(point.sequence, a.sequence);
-	assert_false(err_failed(attestation_digest(&point, a.time, digest)));
-	signing_sign(&other_signer, digest, a.signature);
-	writer_init(&w, line, sizeof line);
-	assert_false(err_failed(attestation_write(&a, &w)));
-	(void)snprintf(line + w.len - 1, sizeof line - w.len + 1, "%s",
-		       now.text[at] + link.record.len);
-	free(now.text[at]);
-	now.text[at] = strdup(line);
+	sign_line(&other_signer, at, at - 1);
 	store(&now);
 	is_found(AUDIT_PROBLEM_SIGNATURE);
 	is_named(at);
 	/* By the right key it is right: the test itself is. */
-	signing_sign(&signer, digest, a.signature);
-	writer_init(&w, line, sizeof line);
-	assert_false(err_failed(attestation_write(&a, &w)));
-	(void)snprintf(line + w.len - 1, sizeof line - w.len + 1, "%s",
-		       now.text[at] + link.record.len);
-	free(now.text[at]);
-	now.text[at] = strdup(line);
+	sign_line(&signer, at, at - 1);
 	store(&now);
 	is_sound();
 }

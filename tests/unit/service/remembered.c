@@ -7,6 +7,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "the_world.h"
 
 #define TIMEOUT_MS 400
 
@@ -32,6 +33,19 @@ struct kms_mark remembered_commit(void)
 	LOCK_SCOPE(&remembered.lock);
 	remembered.mark = mark_of(remembered.mark.epoch + 1);
 	return remembered.mark;
+}
+
+static struct err key_update(void *self, const struct kms_key *changed,
+			     const struct kms_outbox_record *outbox)
+{
+	TRY(store_sqlite_keys(world.first.store).ops->key_update(self, changed, outbox));
+	(void)remembered_commit();
+	return OK;
+}
+
+void remembered_commit_keys(struct kms_store_ops *ops)
+{
+	ops->key_update = key_update;
 }
 
 void remembered_overtake(uint64_t commits)

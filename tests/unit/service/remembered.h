@@ -52,6 +52,10 @@ void remembered_begin(void);
 /* For world.adjust_options: puts the manifest in; a token operation takes 400 ms at most. */
 void remembered_adjust(struct service_options *options);
 
+/* For world.adjust: changes of keys are what is committed. Of the program's `world` (the_world.h).
+ */
+void remembered_commit_keys(struct kms_store_ops *ops);
+
 /* Something is committed. */
 struct kms_mark remembered_commit(void);
 

@@ -17,25 +17,10 @@
 
 #define WAITERS 4 /* as many as the service has threads that may wait */
 
-static void adjust(struct kms_store_ops *ops);
-
-struct world world = {
-	.adjust = adjust, .adjust_options = remembered_adjust, .without_due_work = true};
+struct world world = {.adjust = remembered_commit_keys,
+		      .adjust_options = remembered_adjust,
+		      .without_due_work = true};
 static char key[KMS_KEY_ID_TEXT + 1];
-
-/* Changes of keys are what is committed here. */
-static struct err key_update(void *self, const struct kms_key *changed,
-			     const struct kms_outbox_record *outbox)
-{
-	TRY(store_sqlite_keys(world.first.store).ops->key_update(self, changed, outbox));
-	(void)remembered_commit();
-	return OK;
-}
-
-static void adjust(struct kms_store_ops *ops)
-{
-	ops->key_update = key_update;
-}
 
 static int make_world(UNUSED void **state)
 {

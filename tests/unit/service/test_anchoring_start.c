@@ -7,8 +7,9 @@
 #include "remembered.h"
 #include "service/anchoring.h"
 #include "service/core.h"
+#include "the_world.h"
 
-static struct world world = {.adjust_options = remembered_adjust, .without_due_work = true};
+struct world world = {.adjust_options = remembered_adjust, .without_due_work = true};
 
 static int make_world(UNUSED void **state)
 {
